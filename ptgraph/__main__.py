@@ -1,0 +1,5 @@
+"""``python -m ptgraph``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,86 @@
+"""ModelGraph → Analysis: the numbers of a model, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .graph import ModelGraph, plain
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The numbers of a model; every field works as a key too (``analysis["total_params"]``).
+
+    ``totals`` holds the scalars. ``layers`` lists the components that the forward pass runs (path, class,
+    category, parameters, share of all, FLOPs, output shape), in the order of the module tree;
+    ``parameters`` every name of the ``state_dict`` and what it is tied to.
+    """
+
+    name: str
+    totals: dict[str, int]
+    layers: tuple[dict[str, Any], ...]
+    parameters: tuple[dict[str, Any], ...]
+
+    def __getitem__(self, key: str) -> Any:
+        if key in ("name", "totals", "layers", "parameters"):
+            return getattr(self, key)
+        if key in self.totals:
+            return self.totals[key]
+        raise KeyError(f"{key!r}; there are: {', '.join(self)}")
+
+    def __iter__(self) -> Iterator[str]:
+        yield from ("name", "totals", "layers", "parameters", *self.totals)
+
+    def keys(self) -> list[str]:
+        """Return the keys that ``analysis[key]`` takes."""
+        return list(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the analysis JSON-plain: totals at the top level, beside ``layers`` and ``parameters``."""
+        return {
+            "name": self.name,
+            **self.totals,
+            "layers": [dict(layer) for layer in self.layers],
+            "parameters": [dict(parameter) for parameter in self.parameters],
+        }
+
+
+def analyze(graph: ModelGraph) -> Analysis:
+    """Return the numbers of *graph*. FLOPs are those of one forward pass on the example inputs."""
+    root = graph.component("")
+    totals = {
+        "total_params": root.total_params,
+        "trainable_params": root.trainable_params,
+        "frozen_params": root.total_params - root.trainable_params,
+        "unused_params": sum(p.count for p in graph.parameters if _counts(p) and not p.used),
+        "buffer_elements": sum(p.count for p in graph.parameters if p.kind == "buffer" and p.tied_to is None),
+        "flops": root.flops,
+        "ops": len(graph.of_kind("op")),
+        "components": len(graph.components),
+    }
+    layers = tuple(
+        {
+            "path": node["path"],
+            "class": graph.classes[node["type"]].name,
+            "category": node["category"],
+            "own_params": node["own_params"],
+            "total_params": node["total_params"],
+            "share": round(node["total_params"] / root.total_params, 6) if root.total_params else 0.0,
+            "flops": node["flops"],
+            "calls": node["calls"],
+            "output_shape": list(node["shape"]) if node["shape"] is not None else None,
+            "dtype": node["dtype"],
+        }
+        for _, node in graph.components.nodes(data=True)
+        if node["calls"] or node["total_params"]
+    )
+    return Analysis(graph.name, totals, layers, tuple(plain(p) for p in graph.parameters))
+
+
+def _counts(parameter: Any) -> bool:
+    return parameter.kind == "parameter" and parameter.tied_to is None
+
+
+__all__ = ["Analysis", "analyze"]

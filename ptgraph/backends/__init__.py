@@ -1,0 +1,40 @@
+"""The formats: a plain dict of name → backend. A backend's ``render`` takes a graph and options, and returns
+the files to write, as suffix → chunks of bytes; it neither opens a file nor prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+
+from ..graph import ModelGraph
+from ..options import Options
+
+Render = Callable[[ModelGraph, Options], dict[str, Iterable[bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One format: its word on the command line is its module's name and its files' suffix."""
+
+    name: str
+    purpose: str
+    viewer: str
+
+    def render(self, graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
+        """Return suffix → chunks of bytes; raises ExportError where the graph has no such form."""
+        render: Render = import_module(f".{self.name}", __package__).render
+        return render(graph, options)
+
+
+BACKENDS = {
+    backend.name: backend
+    for backend in (
+        Backend("onnx", "the model as an ONNX graph, with shapes on every edge", "Netron"),
+        Backend("html", "an interactive page that unfolds, with code and numbers", "any browser, offline"),
+        Backend("svg", "a figure of the architecture, equal blocks folded", "a paper, a browser, Inkscape"),
+        Backend("json", "the analysis: parameters, FLOPs, operations, components", "scripts (see `ptgraph schema`)"),
+    )
+}
+
+__all__ = ["BACKENDS", "Backend", "Render"]

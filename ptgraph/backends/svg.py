@@ -1,0 +1,160 @@
+"""SVG: one figure, drawn by Graphviz. Modules are frames, equal blocks stand once with ×N, edges say shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+import graphviz
+
+from .. import layout
+from ..graph import ModelGraph
+from ..options import Options
+from ..style import FALLBACKS, FONT, LINE, MUTED, TEXT, style
+from ..view import Box, View, count_text, view
+
+
+def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
+    """Return the figure as one file, ``svg``."""
+    return {"svg": [draw(graph, options.depth).encode()]}
+
+
+def draw(graph: ModelGraph, depth: int | None = None) -> str:
+    """Return the SVG text; without a *depth* it opens as many levels as a figure holds well."""
+    picture = view(graph)
+    text = layout.run(dot(picture, picture.opened(depth)).source, "svg")
+    total = graph.component("").total_params
+    title = f"<title>{escape(graph.name)}: {count_text(total)} parameters</title>\n"
+    text = text.replace(f'font-family="{FONT}"', f'font-family="{FONT},{FALLBACKS}"')
+    head, svg, body = text.partition("<svg")
+    attributes, end, rest = body.partition(">\n")
+    return head + svg + attributes + end + title + rest
+
+
+def dot(picture: View, opened: set[str]) -> graphviz.Digraph:
+    """Return the figure as a Graphviz graph, with *opened* boxes drawn as frames around their parts."""
+    graph = graphviz.Digraph(
+        graph_attr={
+            "fontname": FONT,
+            "fontsize": "12",
+            "fontcolor": TEXT,
+            "nodesep": "0.28",
+            "ranksep": "0.34",
+            "bgcolor": "transparent",
+        },
+        node_attr={
+            "shape": "box",
+            "style": "rounded,filled",
+            "fontname": FONT,
+            "fontsize": "12",
+            "fontcolor": TEXT,
+            "margin": "0.13,0.06",
+            "height": "0.38",
+            "penwidth": "1.1",
+        },
+        edge_attr={
+            "color": LINE,
+            "fontname": FONT,
+            "fontsize": "9",
+            "fontcolor": MUTED,
+            "arrowsize": "0.6",
+            "penwidth": "1.1",
+        },
+    )
+    _draw_parts(graph, picture, picture.root, opened)
+    _draw_links(graph, picture, opened)
+    return graph
+
+
+def _draw_parts(graph: graphviz.Digraph, picture: View, box: str, opened: set[str]) -> None:
+    for part in picture.boxes[box].parts:
+        inner = picture.boxes[part]
+        if part not in opened:
+            look = style(inner.category)
+            shape = {"input": "rounded,filled,bold", "output": "rounded,filled,bold"}.get(inner.kind, "rounded,filled")
+            graph.node(
+                layout.part_name(part),
+                label=_label(inner),
+                fillcolor=look.fill,
+                color=look.border,
+                style=shape,
+                id=f"box-{part}",
+                tooltip=_tooltip(inner),
+                **{"class": inner.kind},
+            )
+            continue
+        with graph.subgraph(name=f"cluster_{layout.part_name(part)}") as frame:
+            look = style(inner.category)
+            frame.attr(
+                label=_label(inner),
+                labeljust="l",
+                style="rounded,filled",
+                fillcolor=_tint(look.fill),
+                color=look.border,
+                penwidth="0.9",
+                margin="10",
+                id=f"frame-{part}",
+                tooltip=_tooltip(inner),
+                **{"class": "frame"},
+            )
+            _draw_parts(frame, picture, part, opened)
+
+
+def _draw_links(graph: graphviz.Digraph, picture: View, opened: set[str]) -> None:
+    at = picture.shown(opened)
+    drawn = set()
+    for link in picture.links:
+        source, target = at[link.source], at[link.target]
+        if source == target or (source, target, link.shared) in drawn:
+            continue
+        if link.shared:
+            source = layout.stub_id(link.source, target)
+            if source in drawn:
+                continue
+            drawn.add(source)
+            graph.node(
+                layout.part_name(source),
+                label=picture.boxes[link.source].title,
+                style="rounded,dashed",
+                color=LINE,
+                fontcolor=MUTED,
+                fontsize="10",
+                margin="0.06,0.02",
+                height="0.2",
+                width="0.3",
+                tooltip=f"{picture.boxes[link.source].title}, read in many places",
+                **{"class": "stub"},
+            )
+        drawn.add((source, target, link.shared))
+        graph.edge(
+            layout.part_name(source),
+            layout.part_name(target),
+            label=f" {link.label}",
+            style="dashed" if link.shared else "solid",
+        )
+
+
+def _label(box: Box) -> str:
+    """Return a two-line label in Graphviz's HTML-like form."""
+    title = f"<b>{escape(box.title)}</b>"
+    if box.repeat > 1:
+        title += f" <b>×{box.repeat}</b>"
+    notes = [note for note in (box.subtitle, f"{count_text(box.params)} params" if box.params else "") if note]
+    if box.kind == "op":
+        return f"<{escape(box.title)}>"
+    if not notes:
+        return f"<{title}>"
+    return f'<{title}<br/><font point-size="10" color="{MUTED}">{escape(" · ".join(notes))}</font>>'
+
+
+def _tooltip(box: Box) -> str:
+    return f"{box.component or box.title}: {box.params:,} parameters, {box.flops:,} FLOPs"
+
+
+def _tint(color: str) -> str:
+    """Return *color* half way to white, for the ground of a frame."""
+    channels = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{(c + 2 * 255) // 3:02x}" for c in channels)
+
+
+__all__ = ["dot", "draw", "render"]

@@ -1,0 +1,124 @@
+"""Where code lives, said without an absolute path; and what a class says of itself."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import textwrap
+from functools import cache
+from pathlib import Path, PurePath
+from typing import Any
+
+from torch import nn
+
+from .graph import ClassInfo
+
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+@cache
+def _modules_by_file(count: int) -> dict[str, str]:
+    """Map file → module name for all that is imported; *count* renews the map when more is."""
+    return {
+        file: name
+        for name, module in sorted(sys.modules.items())
+        if isinstance(file := getattr(module, "__file__", None), str) and name != "__main__"
+    }
+
+
+@cache
+def relative_path(file: str) -> str:
+    """Return *file* as ``package/module.py``: the same wherever the package is installed or checked out."""
+    name = _modules_by_file(len(sys.modules)).get(file)
+    path = Path(file)
+    if name is None:
+        return path.name
+    parts = name.split(".")
+    return "/".join([*parts, "__init__.py"] if path.name == "__init__.py" else [*parts[:-1], path.name])
+
+
+def last_frame(stack_trace: str | None) -> tuple[str | None, int | None]:
+    """Return file and line of the innermost frame of a stack trace, or two Nones."""
+    frames = _FRAME.findall(stack_trace or "")
+    return (relative_path(frames[-1][0]), int(frames[-1][1])) if frames else (None, None)
+
+
+def qualified_name(cls: type) -> str:
+    """Return ``package.module.Class``, the name by which a class is known in ``ModelGraph.classes``."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+@cache
+def describe(cls: type) -> ClassInfo:
+    """Return what the code says of *cls*; a class without readable source keeps its name and docstring."""
+    try:
+        lines, line = inspect.getsourcelines(cls)
+        file = relative_path(inspect.getsourcefile(cls) or "")
+    except (OSError, TypeError):  # built in the interpreter, or compiled
+        return ClassInfo(cls.__qualname__, cls.__module__, doc=_own_doc(cls), methods=_methods(cls))
+    source = textwrap.dedent("".join(lines))
+    return ClassInfo(cls.__qualname__, cls.__module__, _own_doc(cls), file, line, source, _methods(cls))
+
+
+def _own_doc(cls: type) -> str | None:
+    return inspect.cleandoc(cls.__doc__) if cls.__doc__ else None
+
+
+def _methods(cls: type) -> tuple[dict[str, str | None], ...]:
+    """Return name, signature and docstring of the public methods, but for those every module has."""
+    found = {}
+    for base in reversed(cls.__mro__):
+        if base in (object, nn.Module) or base.__module__ == "torch.nn.modules.module":
+            continue
+        for name, value in vars(base).items():
+            function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+            if not name.startswith("_") and inspect.isfunction(function):
+                found[name] = function
+    return tuple(
+        {"name": name, "signature": _signature(function), "doc": inspect.getdoc(function)}
+        for name, function in found.items()
+    )
+
+
+def _signature(function: Any) -> str:
+    try:
+        return _ADDRESS.sub("", str(inspect.signature(function)))
+    except (TypeError, ValueError):
+        return "(…)"
+
+
+def plain_value(value: Any) -> Any:
+    """Return *value* JSON-plain, or raise TypeError; an absolute path is cut to its last part."""
+    if isinstance(value, str):
+        return PurePath(value).name if PurePath(value).is_absolute() else value
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)  # JSON knows no infinity and no NaN
+    if isinstance(value, list | tuple | dict) and len(value) > 200:
+        raise TypeError(f"{len(value)} values are data, not a setting")
+    if isinstance(value, list | tuple):
+        return [plain_value(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain_value(item) for key, item in value.items()}
+    if type(value).__module__ == "torch":  # torch.float32, torch.device("cpu"), torch.Size
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def settings(module: nn.Module) -> dict[str, Any]:
+    """Return the module's public attributes that have a plain value: its sizes, switches and names."""
+    found = {}
+    for name, value in vars(module).items():
+        if name.startswith("_") or name == "training":
+            continue
+        try:
+            found[name] = plain_value(value)
+        except TypeError:  # a tensor, a function, a config object: not a setting
+            continue
+    return found
+
+
+__all__ = ["describe", "last_frame", "plain_value", "qualified_name", "relative_path", "settings"]

@@ -1,0 +1,354 @@
+"""ModelGraph → what a picture shows: boxes in boxes, equal blocks folded to one ×N, shared values as stubs.
+
+The view is the same for every picture; each then decides how deep it opens. The graph itself is not changed,
+and keeps every operation and edge.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+from .blocks import block_ids
+from .graph import ModelGraph
+
+SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at each
+GROUP_SIZE = 3  # so many index and mask operations, or more, are put in one box
+BOX_LIMIT = 60  # what a picture of automatic depth may show
+
+_SAME = {"aten.to.dtype", "aten.to.dtype_layout", "aten.to.device", "aten._to_copy.default"}
+_SAME |= {"aten.contiguous.default", "aten.clone.default", "aten.dropout.default", "aten.dropout_.default"}
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box of the picture. ``id`` is an operation's name or, for a run of a module, ``/`` and its key.
+
+    ``parts`` are the boxes inside, in order of execution; a module with one operation has none, and stands
+    for it (``op``). ``repeat`` counts the equal blocks that the box stands for.
+    """
+
+    id: str
+    kind: Literal["input", "output", "op", "module", "group"]
+    title: str
+    subtitle: str
+    category: str
+    component: str
+    parent: str | None
+    parts: tuple[str, ...] = ()
+    op: str | None = None
+    repeat: int = 1
+    params: int = 0
+    flops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A value that flows between two boxes without parts, with its shape; ``shared`` ones are drawn as stubs."""
+
+    source: str
+    target: str
+    label: str
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """The boxes by id, the outermost first, and the links between those without parts."""
+
+    boxes: dict[str, Box]
+    links: tuple[Link, ...]
+    root: str = "/"
+
+    def chain(self, box: str) -> list[str]:
+        """Return *box* and the boxes around it, innermost first."""
+        found: list[str] = []
+        at: str | None = box
+        while at is not None:
+            found.append(at)
+            at = self.boxes[at].parent
+        return found
+
+    def opened(self, depth: int | None = None) -> set[str]:
+        """Return the boxes that are open in a picture *depth* levels deep.
+
+        Without a depth: as many levels as keep the picture at ``BOX_LIMIT`` boxes, but at least one.
+        """
+        if depth is not None:
+            return self._to_level(depth)
+        opened = self._to_level(1)
+        for level in range(2, 1 + max(len(self.chain(box)) for box in self.boxes)):
+            deeper = self._to_level(level)
+            if len(self.visible(deeper)) > BOX_LIMIT:
+                break
+            opened = deeper
+        return opened
+
+    def _to_level(self, depth: int) -> set[str]:
+        opened, level = set(), [self.root]
+        for _ in range(max(depth, 1)):
+            level = [box for box in level if self.boxes[box].parts]
+            opened.update(level)
+            level = [part for box in level for part in self.boxes[box].parts]
+        return opened
+
+    def visible(self, opened: set[str]) -> list[str]:
+        """Return the closed boxes that show when *opened* are open, in order."""
+        found: list[str] = []
+
+        def visit(box: str) -> None:
+            for part in self.boxes[box].parts:
+                if part in opened:
+                    visit(part)
+                else:
+                    found.append(part)
+
+        visit(self.root)
+        return found
+
+    def shown(self, opened: set[str]) -> dict[str, str]:
+        """Map every box without parts to the visible box that it is, or is inside of."""
+        at = {}
+        for box in self.visible(opened):
+            stack = [box]
+            while stack:
+                inner = stack.pop()
+                at[inner] = box
+                stack.extend(self.boxes[inner].parts)
+        return at
+
+
+def view(graph: ModelGraph) -> View:
+    """Return the view of *graph*."""
+    drawing = _Drawing(graph)
+    drawing.fold("/")
+    return drawing.finish()
+
+
+class _Drawing:
+    """The picture while it is being made: operations leave it as they are folded away."""
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self.graph = graph
+        self.edges: dict[tuple[str, str], str] = {}
+        self.kept = self._keep()
+        self.parts: dict[str, list[str]] = defaultdict(list)
+        self.parent: dict[str, str] = {}
+        self.repeat: dict[str, int] = {}
+        self.groups: dict[str, list[str]] = {}
+        self.blocks = {f"/{call}": block for call, block in block_ids(graph).items()}
+        self._nest()
+        self._group()
+
+    def _keep(self) -> list[str]:
+        """Choose the operations to draw, and join what those left out had joined."""
+        ops = self.graph.ops
+        stand_in: dict[str, str] = {}
+        kept = []
+        for name, op in ops.nodes(data=True):
+            if op["kind"] in ("parameter", "buffer", "constant") or op["shape"] is None:
+                continue
+            reads = [s for s in ops.predecessors(name) if ops.nodes[s]["kind"] not in ("parameter", "buffer")]
+            if op["target"] in _SAME and len(reads) == 1 and self._unchanged(reads[0], name):
+                if reads[0] in stand_in:
+                    stand_in[name] = stand_in[reads[0]]
+                continue
+            stand_in[name] = name
+            kept.append(name)
+            for source in reads:
+                if source in stand_in:
+                    edge = ops.edges[source, name]
+                    self.edges.setdefault((stand_in[source], name), shape_text(edge["shape"]))
+        return kept
+
+    def _unchanged(self, source: str, name: str) -> bool:
+        edge, op = self.graph.ops.edges[source, name], self.graph.ops.nodes[name]
+        return bool(edge["shape"] == op["shape"] and edge["dtype"] == op["dtype"])
+
+    def _nest(self) -> None:
+        """Put every operation in the run of the module that it belongs to."""
+        for name in self.kept:
+            inner, call = name, self.graph.ops.nodes[name]["call"]
+            while inner not in self.parent:
+                outer = f"/{call}"
+                self.parent[inner] = outer
+                self.parts[outer].append(inner)
+                above = self.graph.calls[call].parent
+                if above is None:
+                    break
+                inner, call = outer, above
+
+    def _group(self) -> None:
+        """Put operations that only handle positions and masks (no weight and no float input) into one box."""
+        auxiliary: set[str] = set()
+        ops = self.graph.ops
+        for name, op in ops.nodes(data=True):
+            sources = list(ops.predecessors(name))
+            free = op["kind"] == "constant" or (op["kind"] == "input" and op["dtype"] in _DISCRETE)
+            if free or (op["kind"] == "op" and all(s in auxiliary for s in sources)):
+                auxiliary.add(name)
+        for box in list(self.parts):
+            members = [p for p in self.parts[box] if p in auxiliary and ops.nodes[p]["kind"] == "op"]
+            if len(members) >= GROUP_SIZE and len(members) < len(self.parts[box]):
+                group = f"{box}#positions"
+                self.groups[group] = members
+                place = self.parts[box].index(members[0])
+                self.parts[box] = [p for p in self.parts[box] if p not in members]
+                self.parts[box].insert(place, group)
+                self.parts[group] = members
+                self.parent[group] = box
+                self.parent.update(dict.fromkeys(members, group))
+
+    def fold(self, box: str) -> None:
+        """Fold runs of equal blocks among the parts of *box*, then within what is left."""
+        start = 0
+        while start < len(self.parts[box]):
+            run = self._run(self.parts[box], start)
+            if len(run) > 1:
+                self._fold(box, run)
+            start += 1
+        for part in self.parts[box]:
+            if part in self.parts:
+                self.fold(part)
+
+    def _run(self, parts: list[str], start: int) -> list[str]:
+        """Return the longest run of equal blocks from *start*, each of which feeds the next and nobody else."""
+        run = [parts[start]]
+        if parts[start] not in self.blocks or parts[start] not in self.parts:
+            return run
+        for here, after in pairwise(parts[start:]):
+            if self.blocks.get(after) != self.blocks[here] or not self._feeds_only(here, after):
+                break
+            if len(run) > 1 and self._outside(here, run[-2]) != self._outside(after, here):
+                break
+            run.append(after)
+        return run
+
+    def _feeds_only(self, here: str, after: str) -> bool:
+        inside, following = set(self._leaves(here)), set(self._leaves(after))
+        targets = {t for s, t in self.edges if s in inside and t not in inside}
+        return bool(targets) and targets <= following
+
+    def _outside(self, box: str, before: str) -> set[str]:
+        """Return what feeds *box* from elsewhere than the block *before* it."""
+        inside, previous = set(self._leaves(box)), set(self._leaves(before))
+        return {s for s, t in self.edges if t in inside and s not in inside and s not in previous}
+
+    def _leaves(self, box: str) -> list[str]:
+        if box not in self.parts:
+            return [box]
+        return [leaf for part in self.parts[box] for leaf in self._leaves(part)]
+
+    def _fold(self, box: str, run: list[str]) -> None:
+        """Let the first block stand for the run; what the last one feeds, it feeds."""
+        first, *rest = run
+        stands = dict(zip(self._leaves(rest[-1]), self._leaves(first), strict=True))
+        gone = {leaf for block in rest for leaf in self._leaves(block)}
+        edges = {}
+        for (source, target), label in self.edges.items():
+            if target in gone or (source in gone and source not in stands):
+                continue
+            edges.setdefault((stands.get(source, source), target), label)
+        self.edges = edges
+        self.parts[box] = [part for part in self.parts[box] if part not in rest]
+        self.repeat[first] = len(run)
+
+    def finish(self) -> View:
+        boxes: dict[str, Box] = {}
+        self._box("/", None, boxes)
+        leaf = {box.op: box.id for box in boxes.values() if box.op is not None}
+        links = [
+            Link(leaf[source], leaf[target], label)
+            for (source, target), label in self.edges.items()
+            if leaf[source] != leaf[target]
+        ]
+        places: dict[str, set[str | None]] = defaultdict(set)
+        for link in links:
+            places[link.source].add(boxes[link.target].parent)
+        shared = {source for source, parents in places.items() if len(parents) >= SHARED_PLACES}
+        return View(boxes, tuple(replace(link, shared=link.source in shared) for link in links))
+
+    def _box(self, name: str, parent: str | None, boxes: dict[str, Box]) -> None:
+        if name in self.graph.ops:
+            boxes[name] = self._op_box(name, parent)
+            return
+        parts = tuple(self.parts[name])
+        only = parts[0] if len(parts) == 1 and parts[0] not in self.parts else None
+        boxes[name] = self._module_box(name, parent, () if only and parent is not None else parts, only)
+        for part in boxes[name].parts:
+            self._box(part, name, boxes)
+
+    def _op_box(self, name: str, parent: str | None) -> Box:
+        op = self.graph.op(name)
+        kind: Any = op.kind
+        title = op.target if kind != "op" else op_title(op.target)
+        subtitle = f"{op.dtype} {shape_text(op.shape)}" if kind != "op" else ""
+        category = {"input": "Input", "output": "Output"}.get(kind, "Operation")
+        return Box(
+            name, kind, title, subtitle, category, op.scope, parent, (), name, 1, op.params, op.flops
+        )
+
+    def _module_box(self, name: str, parent: str | None, parts: tuple[str, ...], only: str | None) -> Box:
+        if name in self.groups:
+            text = f"{len(self.groups[name])} operations"
+            component = self.graph.calls[name[1:].partition("#")[0]].component
+            return Box(name, "group", "positions & masks", text, "Operation", component, parent, parts)
+        call = self.graph.calls[name[1:]]
+        component = self.graph.component(call.component)
+        repeat = self.repeat.get(name, 1)
+        return Box(
+            id=name,
+            kind="module",
+            title=self._title(name[1:], call.component, repeat),
+            subtitle=self.graph.classes[component.type].name.rpartition(".")[2],
+            category=component.category,
+            component=call.component,
+            parent=parent,
+            parts=parts,
+            op=only if parent is not None else None,
+            repeat=repeat,
+            params=component.total_params * repeat,
+            flops=component.flops // max(component.calls, 1) * repeat,
+        )
+
+    def _title(self, call: str, path: str, repeat: int) -> str:
+        if not path:
+            return self.graph.name
+        above = self.graph.calls[self.graph.calls[call].parent or ""].component
+        short = path.removeprefix(above + ".") if above else path
+        run = call.rpartition("@")[2]
+        again = f" · run {int(run) + 1}" if "@" in call and run.isdigit() else ""
+        head, _, number = short.rpartition(".")
+        if repeat > 1 and number.isdigit():
+            return f"{head}.{number}–{int(number) + repeat - 1}".lstrip(".")
+        return short + again
+
+
+_DISCRETE = {"int64", "int32", "int16", "int8", "uint8", "bool"}
+
+
+def op_title(target: str) -> str:
+    """Return the short name of an operator: ``aten.add.Tensor`` → ``add``."""
+    parts = target.split(".")
+    return parts[1] if parts[0] in ("aten", "prims") and len(parts) > 1 else parts[-1]
+
+
+def shape_text(shape: Any) -> str:
+    """Return ``batch×16×512``; a scalar's is ``scalar``, and no shape is the empty string."""
+    if shape is None:
+        return ""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def count_text(count: float) -> str:
+    """Return a count in three digits: ``85.3M``."""
+    for unit in ("", "K", "M", "G", "T", "P"):
+        if count < 999.5:
+            return f"{count:.3g}{unit}"
+        count /= 1000
+    return f"{count:.3g}E"
+
+
+__all__ = ["Box", "Link", "View", "count_text", "op_title", "shape_text", "view"]

@@ -1,0 +1,247 @@
+"""A Hugging Face config becomes a model on `meta` and inputs that torch.export follows."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ptgraph import huggingface as hf
+from ptgraph.errors import LoadError
+
+transformers = pytest.importorskip("transformers")
+
+# One family per line: model type, an architecture, settings that keep it small, the inputs it gets.
+FAMILIES: list[tuple[str, str, dict[str, Any], dict[str, list[int]]]] = [
+    ("llama", "LlamaForCausalLM", {"num_hidden_layers": 1}, {"input_ids": [1, 16]}),
+    ("gpt2", "GPT2LMHeadModel", {"n_layer": 1}, {"input_ids": [1, 16]}),
+    ("bert", "BertForMaskedLM", {"num_hidden_layers": 1}, {"input_ids": [1, 16]}),
+    (
+        "t5",
+        "T5ForConditionalGeneration",
+        {"num_layers": 1, "num_decoder_layers": 1},
+        {"input_ids": [1, 16], "decoder_input_ids": [1, 16]},
+    ),
+    ("vit", "ViTForImageClassification", {"num_hidden_layers": 1}, {"pixel_values": [1, 3, 224, 224]}),
+    ("resnet", "ResNetForImageClassification", {"depths": [1, 1, 1, 1]}, {"pixel_values": [1, 3, 224, 224]}),
+    (
+        "swin",
+        "SwinForImageClassification",
+        {"depths": [1, 1], "num_heads": [3, 6], "image_size": 112},
+        {"pixel_values": [1, 3, 112, 112]},
+    ),
+    (
+        "whisper",
+        "WhisperForConditionalGeneration",
+        {"encoder_layers": 1, "decoder_layers": 1},
+        {"input_features": [1, 80, 3000], "decoder_input_ids": [1, 16]},
+    ),
+    ("mixtral", "MixtralForCausalLM", {"num_hidden_layers": 1}, {"input_ids": [1, 16]}),
+    (
+        "clip",
+        "CLIPModel",
+        {"text_config": {"num_hidden_layers": 1}, "vision_config": {"num_hidden_layers": 1}},
+        {"input_ids": [1, 16], "pixel_values": [1, 3, 224, 224]},
+    ),
+    ("mamba", "MambaForCausalLM", {"num_hidden_layers": 1}, {"input_ids": [1, 16]}),
+    (
+        "convnext",
+        "ConvNextForImageClassification",
+        {"depths": [1, 1, 1, 1]},
+        {"pixel_values": [1, 3, 224, 224]},
+    ),
+    (
+        "deepseek_v3",
+        "DeepseekV3ForCausalLM",
+        {"num_hidden_layers": 2, "first_k_dense_replace": 1},
+        {"input_ids": [1, 16]},
+    ),
+    ("qwen3", "Qwen3ForCausalLM", {"num_hidden_layers": 1}, {"input_ids": [1, 16]}),
+]
+
+# The further rules, one model each.
+RULES: list[tuple[str, dict[str, Any], dict[str, list[int]]]] = [
+    ("wav2vec2", {}, {"input_values": [1, 16_000]}),
+    ("dac", {}, {"input_values": [1, 1, 16_000]}),
+    ("audio-spectrogram-transformer", {}, {"input_values": [1, 1024, 128]}),
+    ("clap", {}, {"input_ids": [1, 16], "input_features": [1, 1, 1024, 64]}),
+    ("wav2vec2-bert", {}, {"input_features": [1, 128, 160]}),
+    ("videomae", {}, {"pixel_values": [1, 16, 3, 224, 224]}),
+    ("vjepa2", {"frames_per_clip": 2}, {"pixel_values_videos": [1, 2, 3, 256, 256]}),
+    ("layoutlm", {}, {"input_ids": [1, 16], "bbox": [1, 16, 4]}),
+    ("patchtst", {}, {"past_values": [1, 32, 1]}),
+    ("xlnet", {}, {"input_ids": [1, 16]}),  # max_position_embeddings is -1
+    ("gpt2", {"n_positions": 8}, {"input_ids": [1, 8]}),
+    ("vit", {"image_size": [32, 64], "num_channels": 1}, {"pixel_values": [1, 1, 32, 64]}),
+]
+
+
+def write(folder: Path, settings: dict[str, Any]) -> Path:
+    (folder / "config.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Build the model of a model type and its settings."""
+    return lambda kind, **settings: hf.build(write(tmp_path, {"model_type": kind, **settings}))
+
+
+@pytest.mark.parametrize(("kind", "architecture", "settings", "shapes"), FAMILIES, ids=lambda v: str(v)[:12])
+def test_families(build, kind, architecture, settings, shapes):
+    for model in (build(kind, **settings), build(kind, architectures=[architecture], **settings)):
+        inputs = hf.example_inputs(model)
+        assert {name: list(tensor.shape) for name, tensor in inputs.items()} == shapes
+        assert not model.training
+        tensors = [*model.parameters(), *model.buffers(), *inputs.values()]
+        assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert type(model).__name__ == architecture
+    program = torch.export.export(model, (), inputs, strict=False)
+    names = program.call_spec.out_spec.context
+    assert names  # a ModelOutput keeps its field names
+    assert not any("cache" in name or "past_key" in name for name in names)
+
+
+@pytest.mark.parametrize(("kind", "settings", "shapes"), RULES, ids=lambda value: str(value)[:20])
+def test_rules(build, kind, settings, shapes):
+    inputs = hf.example_inputs(build(kind, **settings))
+    assert {name: list(tensor.shape) for name, tensor in inputs.items()} == shapes
+
+
+def test_text_of_a_model_whose_images_need_companions(build):
+    small = {"num_hidden_layers": 1}
+    model = build("qwen2_vl", text_config=small, vision_config={"depth": 1})
+    assert list(hf.example_inputs(model)) == ["input_ids"]
+
+
+def test_images_with_text(build):
+    model = build(
+        "llava",
+        text_config={"model_type": "llama", "num_hidden_layers": 1},
+        vision_config={"model_type": "clip_vision_model", "num_hidden_layers": 2},
+    )
+    assert list(hf.example_inputs(model)) == ["input_ids", "pixel_values"]
+
+
+def test_parameters_made_by_the_old_constructor_are_on_meta(build):
+    model = build("xlnet", n_layer=1)
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+
+
+def test_ties_are_kept(build):
+    model = build("gpt2", architectures=["GPT2LMHeadModel"], n_layer=1)
+    assert model.lm_head.weight is model.transformer.wte.weight
+
+
+def test_caches_are_off_in_nested_configs_too(build):
+    model = build("llava", text_config={"model_type": "llama", "use_cache": True, "num_hidden_layers": 1})
+    assert model.config.text_config.use_cache is False
+
+
+@pytest.mark.parametrize("key", ["dtype", "torch_dtype"])
+def test_floats_have_the_dtype_of_the_model(build, key):
+    model = build("vit", num_hidden_layers=1, **{key: "bfloat16"})
+    assert next(model.parameters()).dtype is torch.bfloat16
+    assert hf.example_inputs(model)["pixel_values"].dtype is torch.bfloat16
+    assert hf.example_inputs(build("gpt2", n_layer=1))["input_ids"].dtype is torch.int64
+
+
+def test_batch(build):
+    assert hf.example_inputs(build("gpt2", n_layer=1), batch=2)["input_ids"].shape == (2, 16)
+
+
+def test_dynamic_shapes(build):
+    inputs = hf.example_inputs(build("clip"))
+    assert hf.dynamic_shapes(inputs) == {
+        "input_ids": {0: "batch", 1: "sequence"},
+        "pixel_values": {0: "batch"},
+    }
+
+
+def test_infinity_as_transformers_writes_it(tmp_path):
+    transformers.Mamba2Config(num_hidden_layers=1).save_pretrained(tmp_path)
+    assert hf.build(tmp_path).config.time_step_limit[1] == float("inf")
+
+
+def test_own_code_is_not_needed_where_transformers_has_the_class(build):
+    model = build("bert", auto_map={"AutoModel": "modeling_x.X"}, num_hidden_layers=1)
+    assert type(model) is transformers.BertModel
+
+
+def test_is_config(tmp_path):
+    assert not hf.is_config(tmp_path)
+    write(tmp_path, {})
+    assert hf.is_config(tmp_path)
+    assert hf.is_config(tmp_path / "config.json")
+    assert not hf.is_config(tmp_path / "model.py")
+
+
+def test_model_name(tmp_path, monkeypatch):
+    folder = tmp_path / "my-llama"
+    folder.mkdir()
+    write(folder, {"model_type": "llama", "_name_or_path": ""})
+    assert hf.model_name(folder) == "my-llama"
+    assert hf.model_name(folder / "config.json") == "my-llama"
+    monkeypatch.chdir(folder)
+    assert hf.model_name(Path("config.json")) == "my-llama"
+    assert hf.model_name((folder / "config.json").rename(folder / "other.json")) == "llama"
+    write(folder, {"model_type": "llama", "_name_or_path": "meta-llama/Llama-3.1-8B"})
+    assert hf.model_name(folder) == "Llama-3.1-8B"
+
+
+def error(action, *arguments) -> str:
+    with pytest.raises(LoadError) as caught:
+        action(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_file_is_missing(tmp_path):
+    assert error(hf.build, tmp_path) == f"{tmp_path}/config.json: No such file or directory"
+
+
+def test_not_json(tmp_path):
+    (tmp_path / "config.json").write_text("{model_type}")
+    assert "not JSON" in error(hf.build, tmp_path)
+
+
+def test_not_an_object(tmp_path):
+    (tmp_path / "config.json").write_text("[1]")
+    assert "a JSON list instead of an object" in error(hf.build, tmp_path)
+
+
+def test_transformers_is_missing(build, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert error(build, "bert") == "transformers is not installed; pip install 'ptgraph[hf]'"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "no 'model_type'"),
+        ({"model_type": "lama"}, "unknown model type 'lama'; did you mean llama"),
+        ({"model_type": "!"}, "unknown model type '!'"),
+        ({"model_type": "own", "auto_map": {"AutoModel": "x.Y"}}, "needs the model's own code (auto_map)"),
+        ({"model_type": "bert", "architectures": ["BertForMaskLM"]}, "did you mean BertForMaskedLM"),
+        ({"model_type": "bert", "architectures": ["BertConfig"]}, "unknown architecture 'BertConfig'"),
+        (
+            {"model_type": "bert", "architectures": ["Own"], "auto_map": {}},
+            "architecture 'Own' needs the model",
+        ),
+        ({"model_type": "bert", "hidden_size": "wide"}, "not a valid bert config"),
+        ({"model_type": "bert", "hidden_size": 7}, "transformers cannot build this model"),
+        ({"model_type": "depth_anything"}, "no base model; name a class in 'architectures'"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_configs_that_cannot_be_built(tmp_path, settings, message):
+    assert message in error(hf.build, write(tmp_path, settings))
+
+
+def test_no_rule_for_an_input(build):
+    message = error(hf.example_inputs, build("perceiver"))
+    assert "PerceiverModel: no example is known for its input 'inputs'" in message
+    assert message.endswith("describe it with --input inputs:DTYPE:SHAPE")
