@@ -9,9 +9,7 @@ from .transformer import TransformerLM
 __all__ = ["PRESETS", "build"]
 
 
-def _size(
-    hidden: int, swiglu: int, layers: int, heads: int, kv_heads: int, head_dim: int
-) -> TransformerConfig:
+def _size(hidden: int, swiglu: int, layers: int, heads: int, kv_heads: int, head_dim: int) -> TransformerConfig:
     return TransformerConfig(
         hidden_size=hidden,
         intermediate_size=swiglu,

@@ -162,12 +162,8 @@ class TransformerLM(nn.Module):
         if not torch.compiler.is_exporting():
             length = start + input_ids.shape[1]
             if length > self.config.context_length:
-                raise ValueError(
-                    f"the sequence has length {length}; context_length is {self.config.context_length}"
-                )
+                raise ValueError(f"the sequence has length {length}; context_length is {self.config.context_length}")
         if labels is not None and labels.shape != input_ids.shape:
-            raise ValueError(
-                f"labels has shape {list(labels.shape)}; it must be {list(input_ids.shape)}, as input_ids"
-            )
+            raise ValueError(f"labels has shape {list(labels.shape)}; it must be {list(input_ids.shape)}, as input_ids")
         if labels is not None and cache is not None:
             raise ValueError("labels and cache were both given; a loss needs the whole sequence at once")

@@ -62,9 +62,9 @@ def _component(graph: ModelGraph, path: str) -> dict[str, Any]:
 def _blocks(graph: ModelGraph) -> dict[str, list[str]]:
     """Return block id → paths, for blocks that occur more than once."""
     found: dict[str, list[str]] = defaultdict(list)
-    for path, block in graph.components.nodes(data="block"):
-        if block:
-            found[block].append(path)
+    for path, component in graph.components.nodes(data=True):
+        if component["block"]:
+            found[component["block"]].append(path)
     return {block: paths for block, paths in found.items() if len(paths) > 1}
 
 

@@ -11,7 +11,6 @@ that shape inference, which knows no sparse weights, fails; the file says in its
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
@@ -54,7 +53,9 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     with quiet():  # it logs every weight that it finds taken off
         proto = ir.to_proto(model)
     _describe(proto, graph, options)
-    weights = {name: tensor for name, tensor in held.items() if name in model.graph.initializers}
+    names = {p.name: p.tied_to or p.name for p in graph.parameters}
+    weights = {names.get(name, name): tensor for name, tensor in held.items()}
+    weights = {name: tensor for name, tensor in weights.items() if name in model.graph.initializers}
     if options.weights == "none":
         _declare(proto, weights)
         return {"onnx": [_serialize(proto)]}
@@ -68,14 +69,14 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
 def _translate(graph: ModelGraph) -> ir.Model:
     try:
         with quiet():
-            exported = torch.onnx.export(
-                graph.program, dynamo=True, optimize=False, opset_version=OPSET, verbose=False
-            )
+            exported = torch.onnx.export(graph.program, dynamo=True, optimize=False, opset_version=OPSET, verbose=False)
     except Exception as error:  # torch.onnx raises whatever its many parts raise
         reasons = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = error.__cause__
         detail = f": {str(cause).strip().splitlines()[0]}" if cause is not None and str(cause).strip() else ""
-        raise ExportError(f"torch.onnx cannot translate {graph.name}: {reasons[0] if reasons else error}{detail}") from error
+        raise ExportError(
+            f"torch.onnx cannot translate {graph.name}: {reasons[0] if reasons else error}{detail}"
+        ) from error
     assert exported is not None
     return exported.model
 
@@ -84,46 +85,88 @@ def _take_weights(model: ir.Model, state: dict[str, Any]) -> dict[str, torch.Ten
     """Take the values of the model's state, and of all that has none, off the initializers; return them."""
     held = {}
     for name, value in model.graph.initializers.items():
-        tensor = getattr(value.const_value, "raw", None)
-        if name in state or (isinstance(tensor, torch.Tensor) and tensor.is_meta):
-            held[name] = state.get(name, tensor)
+        tensor = state.get(name, getattr(value.const_value, "raw", None))
+        if isinstance(tensor, torch.Tensor) and (name in state or tensor.is_meta):
+            held[name] = tensor
             value.const_value = None
     return held
 
 
 def _optimize(model: ir.Model) -> None:
-    """Fold what is constant and drop what is unused, in place."""
-    from onnxscript import optimizer
+    """Fold what is constant and drop what is unused, in place.
+
+    These are onnxscript's own passes without its pattern rewriter, whose time grows with the square of the nodes.
+    """
+    from onnx_ir.passes import common
+    from onnxscript.optimizer import fold_constants
 
     with quiet():
-        optimizer.optimize_ir(model, num_iterations=1, should_fold=_small_fill)
+        common.InlinePass()(model)
+        fold_constants(model, onnx_shape_inference=True)
+        ir.passes.Sequential(
+            common.RemoveUnusedNodesPass(),
+            common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]  # onnx_ir left it untyped
+            common.RemoveUnusedOpsetsPass(),
+            common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+            common.LiftSubgraphInitializersToMainGraphPass(),
+            common.DeduplicateInitializersPass(),
+            common.CommonSubexpressionEliminationPass(),
+            common.OutputFixPass(),
+            common.NameFixPass(),
+        )(model)
+    _share_unit_scales(model)
 
 
-def _small_fill(node: ir.Node) -> bool | None:
-    """Fold a small ConstantOfShape, such as the ones of a norm without weights: else it feeds every layer."""
-    shape = node.outputs[0].shape
-    small = shape is not None and all(isinstance(d, int) for d in shape) and math.prod(shape.numpy()) <= 2**16
-    return True if node.op_type == "ConstantOfShape" and small else None
+def _share_unit_scales(model: ir.Model) -> None:
+    """Give norms without weights, which get ones as large as their input, one small vector of ones to share."""
+    for node in model.graph:
+        if node.op_type != "RMSNormalization" or node.inputs[0] is None or node.inputs[1] is None:
+            continue
+        fill, width = node.inputs[1].producer(), (node.inputs[0].shape or [None])[-1]
+        axis = node.attributes.get_int("axis", -1)
+        last = axis == -1 or (node.inputs[0].shape is not None and axis == len(node.inputs[0].shape) - 1)
+        if fill is None or fill.op_type != "ConstantOfShape" or not last or not isinstance(width, int):
+            continue
+        dtype = node.inputs[1].dtype or ir.DataType.FLOAT
+        name = f"ones_{width}_{dtype.name.lower()}"
+        if name not in model.graph.initializers:
+            ones = ir.tensor(torch.ones(width).numpy().astype(dtype.numpy()), name=name)
+            model.graph.register_initializer(
+                ir.Value(name=name, shape=ir.Shape([width]), type=ir.TensorType(dtype), const_value=ones)
+            )
+        node.replace_input_with(1, model.graph.initializers[name])
+        if not fill.outputs[0].uses():
+            model.graph.remove(fill)
 
 
 def _merge_tied(model: ir.Model, graph: ModelGraph) -> None:
-    """Let the readers of a tied parameter read the first of its names, in place."""
+    """Let all readers of a tied parameter read the first of its names, in place (torch.onnx keeps the last)."""
     initializers = model.graph.initializers
     for parameter in graph.parameters:
-        if parameter.tied_to in initializers and parameter.name in initializers:
-            initializers[parameter.name].replace_all_uses_with(initializers[parameter.tied_to])
-            del initializers[parameter.name]
+        first = parameter.tied_to
+        if first is None or parameter.name not in initializers:
+            continue
+        value = initializers.pop(parameter.name)
+        if first in initializers:
+            value.replace_all_uses_with(initializers[first])
+        else:
+            value.name = first
+            initializers[first] = value
+    known = {p.name for p in graph.parameters}  # one that nothing reads belongs to the checkpoint all the same
     for name in [n for n, v in initializers.items() if not v.uses() and not v.is_graph_output()]:
-        if name in {p.name for p in graph.parameters}:
-            continue  # a parameter that nothing reads belongs to the checkpoint all the same
-        del initializers[name]
+        if name not in known:
+            del initializers[name]
 
 
 def _name_dimensions(model: ir.Model, names: dict[str, str]) -> None:
     """Give dynamic dimensions the names that the user gave them, in place."""
     if not names:
         return
-    values = [*model.graph.inputs, *model.graph.outputs, *(o for node in model.graph.all_nodes() for o in node.outputs)]
+    values = [
+        *model.graph.inputs,
+        *model.graph.outputs,
+        *(o for node in model.graph.all_nodes() for o in node.outputs),
+    ]
     for value in values:
         if value.shape is not None and any(not isinstance(d, int) for d in value.shape):
             value.shape = ir.Shape(
@@ -207,9 +250,7 @@ def _declare(proto: onnx.ModelProto, weights: dict[str, torch.Tensor]) -> None:
 def _embed(proto: onnx.ModelProto, weights: dict[str, torch.Tensor]) -> None:
     size = sum(t.numel() * t.element_size() for t in weights.values())
     if size > PROTOBUF_LIMIT * 0.99:
-        raise ExportError(
-            f"the weights take {size / 2**30:.1f} GiB and one ONNX file holds 2; use --weights external"
-        )
+        raise ExportError(f"the weights take {size / 2**30:.1f} GiB and one ONNX file holds 2; use --weights external")
     proto.graph.initializer.extend(_tensor(name, t, _bytes(t)) for name, t in weights.items())
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+
 from ptgraph.models import TransformerConfig, TransformerLM
 
 SIZES: dict[str, Any] = {

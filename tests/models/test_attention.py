@@ -3,9 +3,10 @@
 import math
 
 import torch
+from torch import Tensor
+
 from ptgraph.models import Attention, RMSNorm, RotaryEmbedding
 from ptgraph.models.rope import rotate
-from torch import Tensor
 
 from .small import make
 

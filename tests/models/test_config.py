@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from ptgraph.models import PRESETS, TransformerConfig, build
 
 from .small import SIZES

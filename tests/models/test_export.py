@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from ptgraph.models import TransformerLM, build
 from torch.export import Dim, ExportedProgram, export
+
+from ptgraph.models import TransformerLM, build
 
 from .small import make, tokens
 

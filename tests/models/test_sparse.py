@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from ptgraph.models import KVCache, LightningIndexer, TransformerLM
 
 from .small import make, tokens
@@ -107,9 +108,7 @@ def test_cross_entropy_teaches_everything_else_as_if_there_were_no_index_loss() 
     for weight in (0.0, 3.0):
         model = make(attention="sparse", index_loss_weight=weight)
         model(tokens(), labels=tokens(seed=2)).loss.backward()
-        gradients.append(
-            {n: p.grad for n, p in model.named_parameters() if n not in indexer_parameters(model)}
-        )
+        gradients.append({n: p.grad for n, p in model.named_parameters() if n not in indexer_parameters(model)})
         indexer_moves = any(p.grad.any() for p in indexer_parameters(model).values())
         assert indexer_moves == (weight > 0)
     for name, gradient in gradients[0].items():

@@ -5,11 +5,12 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import ptgraph.models
 import pytest
 import torch
-from ptgraph.models import KVCache, TransformerLM, build
 from torch.nn import functional as F
+
+import ptgraph.models
+from ptgraph.models import KVCache, TransformerLM, build
 
 from .small import make, tokens
 
@@ -180,9 +181,7 @@ def test_the_cache_counts_towards_the_context(model: TransformerLM) -> None:
         (tokens(1, 4), 1, {"top_k": 0}, "top_k is 0"),
     ],
 )
-def test_generate_says_what_is_wrong(
-    prompt: torch.Tensor, new: int, options: dict[str, Any], message: str
-) -> None:
+def test_generate_says_what_is_wrong(prompt: torch.Tensor, new: int, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make().generate(prompt, new, **options)
 

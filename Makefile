@@ -1,0 +1,56 @@
+# Needs Python 3.11 or newer, and make. Everything else is installed into .venv.
+# `make demo` shows what ptgraph does; `make test` is what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+CHROMIUM := /usr/bin/chromium
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint check exports bench clean chromium
+
+demo: $(VENV)/demo
+	$(BIN)/ptgraph export tiny -o exports
+	$(BIN)/ptgraph export medium -o exports
+	@echo
+	@echo "Open exports/tiny.html in a browser, exports/tiny.svg in anything that shows pictures,"
+	@echo "and exports/tiny.onnx in Netron (https://netron.app, or: pip install netron && netron exports/tiny.onnx)."
+
+test: $(VENV)/test chromium lint check
+
+lint: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: $(VENV)/test chromium
+	$(RUN) -m pytest -n 2 --dist worksteal
+
+# What is committed under exports/: a test proves that it is what the code writes now.
+exports: $(VENV)/demo
+	$(BIN)/ptgraph export tiny -o exports
+
+bench: $(VENV)/test
+	$(RUN) benchmarks/run.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(RUN) -m pip install --quiet -c constraints.txt torch
+	$(RUN) -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/test: $(VENV)/demo
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[hf,test,lint]'
+	touch $@
+
+chromium:
+	@test -x $(CHROMIUM) || { \
+	  echo "The browser tests need Chromium at $(CHROMIUM); installing Debian's package."; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+	  || { echo "That failed (it takes root and Debian's packages). Install it yourself: sudo apt-get install chromium"; exit 1; }; }
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,58 @@
+"""What tests share: the presets traced once for the whole session, and a way to run the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ptgraph.build import build
+from ptgraph.graph import ModelGraph
+from ptgraph.load import load
+from ptgraph.tracer import capture
+
+ROOT = Path(__file__).parents[1]
+
+
+def graph_of(target: str, *inputs: str) -> ModelGraph:
+    """Return the graph of a target, as the command line would make it."""
+    return build(capture(load(target, inputs)))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModelGraph:
+    """The graph of the preset tiny, on meta."""
+    return graph_of("tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_dynamic() -> ModelGraph:
+    """The graph of the preset tiny with named dimensions."""
+    return graph_of("tiny", "input_ids:int64:batch=2xsequence=16")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``python -m ptgraph`` in an empty folder, as a process of its own."""
+
+    def run(*args: str, cwd: Path = tmp_path, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ptgraph", *args]
+        return subprocess.run(command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True)
+
+    return run
+
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]

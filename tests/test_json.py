@@ -1,0 +1,80 @@
+"""The JSON file: every one is valid against the schema in the package, strict, sorted and free of paths."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+import torch
+from torch import nn
+
+import ptgraph
+from ptgraph.analysis import analyze
+from ptgraph.backends.json import document, render
+from ptgraph.graph import ModelGraph
+from ptgraph.options import Options
+
+SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
+
+
+def text_of(graph: ModelGraph) -> str:
+    return b"".join(render(graph, Options())["json"]).decode()
+
+
+def test_the_schema_is_a_schema_and_allows_nothing_unknown() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"schema_version": 1}, SCHEMA)
+
+
+def test_tiny_is_valid_and_says_what_the_graph_says(tiny: ModelGraph) -> None:
+    data = json.loads(text_of(tiny))
+    jsonschema.validate(data, SCHEMA)
+    assert data["totals"] == analyze(tiny).totals
+    assert len(data["ops"]) == len(tiny.ops)
+    assert len(data["edges"]) == tiny.ops.number_of_edges()
+    assert [c["path"] for c in data["components"]] == list(tiny.components)
+    assert data["model"]["config"]["num_layers"] == len(data["blocks"][tiny.component("layers.0").block])
+    assert data["tracer"] == {"used": "torch.export", "failed": []}
+
+
+def test_named_dimensions_are_kept(tiny_dynamic: ModelGraph) -> None:
+    data = document(tiny_dynamic)
+    jsonschema.validate(json.loads(json.dumps(data)), SCHEMA)
+    assert data["model"]["dimensions"] == ["batch", "sequence"]
+    assert data["model"]["outputs"][0]["shape"] == ("batch", "sequence", 50304)
+
+
+def test_keys_are_sorted_and_numbers_are_strict() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.limit = float("inf")
+            self.missing = float("nan")
+            self.act = nn.ReLU()
+
+        def forward(self, x):
+            return self.act(x)
+
+    graph = ptgraph.trace(Odd(), torch.zeros(2, 3))
+    text = text_of(graph)
+    data = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    jsonschema.validate(data, SCHEMA)
+    assert data["components"][0]["settings"]["limit"] == "inf"
+    assert list(data) == sorted(data)
+    assert text == json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def test_text_that_is_not_unicode_still_makes_json() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.text = "half a pair \ud800 and a separator \u2028"
+
+        def forward(self, x):
+            return x + 1
+
+    data = json.loads(text_of(ptgraph.trace(Odd(), torch.zeros(2))))
+    assert data["components"][0]["settings"]["text"] == Odd().text
