@@ -43,16 +43,18 @@ def trace(
         UsageError: the arguments do not fit ``forward``, or a dynamic dimension does not exist.
         TraceError: no tracer can follow the model, or a dynamic dimension cannot vary.
     """
+    given = None if name is None else file_stem(name, strict=True)
     if isinstance(model, ExportedProgram):
         if args or kwargs or dynamic:
             raise UsageError("an exported program has its inputs already; pass none")
-        return build(capture(Source(name or "model", program=model)))
+        return build(capture(Source(given or "model", program=model)))
     if not isinstance(model, nn.Module):
-        raise UsageError(f"trace takes a torch.nn.Module or an ExportedProgram, not a {type(model).__name__}")
+        kind = f"the class {model.__name__}" if isinstance(model, type) else f"an object of type {type(model).__name__}"
+        raise UsageError(f"a model is a torch.nn.Module or an ExportedProgram, not {kind}")
     if not args and not kwargs:
         args, kwargs = example_inputs(model) or ((), {})
     args, kwargs = on_device_of(model, (args, kwargs))
-    stem = file_stem(name or type(model).__name__, strict=name is not None)
+    stem = given or file_stem(type(model).__name__)
     return build(capture(Source(stem, model, tuple(args), kwargs, dynamic or {})))
 
 
@@ -100,6 +102,8 @@ def export(
 
 def _graph(graph_or_model: ModelGraph | nn.Module, args: Any, kwargs: dict[str, Any]) -> ModelGraph:
     if isinstance(graph_or_model, ModelGraph):
+        if args or any(value is not None for value in kwargs.values()):
+            raise UsageError(f"{graph_or_model.name} is traced already; inputs and dimensions cannot change it")
         return graph_or_model
     return trace(graph_or_model, *args, **kwargs)
 

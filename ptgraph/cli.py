@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import PtgraphError, UsageError
+from .errors import PtgraphError, TraceError, UsageError
 
 if TYPE_CHECKING:
     from .graph import ModelGraph
@@ -41,22 +42,40 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
-        argv = kwargs.get("args") or (args[0] if args else None) or sys.argv[1:]
+        given = args[0] if args else kwargs.get("args")
+        argv = sys.argv[1:] if given is None else list(given)
         debug = "--debug" in argv
         try:
-            sys.exit(super().main(**{**kwargs, "args": list(argv)}) or 0)
+            sys.exit(super().main(**{**kwargs, "args": argv}) or 0)
         except PtgraphError as error:
             self._fail(str(error), error.exit_code, debug)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(2)
+        except click.UsageError as error:
+            help_of = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
+            self._fail(error.format_message().rstrip(".") + help_of, 2, debug)
         except click.ClickException as error:
             self._fail(error.format_message(), 2, debug)
         except (click.Abort, KeyboardInterrupt):
             self._fail("interrupted", 130, debug)
-        except BrokenPipeError:  # the reader of stdout has seen enough
-            sys.stderr.close()
-            sys.exit(0)
         except Exception as error:  # a fault of ours: still one line, and how to see more
             text = f"unexpected {type(error).__name__}: {_first_line(error)} (please report it; --debug shows more)"
             self._fail(text, 1, debug)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of stdout has seen enough; what is buffered goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except SystemExit as error:  # none of ours: click has its own Exit
+            raise TraceError(f"the model's own code called sys.exit({error.code!r})") from error
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing and args[0][:1] != "-":
+            names = ", ".join(self.list_commands(ctx))
+            raise UsageError(f"unknown command {args[0]!r}; there are: {names}")
+        return super().resolve_command(ctx, args)
 
     @staticmethod
     def _fail(message: str, code: int, debug: bool) -> None:
@@ -66,7 +85,7 @@ class _Group(click.Group):
         sys.exit(code)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.group("ptgraph", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(package_name="ptgraph", prog_name="ptgraph")
 def main() -> None:
     """See a PyTorch model: export it to ONNX for Netron, an interactive page, an SVG and a JSON analysis."""
@@ -126,7 +145,8 @@ def export(
         click.echo(f"{path}\t{_size_text(path.stat().st_size)}")
     if show:
         page = next(path for path in done.files if path.suffix == ".html")
-        click.launch(page.resolve().as_uri())
+        if click.launch(page.resolve().as_uri()) and not quiet:
+            click.echo(f"ptgraph: warning: no browser could be started to show {page}", err=True)
 
 
 @main.command(epilog=EXIT_CODES)
@@ -211,9 +231,11 @@ def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
         yield lambda text: None
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status("starting") as status:
-        yield lambda text: status.update(text)
+    # This stderr, not what sys.stderr is at the time: while a model is traced, that leads nowhere.
+    with Console(file=sys.stderr).status("starting") as status:
+        yield lambda text: status.update(Text(text))
 
 
 def _warn(graph: ModelGraph) -> None:
@@ -244,15 +266,16 @@ def _print_table(graph: ModelGraph, analysis: Any) -> None:
             count_text(layer["flops"]) if layer["flops"] else "–",
             shape_text(layer["output_shape"]),
         )
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    width = None if sys.stdout.isatty() else 10_000  # nothing is cut off for a reader that is no terminal
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
     totals = analysis.totals
     click.echo(
         f"\n{totals['total_params']:,} parameters, {totals['trainable_params']:,} trainable, "
-        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])}FLOPs; {totals['ops']:,} operations"
+        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; {totals['ops']:,} operations"
     )
 
 
-def _print_rows(rows: list[tuple[str, ...]]) -> None:
+def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .backends import BACKENDS
-from .errors import ExportError, UsageError
+from .errors import ExportError, PtgraphError, UsageError
 from .graph import ModelGraph
 from .options import Options
 
@@ -37,6 +38,8 @@ def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
     """
     words = [names] if isinstance(names, str) else list(names or [])
     asked = [part.strip().lower() for word in words for part in word.split(",") if part.strip()]
+    if words and not asked:
+        raise UsageError(f"no format is named; there are: {', '.join(BACKENDS)}, all")
     if not asked or asked == ["all"]:
         return list(BACKENDS), False
     for name in asked:
@@ -64,15 +67,28 @@ def export(
     skipped: list[Skipped] = []
     for name in chosen:
         progress(name)
-        try:
-            files = BACKENDS[name].render(graph, options)
-        except ExportError as error:
-            if by_name or graph.program is not None:
-                raise
-            skipped.append(Skipped(name, str(error)))
-            continue
-        written += write(folder, graph.name, files)
+        with _failures_explained(f"making the {name} of {graph.name}"):
+            try:
+                files = BACKENDS[name].render(graph, options)
+            except ExportError as error:
+                if by_name or graph.program is not None:
+                    raise
+                skipped.append(Skipped(name, str(error)))
+                continue
+            written += write(folder, graph.name, files)
     return Exported(tuple(written), tuple(skipped))
+
+
+@contextlib.contextmanager
+def _failures_explained(doing: str) -> Iterator[None]:
+    """Turn whatever a backend raises unforeseen into an ExportError."""
+    try:
+        yield
+    except PtgraphError:
+        raise
+    except Exception as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise ExportError(f"{doing} failed: {type(error).__name__}: {first}") from error
 
 
 def write(folder: Path, stem: str, files: dict[str, Iterable[bytes]]) -> list[Path]:
@@ -95,22 +111,15 @@ def write(folder: Path, stem: str, files: dict[str, Iterable[bytes]]) -> list[Pa
 
 
 def _write_beside(target: Path, chunks: Iterable[bytes]) -> Path:
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as file:
             for chunk in chunks:
                 file.write(chunk)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    temporary.chmod(0o666 & ~_umask())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     return temporary
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _folder(output: str | os.PathLike[str]) -> Path:

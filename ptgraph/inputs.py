@@ -34,7 +34,12 @@ class Input:
     def tensor(self, device: str | torch.device = "meta") -> torch.Tensor:
         """Return zeros (ones for bool) of this shape and dtype on *device*."""
         fill = torch.ones if self.dtype == torch.bool else torch.zeros
-        return fill(self.shape, dtype=self.dtype, device=device)
+        try:
+            return fill(self.shape, dtype=self.dtype, device=device)
+        except (RuntimeError, TypeError) as error:  # torch counts elements and bytes in 64 bits
+            raise UsageError(
+                f"--input {self.name}: no tensor is as large as {'x'.join(map(str, self.shape))}"
+            ) from error
 
 
 def parse_inputs(texts: Iterable[str]) -> list[Input]:
@@ -49,7 +54,8 @@ def parse_inputs(texts: Iterable[str]) -> list[Input]:
         for index, name in item.dynamic.items():
             if sizes.setdefault(name, item.shape[index]) != item.shape[index]:
                 raise UsageError(
-                    f"dimension {name} has two example sizes, {sizes[name]} and {item.shape[index]}"
+                    f"--input {item.name}: dimension {name} has two example sizes, "
+                    f"{sizes[name]} and {item.shape[index]}; give it one"
                 )
     return found
 

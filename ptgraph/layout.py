@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import graphviz
@@ -60,7 +61,9 @@ def run(source: str, format: str) -> str:
 
 def text_width(text: str, size: float) -> float:
     """Return an upper estimate of the width of *text* in a sans-serif of *size* points."""
-    return sum(0.30 if c in "iljtfr.,:;|'·× " else 0.92 if c in "mwMW@" or ord(c) > 0x2E80 else 0.60 for c in text) * size
+    return (
+        sum(0.30 if c in "iljtfr.,:;|'·× " else 0.92 if c in "mwMW@" or ord(c) > 0x2E80 else 0.60 for c in text) * size
+    )
 
 
 def box_size(title: str, subtitle: str) -> tuple[float, float]:
@@ -89,28 +92,32 @@ def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, Scope
     return dict(zip(names, found, strict=True))
 
 
-def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, bool]]]:
-    """Return the links among the parts of each box: (source, target, whether it is a stub's)."""
-    found: dict[str, dict[tuple[str, str, bool], None]] = {}
+def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
+    """Return the links among the parts of each box: (source, target, whether a ``link``, ``stub`` or ``order``).
+
+    A shared value is a stub at each reader; one invisible link, to the first of them, keeps its source above.
+    """
+    found: dict[str, dict[tuple[str, str, str], None]] = {}
+    ordered: set[tuple[str, str]] = set()
     for link in view.links:
-        above = view.chain(link.source)
+        above, below = view.chain(link.source), view.chain(link.target)
         around = set(above)
-        below = view.chain(link.target)
         meet = next(box for box in below if box in around)
+        source, target = above[above.index(meet) - 1], below[below.index(meet) - 1]
         if not link.shared:
-            source, target = above[above.index(meet) - 1], below[below.index(meet) - 1]
-            found.setdefault(meet, {})[source, target, False] = None
+            found.setdefault(meet, {})[source, target, "link"] = None
             continue
-        for child, scope in zip(below, below[1:], strict=False):
-            found.setdefault(scope, {})[stub_id(link.source, child), child, True] = None
-            if scope == meet:
-                break
+        if (meet, source) not in ordered:
+            ordered.add((meet, source))
+            found.setdefault(meet, {})[source, target, "order"] = None
+        for child, scope in pairwise(below[: below.index(meet) + 1]):
+            found.setdefault(scope, {})[stub_id(link.source, child), child, "stub"] = None
     return {scope: list(links) for scope, links in found.items()}
 
 
 def _dot(
     parts: Sequence[str],
-    links: Iterable[tuple[str, str, bool]],
+    links: Iterable[tuple[str, str, str]],
     sizes: dict[str, tuple[float, float]],
     view: View,
 ) -> str:
@@ -122,8 +129,8 @@ def _dot(
     for part in parts:
         width, height = sizes[part]
         graph.node(part_name(part), width=f"{width / POINTS:.4f}", height=f"{height / POINTS:.4f}")
-    for source, target, shared in links:
-        if shared:
+    for source, target, kind in links:
+        if kind == "stub":
             width = stub_width(view.boxes[source.rpartition("→")[0]].title)
             graph.node(part_name(source), width=f"{width / POINTS:.4f}", height=f"{STUB_HEIGHT / POINTS:.4f}")
         graph.edge(part_name(source), part_name(target))

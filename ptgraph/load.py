@@ -7,12 +7,13 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -23,6 +24,8 @@ from .inputs import FORM, Input, parse_inputs
 from .quiet import quiet
 from .tracer import Source
 
+Result = TypeVar("Result")
+MANY = 20  # names, beyond which a message lists no more
 KINDS = "a preset, package.module:attribute, file.py:attribute, a .pt2 file, or a Hugging Face config.json"
 
 
@@ -33,7 +36,10 @@ def load(target: str, inputs: Sequence[str] = (), *, name: str | None = None, we
     Raises LoadError where the target cannot be loaded, UsageError where *inputs* are malformed or missing.
     """
     given = parse_inputs(inputs)
-    source = _load(target, given, weights)
+    try:
+        source = _load(target, given, weights)
+    except OSError as error:
+        raise LoadError(f"cannot read {target}: {error.strerror or error}") from error
     return replace(source, name=file_stem(name if name is not None else source.name, strict=name is not None))
 
 
@@ -41,6 +47,8 @@ def _load(target: str, given: list[Input], weights: bool) -> Source:
     from .models import PRESETS, build
 
     path = Path(target)
+    if not target:
+        raise LoadError(f"the target is empty; a target is {KINDS}")
     if target in PRESETS:
         return _with_inputs(target, _construct(lambda: build(target), target, weights), given)
     if path.suffix == ".pt2":
@@ -50,33 +58,41 @@ def _load(target: str, given: list[Input], weights: bool) -> Source:
     place, colon, attribute = target.rpartition(":")
     if colon and place and attribute:
         return _load_attribute(place, attribute, given, weights)
-    if path.suffix == ".py":
-        raise LoadError(f"{target} names a file; say which attribute of it: {target}:Model")
+    file = target.removesuffix(":")
+    if file.endswith(".py"):
+        _need_file(Path(file))
+        raise LoadError(f"{file} names a file; say which attribute of it, such as {file}:Model")
+    if path.is_file():
+        raise LoadError(f"{target} is no file that ptgraph reads (weights alone are no model); a target is {KINDS}")
     near = get_close_matches(target, PRESETS, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise LoadError(f"unknown target {target!r}{hint} The presets are {', '.join(PRESETS)}; a target is {KINDS}")
+
+
+def _need_file(path: Path) -> None:
+    if not path.is_file():
+        raise LoadError(f"{path} is a folder, not a file" if path.is_dir() else f"{path} does not exist")
 
 
 def file_stem(name: str, *, strict: bool = False) -> str:
     """Return *name* fit for a file; *strict* raises UsageError instead of mending it."""
-    safe = re.sub(r"[^\w.+-]+", "_", name).strip("._") or "model"
-    if strict and safe != name:
-        raise UsageError(f"--name {name!r} is no file name; letters, digits, and . _ + - may be used ({safe})")
-    return safe
+    safe = re.sub(r"[^\w.+-]+", "_", name).strip(".")
+    if strict and (safe != name or not name):
+        mended = safe.strip("_") or "model"
+        raise UsageError(f"the name {name!r} is no file name of letters, digits and . _ + -, such as {mended!r}")
+    return safe or "model"
 
 
 def _load_program(path: Path, given: list[Input]) -> Source:
     if given:
         raise UsageError(f"{path} holds its own inputs; --input cannot change them")
-    if not path.is_file():
-        raise LoadError(f"{path} does not exist")
+    _need_file(path)
     try:
         with quiet():
             program = torch.export.load(path)
     except Exception as error:  # zip, pickle, json and torch errors, all of them a bad file
-        raise LoadError(
-            f"{path} is not a program written by torch.export.save, or it is damaged: {_first_line(error)}"
-        ) from error
+        reason = _first_line(error).partition(". ")[0]
+        raise LoadError(f"{path} is not a program written by torch.export.save, or it is damaged: {reason}") from error
     return Source(path.stem, program=program)
 
 
@@ -98,39 +114,60 @@ def _load_huggingface(path: Path, given: list[Input]) -> Source:
 def _load_attribute(place: str, attribute: str, given: list[Input], weights: bool) -> Source:
     module = _import(place)
     value: Any = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            names = [n for n, v in vars(value).items() if not n.startswith("_") and _may_be_target(v)]
-            near = get_close_matches(part, names, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise LoadError(f"{place} has no attribute {part!r}{hint} It has: {', '.join(names) or 'no models'}")
-        value = getattr(value, part)
+    target, parts = f"{place}:{attribute}", attribute.split(".")
+    for depth, part in enumerate(parts):
+        owner = f"{place}:{'.'.join(parts[:depth])}".removesuffix(":")
+        try:
+            value = _run(partial(getattr, value, part), f"reading {part!r} of {owner}", AttributeError)
+        except AttributeError as error:
+            raise LoadError(f"{owner} has no attribute {part!r}{_others(value, part)}") from error
     says = [value, module]
     if isinstance(value, nn.Module):
         model = value
     elif callable(value):
-        model = _construct(value, f"{place}:{attribute}", weights)
+        model = _construct(value, target, weights)
     else:
-        raise LoadError(f"{place}:{attribute} is a {type(value).__name__}, not a torch.nn.Module or a factory of one")
+        raise LoadError(f"{target} is of type {type(value).__name__}, neither a torch.nn.Module nor a factory of one")
     return _with_inputs(attribute.rpartition(".")[2], model, given, says)
 
 
-def _may_be_target(value: Any) -> bool:
-    return isinstance(value, nn.Module) or inspect.isclass(value) or inspect.isfunction(value)
+def _others(owner: Any, part: str) -> str:
+    """Say which attribute of *owner* was meant by *part*, or which of them may be targets."""
+    if isinstance(owner, nn.Module):
+        names = [name for name, _ in owner.named_children()]
+    elif isinstance(owner, ModuleType):
+        names = [n for n, v in vars(owner).items() if not n.startswith("_") and _may_be_target(v, owner.__name__)]
+    else:
+        names = []
+    public = [name for name in dir(owner) if not name.startswith("_")]
+    near = get_close_matches(part, names, n=1) or get_close_matches(part, public, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    more = ", …" if len(names) > MANY else ""
+    return f"; it has: {', '.join(names[:MANY])}{more}" if names else "; it has no models"
+
+
+def _may_be_target(value: Any, module: str) -> bool:
+    made_here = (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module
+    return made_here or isinstance(value, nn.Module)
 
 
 def _import(place: str) -> ModuleType:
     path = Path(place)
     if path.suffix == ".py":
-        if not path.is_file():
-            raise LoadError(f"{place} does not exist")
-        return _run(lambda: _import_file(path), place)
+        _need_file(path)
+        return _run(lambda: _import_file(path), f"importing {place}")
     if not all(part.isidentifier() for part in place.split(".")):
         raise LoadError(f"{place!r} is neither a Python file nor the name of a module; a target is {KINDS}")
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return _run(lambda: importlib.import_module(place), place)
+    try:
+        return _run(lambda: importlib.import_module(place), f"importing {place}", ModuleNotFoundError)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{place}.".startswith(f"{error.name}."):
+            raise LoadError(f"there is no module {error.name!r}, neither in {folder} nor installed") from error
+        raise LoadError(f"importing {place} failed: {_reason(error)}") from error
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -149,13 +186,22 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _run(action: Callable[[], Any], what: str) -> Any:
+def _run(action: Callable[[], Result], doing: str, *passed: type[Exception]) -> Result:
+    """Run the user's own code: what it prints is dropped, what it raises (but *passed*) becomes a LoadError."""
+    allowed: tuple[type[Exception], ...] = (PtgraphError, *passed)
     try:
-        return action()
-    except PtgraphError:
+        with quiet():
+            return action()
+    except allowed:
         raise
-    except Exception as error:  # the user's own code may raise anything
-        raise LoadError(f"importing {what} failed: {type(error).__name__}: {_first_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise LoadError(f"{doing} failed: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r}); what only a script does belongs under if __name__ == '__main__'"
+    return f"{type(error).__name__}: {_first_line(error)}" if str(error).strip() else type(error).__name__
 
 
 def _construct(factory: Callable[[], Any], what: str, weights: bool) -> nn.Module:
@@ -176,20 +222,13 @@ def _construct(factory: Callable[[], Any], what: str, weights: bool) -> nn.Modul
             model = factory()
         if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
             model.to("meta")  # what came from numpy or by an old constructor ignored the device
-    except Exception:  # real numbers are wanted, or its constructor works with some
+    except (Exception, SystemExit):  # real numbers are wanted, or its constructor works with some
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            model = _build_real(factory, what)
+            model = _run(factory, f"building {what}")
     if not isinstance(model, nn.Module):
-        raise LoadError(f"{what} returned a {type(model).__name__}, not a torch.nn.Module")
+        raise LoadError(f"{what} returned something of type {type(model).__name__}, not a torch.nn.Module")
     return model
-
-
-def _build_real(factory: Callable[[], Any], what: str) -> Any:
-    try:
-        return factory()
-    except Exception as error:  # the user's own code may raise anything
-        raise LoadError(f"building {what} failed: {type(error).__name__}: {_first_line(error)}") from error
 
 
 def _signature(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -204,19 +243,21 @@ def _with_inputs(name: str, model: nn.Module, given: list[Input], says: Sequence
     args, kwargs = example_inputs(model, says) or ((), {})
     if not given and not args and not kwargs and _wanted(model):
         raise UsageError(
-            f"{name} says no example inputs; its forward takes {', '.join(_wanted(model))}: "
-            f"give each as --input {FORM}, or a method example_inputs()"
+            f"{name} gives no example inputs; its forward takes {', '.join(_wanted(model))}: "
+            f"give each as --input {FORM}, or write a method example_inputs()"
         )
     parameters = inspect.signature(model.forward).parameters
+    names = [n for n, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    for item in given:
+        if item.name not in names and (item.dynamic or len(names) == len(parameters)):
+            why = ", which a dimension that varies needs" if item.dynamic else ""
+            takes = ", ".join(str(p).partition(":")[0].partition("=")[0] for p in parameters.values())
+            raise UsageError(f"--input {item.name}: forward has no argument of that name{why}; it takes {takes}")
     if given and any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
         args, kwargs = tuple(item.tensor() for item in given), {}
     elif given:
-        names = list(parameters)
-        unknown = [item.name for item in given if item.name not in names]
-        if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            raise UsageError(f"--input {unknown[0]}: forward has no such argument; it takes {', '.join(names)}")
         kwargs = {**dict(zip(names, args, strict=False)), **kwargs, **{i.name: i.tensor() for i in given}}
-        args = ()
+        args = tuple(kwargs.pop(n) for n, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and n in kwargs)
     args, kwargs = on_device_of(model, (args, kwargs))
     return Source(name, model, args, kwargs, {item.name: item.dynamic for item in given if item.dynamic})
 
@@ -230,13 +271,17 @@ def example_inputs(model: nn.Module, says: Sequence[Any] = ()) -> tuple[tuple[An
         method = getattr(owner, "example_inputs", None)
         if not callable(method) or inspect.isclass(owner):
             continue
-        try:
-            found = method()
-        except Exception as error:  # the user's own code may raise anything
-            raise LoadError(f"example_inputs() failed: {type(error).__name__}: {_first_line(error)}") from error
-        if isinstance(found, dict):
-            return (), found
-        return (tuple(found) if isinstance(found, tuple | list) else (found,)), {}
+        with torch.random.fork_rng(devices=[]):
+            found = _run(method, "example_inputs()")
+        if isinstance(found, Mapping) and all(isinstance(key, str) for key in found):
+            return (), dict(found)
+        if isinstance(found, tuple | list | torch.Tensor):
+            return (tuple(found) if isinstance(found, tuple | list) else (found,)), {}
+        kind = "a dict with keys that are no names" if isinstance(found, Mapping) else f"type {type(found).__name__}"
+        raise LoadError(
+            f"example_inputs() returned {kind}; it may return a dict by argument name, "
+            "a tuple or list in order, or one tensor"
+        )
     return None
 
 
@@ -248,7 +293,12 @@ def on_device_of(model: nn.Module, inputs: Any) -> Any:
     def move(tensor: torch.Tensor) -> torch.Tensor:
         if meta:
             return tensor.to("meta")
-        return torch.zeros_like(tensor, device=state[0].device if state else "cpu") if tensor.is_meta else tensor
+        if not tensor.is_meta:
+            return tensor
+        try:
+            return torch.zeros_like(tensor, device=state[0].device if state else "cpu")
+        except RuntimeError as error:  # the model has real weights, so its inputs need real memory
+            raise UsageError(f"an input of the shape {tuple(tensor.shape)} does not fit into memory") from error
 
     return pytree.tree_map_only(torch.Tensor, move, inputs)
 

@@ -5,11 +5,13 @@ It works wherever the forward pass runs, whatever Python it uses: branches taken
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import operator
+import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -18,26 +20,39 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils import _pytree as pytree
 
-_SKIPPED = ("torch/overrides.py", "torch/functional.py", "torch/nn/functional.py", "torch/_tensor.py")
+from .sources import qualified_name
+
+_SKIPPED = (__file__, "torch/overrides.py", "torch/functional.py", "torch/nn/functional.py", "torch/_tensor.py")
+_PLAIN = (int, float, bool, str, complex, torch.dtype, torch.device, torch.layout, type(None), type(...))
+_PRIVATE = re.compile(r" at 0x[0-9a-f]+|(?<![\w.])/(?:[^\s'\",:;()]+/)+")  # what differs from run to run, or by machine
 
 
 def record(
     model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[fx.Graph, dict[str, tuple[str, str]], list[tuple[str, Any]]]:
+) -> tuple[fx.Graph, dict[str, tuple[str, str]], list[tuple[str, fx.Node]]]:
     """Run ``model(*args, **kwargs)`` and return its graph, which nodes read state, and the named outputs.
 
     Hooks are global for the time of the run: none is put on the model.
     """
     recorder = _Recorder(model)
-    bound = inspect.signature(model.forward).bind(*args, **kwargs)
-    for path, value in pytree.tree_flatten_with_path(dict(bound.arguments))[0]:
-        if isinstance(value, torch.Tensor):
-            recorder.add_input("_".join(key_name(key) for key in path), value)
+    for name, value in arguments(model, args, kwargs).items():
+        for path, leaf in pytree.tree_flatten_with_path(value)[0]:
+            if isinstance(leaf, torch.Tensor):
+                recorder.add_input("_".join([name, *map(key_name, path)]), leaf)
     with recorder.hooked(), recorder:
         result = model(*args, **kwargs)
-    outputs = output_names(pytree.tree_map_only(torch.Tensor, recorder.node_of, result))
+    outputs = output_names(pytree.tree_map_only(torch.Tensor, recorder.node_of, plain_containers(result)))
     recorder.graph.output(tuple(node for _, node in outputs))
     return recorder.graph, recorder.states, outputs
+
+
+def arguments(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``forward`` by name: those that its ``**kwargs`` takes stand by their own."""
+    signature = inspect.signature(model.forward)
+    found: dict[str, Any] = {}
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        found |= value if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD else {name: value}
+    return found
 
 
 class _Recorder(TorchFunctionMode):
@@ -46,45 +61,59 @@ class _Recorder(TorchFunctionMode):
         self.graph = fx.Graph()
         self.states: dict[str, tuple[str, str]] = {}
         self.paths = {id(module): path for path, module in model.named_modules()}
-        self.types = {path: f"{type(m).__module__}.{type(m).__qualname__}" for path, m in model.named_modules()}
+        self.types = {path: qualified_name(type(module)) for path, module in model.named_modules()}
         self.named = {id(p): ("parameter", name) for name, p in model.named_parameters()}
         self.named |= {id(b): ("buffer", name) for name, b in model.named_buffers()}
         self.nodes: dict[int, fx.Node] = {}
         self.alive: list[torch.Tensor] = []  # an id names a tensor only while the tensor lives
+        self.memory: dict[int, torch.UntypedStorage] = {}
         self.stack: dict[str, tuple[str, str]] = {}
         self.runs: dict[str, int] = {}
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        given = [t for t in pytree.tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+        versions = [_version(t) for t in given]
         result = func(*args, **kwargs)
-        tensors = [t for t in pytree.tree_leaves(result) if isinstance(t, torch.Tensor)]
-        if tensors and getattr(func, "__name__", "") not in ("__get__", "requires_grad_"):
-            self._add(func, args, kwargs, result)
+        written = [t for t, version in zip(given, versions, strict=True) if _version(t) != version]
+        if func is torch.Tensor.requires_grad_ or self._says_no_more(result, written):
+            return result
+        self._add(func, args, kwargs, result, written)
         return result
 
-    def _add(self, func: Callable[..., Any], args: Any, kwargs: Any, result: Any) -> None:
-        args, kwargs = pytree.tree_map(self._literal, (tuple(args), dict(kwargs)))
-        node = self.graph.create_node("call_function", func, args, kwargs, name=_name(func))
+    def _says_no_more(self, result: Any, written: list[torch.Tensor]) -> bool:
+        """Return whether nothing was computed: no tensor is new, and none was changed."""
+        found = [t for t in pytree.tree_leaves(result) if isinstance(t, torch.Tensor)]
+        return not written and all(id(t) in self.nodes or id(t) in self.named for t in found)
+
+    def _add(self, func: Callable[..., Any], args: Any, kwargs: Any, result: Any, written: list[torch.Tensor]) -> None:
+        writes = [self.node_of(tensor) for tensor in written]
+        args, kwargs = self._literal(tuple(args)), self._literal(dict(kwargs))
+        node = self.graph.create_node("call_function", func, args, kwargs, name=_name(func).rpartition(".")[2])
         node.meta = {
-            "val": pytree.tree_map_only(torch.Tensor, _on_meta, result),
+            "val": pytree.tree_map_only(torch.Tensor, self._on_meta, result if result is not None else written[0]),
             "nn_module_stack": dict(self.stack),
             "stack_trace": _caller(),
-            "target": resolve_name(func) or _name(func),
+            "target": _name(func),
+            "writes": writes,
         }
+        for tensor in written:
+            self._keep(tensor, node)
+        self._keep_results(result, node)
+
+    def _keep_results(self, result: Any, node: fx.Node) -> None:
         if isinstance(result, torch.Tensor):
             self._keep(result, node)
         elif isinstance(result, list | tuple):
             for index, item in enumerate(result):
-                if isinstance(item, torch.Tensor):
+                if isinstance(item, torch.Tensor | list | tuple):
                     part = self.graph.call_function(operator.getitem, (node, index))
-                    part.meta = {**node.meta, "val": _on_meta(item)}
-                    self._keep(item, part)
+                    part.meta = {**node.meta, "val": node.meta["val"][index], "writes": []}
+                    self._keep_results(item, part)
 
     def add_input(self, name: str, tensor: torch.Tensor) -> None:
         node = self.graph.placeholder(name)
-        node.meta["val"] = _on_meta(tensor)
+        node.meta["val"] = self._on_meta(tensor)
         self._keep(tensor, node)
 
     def node_of(self, tensor: torch.Tensor) -> fx.Node:
@@ -92,7 +121,9 @@ class _Recorder(TorchFunctionMode):
         if id(tensor) not in self.nodes:
             kind, name = self.named.get(id(tensor), ("constant", f"constant_{len(self.states)}"))
             node = self.graph.create_node("get_attr", name)
-            node.meta["val"] = _on_meta(tensor)
+            node.meta["val"] = self._on_meta(tensor)
+            if kind == "constant":
+                node.meta["constant"] = tensor.detach().clone()
             self.states[node.name] = (kind, name)
             self._keep(tensor, node)
         return self.nodes[id(tensor)]
@@ -101,11 +132,27 @@ class _Recorder(TorchFunctionMode):
         self.nodes[id(tensor)] = node
         self.alive.append(tensor)
 
+    def _on_meta(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return a tensor like *tensor* on meta; views of one memory stay views of one."""
+        with torch._C.DisableTorchFunction():
+            with suppress(NotImplementedError, RuntimeError):  # it has no memory of the usual kind
+                real = tensor.untyped_storage()
+                memory = self.memory.setdefault(real._cdata, torch.UntypedStorage(real.nbytes(), device="meta"))
+                empty = torch.empty(0, dtype=tensor.dtype, device="meta")
+                return empty.set_(memory, tensor.storage_offset(), tensor.shape, tensor.stride())
+            return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+
     def _literal(self, value: Any) -> Any:
+        """Return what stands for an argument in the graph."""
         if isinstance(value, torch.Tensor):
             return self.node_of(value)
-        plain = (int, float, bool, str, complex, torch.dtype, torch.device, torch.layout, type(None), type(...))
-        return value if isinstance(value, plain) else str(value)
+        if isinstance(value, list | tuple):
+            return [self._literal(item) for item in value]
+        if isinstance(value, dict):
+            return {str(key): self._literal(item) for key, item in value.items()}
+        if isinstance(value, slice):
+            return slice(*(self._literal(part) for part in (value.start, value.stop, value.step)))
+        return value if isinstance(value, _PLAIN) else public(str(value))
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -131,11 +178,25 @@ class _Recorder(TorchFunctionMode):
                 handle.remove()
 
 
-def output_names(result: Any) -> list[tuple[str, Any]]:
-    """Return (name, leaf) for each output: ``logits``, ``past.0``; a lone one is called ``output``."""
+def plain_containers(result: Any) -> Any:
+    """Return *result* with dicts in place of the dataclasses and mappings in it that torch knows nothing of."""
+
+    def opened(leaf: Any) -> Any:
+        if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
+            return {f.name: plain_containers(getattr(leaf, f.name)) for f in dataclasses.fields(leaf)}
+        if isinstance(leaf, Mapping):
+            return {str(key): plain_containers(value) for key, value in leaf.items()}
+        return leaf
+
+    return pytree.tree_map(opened, result)
+
+
+def output_names(result: Any) -> list[tuple[str, fx.Node]]:
+    """Return (name, node) for each output: ``logits``, ``past.0``; a lone one is called ``output``."""
     found = pytree.tree_flatten_with_path(result)[0]
-    named = [(".".join(key_name(key) for key in path) or "output", value) for path, value in found]
-    return [(f"output.{name}" if name[0].isdigit() else name, value) for name, value in named]
+    return [
+        (".".join(map(key_name, path)) or "output", value) for path, value in found if isinstance(value, fx.Node)
+    ]
 
 
 def key_name(key: Any) -> str:
@@ -143,21 +204,30 @@ def key_name(key: Any) -> str:
     return str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
 
 
-def _on_meta(tensor: torch.Tensor) -> torch.Tensor:
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+def public(text: str) -> str:
+    """Return *text* without memory addresses and folders, which say nothing about the model."""
+    return _PRIVATE.sub("", text)
+
+
+def _version(tensor: torch.Tensor) -> int:
+    with torch._C.DisableTorchFunction():
+        return -1 if tensor.is_inference() else tensor._version
 
 
 def _name(func: Callable[..., Any]) -> str:
-    return str(getattr(func, "__name__", "call")).strip("_") or "call"
+    """Return the public name of a function, ``torch.Tensor.add``; of a property, ``torch.Tensor.T``."""
+    owner = getattr(func, "__self__", None)
+    if getattr(func, "__name__", "") == "__get__" and hasattr(owner, "__name__"):
+        return f"torch.Tensor.{owner.__name__}"
+    return str(resolve_name(func) or getattr(func, "__name__", "call"))
 
 
 def _caller() -> str:
-    frame = sys._getframe(3)
-    while frame.f_back and (
-        frame.f_code.co_filename == __file__ or frame.f_code.co_filename.endswith(_SKIPPED)
-    ):
+    """Return the place in the code that called the function, as a line of a stack trace."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.endswith(_SKIPPED):
         frame = frame.f_back
     return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}'
 
 
-__all__ = ["key_name", "output_names", "record"]
+__all__ = ["arguments", "key_name", "output_names", "plain_containers", "public", "record"]

@@ -71,17 +71,18 @@ class View:
             at = self.boxes[at].parent
         return found
 
-    def opened(self, depth: int | None = None) -> set[str]:
+    def opened(self, depth: int | None = None, limit: int = BOX_LIMIT) -> set[str]:
         """Return the boxes that are open in a picture *depth* levels deep.
 
-        Without a depth: as many levels as keep the picture at ``BOX_LIMIT`` boxes, but at least one.
+        Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups.
         """
         if depth is not None:
             return self._to_level(depth)
+        groups = {box.id for box in self.boxes.values() if box.kind == "group"}
         opened = self._to_level(1)
         for level in range(2, 1 + max(len(self.chain(box)) for box in self.boxes)):
-            deeper = self._to_level(level)
-            if len(self.visible(deeper)) > BOX_LIMIT:
+            deeper = self._to_level(level) - groups
+            if len(self.visible(deeper)) > limit:
                 break
             opened = deeper
         return opened
@@ -133,6 +134,7 @@ class _Drawing:
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
         self.edges: dict[tuple[str, str], str] = {}
+        self.auxiliary = self._find_auxiliary()
         self.kept = self._keep()
         self.parts: dict[str, list[str]] = defaultdict(list)
         self.parent: dict[str, str] = {}
@@ -145,10 +147,11 @@ class _Drawing:
     def _keep(self) -> list[str]:
         """Choose the operations to draw, and join what those left out had joined."""
         ops = self.graph.ops
+        useful = self._useful()
         stand_in: dict[str, str] = {}
         kept = []
         for name, op in ops.nodes(data=True):
-            if op["kind"] in ("parameter", "buffer", "constant") or op["shape"] is None:
+            if op["kind"] in ("parameter", "buffer", "constant") or op["shape"] is None or name not in useful:
                 continue
             reads = [s for s in ops.predecessors(name) if ops.nodes[s]["kind"] not in ("parameter", "buffer")]
             if op["target"] in _SAME and len(reads) == 1 and self._unchanged(reads[0], name):
@@ -180,17 +183,32 @@ class _Drawing:
                     break
                 inner, call = outer, above
 
-    def _group(self) -> None:
-        """Put operations that only handle positions and masks (no weight and no float input) into one box."""
-        auxiliary: set[str] = set()
+    def _find_auxiliary(self) -> set[str]:
+        """Return the operations that only handle positions and masks: they see no weight and no float input."""
+        found: set[str] = set()
         ops = self.graph.ops
         for name, op in ops.nodes(data=True):
-            sources = list(ops.predecessors(name))
             free = op["kind"] == "constant" or (op["kind"] == "input" and op["dtype"] in _DISCRETE)
-            if free or (op["kind"] == "op" and all(s in auxiliary for s in sources)):
-                auxiliary.add(name)
+            if free or (op["kind"] == "op" and all(s in found for s in ops.predecessors(name))):
+                found.add(name)
+        return found
+
+    def _useful(self) -> set[str]:
+        """Return all but the auxiliary operations that nothing else reads in the end."""
+        found: set[str] = set()
+        ops = self.graph.ops
+        for name in reversed(list(ops)):
+            if name not in self.auxiliary or ops.nodes[name]["kind"] == "input":
+                found.add(name)
+            elif any(target in found for target in ops.successors(name)):
+                found.add(name)
+        return found
+
+    def _group(self) -> None:
+        """Put the auxiliary operations of each module into one box, where they are several among others."""
+        kinds = self.graph.ops.nodes
         for box in list(self.parts):
-            members = [p for p in self.parts[box] if p in auxiliary and ops.nodes[p]["kind"] == "op"]
+            members = [p for p in self.parts[box] if p in self.auxiliary and kinds[p]["kind"] == "op"]
             if len(members) >= GROUP_SIZE and len(members) < len(self.parts[box]):
                 group = f"{box}#positions"
                 self.groups[group] = members
@@ -286,9 +304,7 @@ class _Drawing:
         title = op.target if kind != "op" else op_title(op.target)
         subtitle = f"{op.dtype} {shape_text(op.shape)}" if kind != "op" else ""
         category = {"input": "Input", "output": "Output"}.get(kind, "Operation")
-        return Box(
-            name, kind, title, subtitle, category, op.scope, parent, (), name, 1, op.params, op.flops
-        )
+        return Box(name, kind, title, subtitle, category, op.scope, parent, (), name, 1, op.params, op.flops)
 
     def _module_box(self, name: str, parent: str | None, parts: tuple[str, ...], only: str | None) -> Box:
         if name in self.groups:
@@ -332,7 +348,8 @@ _DISCRETE = {"int64", "int32", "int16", "int8", "uint8", "bool"}
 def op_title(target: str) -> str:
     """Return the short name of an operator: ``aten.add.Tensor`` → ``add``."""
     parts = target.split(".")
-    return parts[1] if parts[0] in ("aten", "prims") and len(parts) > 1 else parts[-1]
+    overloaded = len(parts) > 2 and (parts[0] in ("aten", "prims") or parts[-1] == "default")
+    return parts[-2] if overloaded else parts[-1]
 
 
 def shape_text(shape: Any) -> str:

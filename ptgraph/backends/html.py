@@ -23,6 +23,8 @@ from ..style import STYLES
 from ..view import Box, View, count_text, shape_text, view
 
 PAGE = files("ptgraph.page")
+SCRIPTS = ("layout.js", "draw.js", "details.js", "page.js")  # each uses those before it
+FIRST_SIGHT = 14  # boxes that the page may show when it opens
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
@@ -34,9 +36,9 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         title=graph.name,
         style=_read("page.css"),
         library=_vis_network(),
-        script=_read("page.js"),
+        script="\n".join(map(_read, SCRIPTS)),
         data=_json(page_data(graph, options)),
-        options=_json(json.loads(network.options.to_json())),
+        options=_json(network.options),
         nodes=_json(network.nodes),
         edges=_json(network.edges),
     )
@@ -63,7 +65,7 @@ def page_data(graph: ModelGraph, options: Options) -> dict[str, Any]:
         "tracer": graph.tracer,
         "attempts": [list(attempt) for attempt in graph.attempts],
         "totals": analysis.totals,
-        "opened": sorted(picture.opened(options.depth or 1)),
+        "opened": sorted(picture.opened(options.depth, FIRST_SIGHT)),
         "boxes": {box.id: _box(box, picture, sizes, scopes) for box in picture.boxes.values()},
         "scopes": {
             name: {
@@ -128,7 +130,10 @@ def _component(graph: ModelGraph, path: str) -> dict[str, Any]:
         for p in graph.parameters
         if p.name.rpartition(".")[0] == path
     ]
-    return {**plain(graph.component(path)), "parameters": own}
+    found = plain(graph.component(path))
+    if not path:  # the sizes of a configured model are in its config
+        found["settings"] = {**graph.config, **found["settings"]}
+    return {**found, "parameters": own}
 
 
 def _op(graph: ModelGraph, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -26,9 +27,27 @@ def draw(graph: ModelGraph, depth: int | None = None) -> str:
     total = graph.component("").total_params
     title = f"<title>{escape(graph.name)}: {count_text(total)} parameters</title>\n"
     text = text.replace(f'font-family="{FONT}"', f'font-family="{FONT},{FALLBACKS}"')
+    text = _titles_on_top(text)
     head, svg, body = text.partition("<svg")
     attributes, end, rest = body.partition(">\n")
     return head + svg + attributes + end + title + rest
+
+
+def _titles_on_top(text: str) -> str:
+    """Move the titles of frames to the end, with a halo, so that no edge that enters a frame strikes them out."""
+    titles: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        frame = match[0]
+        fill = re.search(r'fill="(#[0-9a-f]+)"', frame)
+        lines = re.findall(r"<text.*</text>\n", frame)
+        halo = f'<text paint-order="stroke" stroke="{fill[1] if fill else "white"}" stroke-width="4" stroke-linejoin="round"'
+        titles.extend(line.replace("<text", halo, 1) for line in lines)
+        return re.sub(r"<text.*</text>\n", "", frame)
+
+    text = re.sub(r'<g id="frame.*?\n</g>\n</g>\n', take, text, flags=re.DOTALL)
+    body, end, rest = text.rpartition("</g>\n</svg>")
+    return f'{body}<g class="titles">\n{"".join(titles)}</g>\n{end}{rest}' if titles else text
 
 
 def dot(picture: View, opened: set[str]) -> graphviz.Digraph:
@@ -86,7 +105,7 @@ def _draw_parts(graph: graphviz.Digraph, picture: View, box: str, opened: set[st
         with graph.subgraph(name=f"cluster_{layout.part_name(part)}") as frame:
             look = style(inner.category)
             frame.attr(
-                label=_label(inner),
+                label=_label(inner, left=True),
                 labeljust="l",
                 style="rounded,filled",
                 fillcolor=_tint(look.fill),
@@ -134,8 +153,9 @@ def _draw_links(graph: graphviz.Digraph, picture: View, opened: set[str]) -> Non
         )
 
 
-def _label(box: Box) -> str:
-    """Return a two-line label in Graphviz's HTML-like form."""
+def _label(box: Box, *, left: bool = False) -> str:
+    """Return a two-line label in Graphviz's HTML-like form, centred or set *left*."""
+    end = '<br align="left"/>' if left else "<br/>"
     title = f"<b>{escape(box.title)}</b>"
     if box.repeat > 1:
         title += f" <b>×{box.repeat}</b>"
@@ -144,7 +164,8 @@ def _label(box: Box) -> str:
         return f"<{escape(box.title)}>"
     if not notes:
         return f"<{title}>"
-    return f'<{title}<br/><font point-size="10" color="{MUTED}">{escape(" · ".join(notes))}</font>>'
+    note = f'<font point-size="10" color="{MUTED}">{escape(" · ".join(notes))}</font>'
+    return f"<{title}{end}{note}{end if left else ''}>"
 
 
 def _tooltip(box: Box) -> str:
