@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
 
 from . import analysis as numbers
 from . import exporter as files
@@ -53,9 +55,14 @@ def trace(
         raise UsageError(f"a model is a torch.nn.Module or an ExportedProgram, not {kind}")
     if not args and not kwargs:
         args, kwargs = example_inputs(model) or ((), {})
-    args, kwargs = on_device_of(model, (args, kwargs))
+    args, kwargs = pytree.tree_map_only(torch.Tensor, _same_values, on_device_of(model, (args, kwargs)))
     stem = given or file_stem(type(model).__name__)
     return build(capture(Source(stem, model, tuple(args), kwargs, dynamic or {})))
+
+
+def _same_values(tensor: torch.Tensor) -> torch.Tensor:
+    """Return another tensor object on the same memory: torch.export leaves marks on those that it is given."""
+    return tensor.detach().requires_grad_(tensor.requires_grad)
 
 
 def analyze(graph_or_model: ModelGraph | nn.Module, *args: Any, **kwargs: Any) -> numbers.Analysis:
@@ -87,7 +94,8 @@ def export(
 
     Raises:
         UsageError: a format or a weights word is not known.
-        ExportError: a file could not be made or written; nothing is left half-written.
+        ExportError: a file could not be made or written; nothing is left half-written, and formats that could
+            be made are written.
     """
     if weights not in ("none", "external", "embedded"):
         raise UsageError(f"weights is {weights!r}; there are: none, external, embedded")
@@ -97,7 +105,9 @@ def export(
     graph = _graph(graph_or_model, args, {**(kwargs or {}), "dynamic": dynamic})
     if name is not None:
         graph = replace(graph, name=file_stem(name, strict=True))
-    return list(files.export(graph, output, formats, Options(depth, weights)).files)
+    done = files.export(graph, output, formats, Options(depth, weights))
+    done.complain()
+    return list(done.files)
 
 
 def _graph(graph_or_model: ModelGraph | nn.Module, args: Any, kwargs: dict[str, Any]) -> ModelGraph:

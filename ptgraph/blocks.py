@@ -14,8 +14,9 @@ def block_ids(graph: ModelGraph) -> dict[str, str]:
     """Return a block id for every run of a module (the keys of ``graph.calls``).
 
     Two runs have the same id exactly when their operations have, in order, the same target, attributes, shape
-    and dtype, sit in the same parts, and read the same places: an operation inside by its position, one
-    outside by the order of its first use, a parameter by its name within the module.
+    and dtype, sit in the same parts, read the same places, and yield the same ones of their results: an operation
+    inside is known by its position, one outside by the order of its first use, a parameter by its name within the
+    module, and a constant by its value, or by its name where nobody knows its value (on meta).
     """
     inside: dict[str, list[str]] = defaultdict(list)
     for name, op in graph.ops.nodes(data=True):
@@ -40,10 +41,13 @@ def _signature(graph: ModelGraph, key: str, names: list[str]) -> str:
                 place: Any = position[source]
             elif origin["kind"] in ("parameter", "buffer"):
                 place = [_within(origin["target"], path), origin["shape"], origin["dtype"]]
+            elif origin["kind"] == "constant":
+                place = [origin["attributes"] or _within(origin["target"], path), origin["shape"], origin["dtype"]]
             else:
                 place = ["outside", outside.setdefault(source, len(outside)), edge["shape"], edge["dtype"]]
             reads.append([edge["slots"], edge["outputs"], place])
-        said = [op["target"], op["attributes"], op["shape"], op["dtype"], _within(op["scope"], path), reads]
+        yields = any(target not in position for target in graph.ops.successors(name))
+        said = [op["target"], op["attributes"], op["shape"], op["dtype"], _within(op["scope"], path), reads, yields]
         lines.append(json.dumps(said, sort_keys=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 

@@ -50,13 +50,14 @@ def category(module: nn.Module, *, root: bool = False) -> str:
         return declared
     if isinstance(module, nn.MultiheadAttention):
         return "Attention"
-    if root and any(module.children()):
+    has_parts = next(module.children(), None) is not None  # an empty container is false, and a part all the same
+    if root and has_parts:
         return "Core architecture"
     for base in type(module).__mro__:
         package, _, file = base.__module__.rpartition(".")
         if package == "torch.nn.modules" and file in _TORCH_MODULES:
             return _TORCH_MODULES[file]
-    return category_of_name(type(module).__name__, has_parts=any(module.children()))
+    return category_of_name(type(module).__name__, has_parts=has_parts)
 
 
 def category_of_name(class_name: str, *, has_parts: bool) -> str:

@@ -31,7 +31,7 @@ _input = click.option(
     multiple=True,
     metavar="NAME:DTYPE:SHAPE",
     help="An example input, such as x:float32:1x3x224x224; a dimension that may vary has a name, and "
-    "= its example size: ids:int64:batch=2xsequence=16. Repeatable.",
+    "= its example size: ids:int64:batch=2xsequence=16 (every x separates). Repeatable.",
 )
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
 _debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -135,14 +135,16 @@ def export(
         chosen, _ = exporter.formats(names)
         if show and "html" not in chosen:
             raise UsageError(f"--open shows the page, and html is not among the formats: {', '.join(chosen)}")
+        exporter.check_folder(output)
         graph = _graph(target, inputs, step, name=name, weights=weights != "none")
         done = exporter.export(graph, output, names, Options(depth, weights), lambda f: step(f"writing {f}"))
-    if not quiet:
+    if not quiet and not done.failed:
         _warn(graph)
         for skipped in done.skipped:
             click.echo(f"ptgraph: warning: no {skipped.format}: {skipped.reason}", err=True)
     for path in done.files:
         click.echo(f"{path}\t{_size_text(path.stat().st_size)}")
+    done.complain()
     if show:
         page = next(path for path in done.files if path.suffix == ".html")
         if click.launch(page.resolve().as_uri()) and not quiet:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .backends import BACKENDS
@@ -16,19 +15,29 @@ from .options import Options
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A format that was not asked for by name and could not be made, and why."""
+class Missing:
+    """A format that could not be made, and why."""
 
     format: str
     reason: str
+    error: Exception | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote, in order, and what it had to leave out."""
+    """What an export wrote, in order, and what it could not.
+
+    ``skipped`` are formats that the model cannot have and that were not asked for; ``failed`` all others.
+    """
 
     files: tuple[Path, ...]
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[Missing, ...] = ()
+    failed: tuple[Missing, ...] = ()
+
+    def complain(self) -> None:
+        """Raise ExportError if a format failed, with the reasons."""
+        if self.failed:
+            raise ExportError("; ".join(missing.reason for missing in self.failed)) from self.failed[0].error
 
 
 def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
@@ -57,38 +66,50 @@ def export(
 ) -> Exported:
     """Write *graph* as ``output/NAME.FORMAT`` for each format, and return the paths.
 
-    A file appears under its name only when it is whole; an older one stays until then. A format that the
-    graph cannot have is skipped, with its reason, unless it was asked for by name.
-    Raises UsageError for an unknown format, ExportError for one that fails or a folder that cannot be written.
+    A file appears under its name only when it is whole; an older one stays until then. A format that cannot be
+    made does not keep the others from being written: it is skipped, or failed if it was asked for by name or
+    with its weights, or if the fault is not the model's. `Exported.complain` raises for those.
+    Raises UsageError for an unknown format, ExportError for a folder or file that cannot be written.
     """
     chosen, by_name = formats(names)
     folder = _folder(output)
     written: list[Path] = []
-    skipped: list[Skipped] = []
+    skipped: list[Missing] = []
+    failed: list[Missing] = []
     for name in chosen:
         progress(name)
-        with _failures_explained(f"making the {name} of {graph.name}"):
-            try:
-                files = BACKENDS[name].render(graph, options)
-            except ExportError as error:
-                if by_name or graph.program is not None:
-                    raise
-                skipped.append(Skipped(name, str(error)))
-                continue
+        try:
+            files = BACKENDS[name].render(graph, options)
+        except ExportError as error:
+            asked = by_name or (name == "onnx" and options.weights != "none")
+            (failed if asked else skipped).append(Missing(name, str(error), error))
+            continue
+        except Exception as error:  # a fault of the backend: the other formats are still worth having
+            failed.append(_fault(name, graph, error))
+            continue
+        try:
             written += write(folder, graph.name, files)
-    return Exported(tuple(written), tuple(skipped))
+        except PtgraphError:
+            raise
+        except Exception as error:  # of a backend that makes its bytes while they are written
+            failed.append(_fault(name, graph, error))
+    return Exported(tuple(written), tuple(skipped), tuple(failed))
 
 
-@contextlib.contextmanager
-def _failures_explained(doing: str) -> Iterator[None]:
-    """Turn whatever a backend raises unforeseen into an ExportError."""
-    try:
-        yield
-    except PtgraphError:
-        raise
-    except Exception as error:
-        first = next(iter(str(error).splitlines()), "")
-        raise ExportError(f"{doing} failed: {type(error).__name__}: {first}") from error
+def _fault(name: str, graph: ModelGraph, error: Exception) -> Missing:
+    first = next(iter(str(error).splitlines()), "")
+    return Missing(name, f"making the {name} of {graph.name} failed: {type(error).__name__}: {first}", error)
+
+
+def check_folder(output: str | os.PathLike[str]) -> None:
+    """Raise ExportError if *output* can neither be written to nor made; nothing is made yet."""
+    folder = Path(output)
+    place = next(p for p in (folder, *folder.parents, Path()) if p.exists())
+    if not place.is_dir():
+        named = "it" if place == folder else place
+        raise ExportError(f"cannot write to {folder}: {named} is a file, not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ExportError(f"cannot write to {folder}: permission denied")
 
 
 def write(folder: Path, stem: str, files: dict[str, Iterable[bytes]]) -> list[Path]:
@@ -135,4 +156,4 @@ def _folder(output: str | os.PathLike[str]) -> Path:
     return folder
 
 
-__all__: Sequence[str] = ["Exported", "Skipped", "export", "formats", "write"]
+__all__: Sequence[str] = ["Exported", "Missing", "check_folder", "export", "formats", "write"]

@@ -20,15 +20,27 @@ class FlopCounter:
 
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
+        self._alive: list[Callable[..., Any]] = []  # an id names a function only while the function lives
 
-    def count(self, function: Callable[..., Any], args: Any, kwargs: Any) -> int:
-        """Return the FLOPs of ``function(*args, **kwargs)``, where fx nodes stand for their values."""
-        leaves, spec = pytree.tree_flatten((args, kwargs))
+    def count(self, node: fx.Node, function: Callable[..., Any]) -> int:
+        """Return the FLOPs of ``function`` on the arguments of *node*, where fx nodes stand for their values.
+
+        Of the branches of a condition the dearest counts; the body of a loop counts once for each step of a
+        ``scan`` or ``map``, and once if nobody knows how often it runs.
+        """
+        bodies = [self._of_graph(graph) for graph in nested_graphs(node)]
+        if bodies:
+            return max(bodies) if str(node.target) == "cond" else sum(bodies) * _steps(node)
+        leaves, spec = pytree.tree_flatten((node.args, node.kwargs))
         values = [_example(leaf) for leaf in leaves]
         key = json.dumps([str(function), id(function), str(spec), [_key(value) for value in values]])
         if key not in self._known:
+            self._alive.append(function)
             self._known[key] = self._run(function, *pytree.tree_unflatten(values, spec))
         return self._known[key]
+
+    def _of_graph(self, graph: fx.Graph) -> int:
+        return sum(self.count(node, node.target) for node in graph.nodes if callable(node.target))
 
     def _run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> int:
         counter = FlopCounterMode(display=False)
@@ -38,6 +50,28 @@ class FlopCounter:
         except Exception:  # no meta kernel, or a value is needed: then torch has no formula for it either
             return 0
         return int(counter.get_total_flops())
+
+
+def nested_graph(node: fx.Node) -> fx.Graph | None:
+    """Return the graph that *node* hands to a higher-order operator, or None if it is something else."""
+    if node.op != "get_attr" or node.graph.owning_module is None:
+        return None
+    owner: Any = node.graph.owning_module
+    for step in str(node.target).split("."):
+        owner = getattr(owner, step, None)
+    return owner.graph if isinstance(owner, fx.GraphModule) else None
+
+
+def nested_graphs(node: fx.Node) -> list[fx.Graph]:
+    """Return the graphs that a higher-order operator is given."""
+    return [graph for argument in node.all_input_nodes if (graph := nested_graph(argument)) is not None]
+
+
+def _steps(node: fx.Node) -> int:
+    """Return how often a loop runs: over the first dimension of what ``scan`` or ``map`` is given to go over."""
+    over = {"scan": 2, "map_impl": 1}.get(str(node.target))
+    sizes = [_example(leaf).shape[0] for leaf in pytree.tree_leaves(node.args[over])] if over is not None else []
+    return sizes[0] if sizes else 1
 
 
 def _example(leaf: Any) -> Any:
@@ -66,4 +100,4 @@ def _key(value: Any) -> str:
     return f"{type(value).__name__} {value}"
 
 
-__all__ = ["FlopCounter"]
+__all__ = ["FlopCounter", "nested_graph", "nested_graphs"]

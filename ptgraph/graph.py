@@ -46,9 +46,10 @@ class Component:
 
     ``own_params`` counts the elements of the parameters held directly, ``total_params`` those of the whole
     subtree, each tensor once however many names it has. ``tied`` maps an own parameter's name to the first
-    name of the same tensor, where that is another one. ``calls`` says how often the forward pass runs it,
-    ``flops`` sums over those runs, and ``shape`` is what the first run yields. Modules with the same ``block``
-    do the same thing to their inputs. ``type`` is the key of the class in ``ModelGraph.classes``.
+    name of the same tensor, where that is another one. ``calls`` says how often the forward pass runs it (a run
+    that computes nothing, such as that of ``nn.Identity``, leaves no trace), ``flops`` sums over those runs, and
+    ``shape`` is what the first run yields. Modules with the same ``block`` do the same thing to their inputs.
+    ``type`` is the key of the class in ``ModelGraph.classes``.
     """
 
     path: str
@@ -136,7 +137,7 @@ class ModelGraph:
 
     def of_kind(self, *kinds: Kind) -> list[str]:
         """Return the names of the operations of these kinds, in order."""
-        return [name for name, kind in self.ops.nodes(data="kind") if kind in kinds]
+        return [name for name, op in self.ops.nodes(data=True) if op["kind"] in kinds]
 
     def __repr__(self) -> str:
         return (

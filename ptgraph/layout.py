@@ -55,15 +55,22 @@ def run(source: str, format: str) -> str:
             [program(), "-Kdot", f"-T{format}"], input=source, encoding="utf-8", capture_output=True, quiet=True
         )
     except execute.CalledProcessError as error:
-        raise ExportError(f"Graphviz failed: {str(error.stderr).strip().splitlines()[:1]}") from error
+        lines = str(error.stderr).strip().splitlines() or ["it says nothing"]
+        raise ExportError(f"Graphviz failed: {next((s for s in lines if s.startswith('Error')), lines[0])}") from error
     return str(result.stdout)
 
 
 def text_width(text: str, size: float) -> float:
-    """Return an upper estimate of the width of *text* in a sans-serif of *size* points."""
-    return (
-        sum(0.30 if c in "iljtfr.,:;|'·× " else 0.92 if c in "mwMW@" or ord(c) > 0x2E80 else 0.60 for c in text) * size
-    )
+    """Return an upper estimate of the width of *text* in a bold sans-serif of *size* points."""
+    return sum(map(_character_width, text)) * size
+
+
+def _character_width(character: str) -> float:
+    if character in "iljtfr.,:;|'·× ":
+        return 0.34
+    if character in "mwMW@%" or ord(character) > 0x24F:  # other scripts may be wide
+        return 1.0
+    return 0.75 if character.isupper() else 0.60
 
 
 def box_size(title: str, subtitle: str) -> tuple[float, float]:
@@ -144,7 +151,7 @@ def stub_width(title: str) -> float:
 
 def part_name(name: str) -> str:
     """Return *name* safe from Graphviz, which reads a colon as a port; spaces would split plain output."""
-    return "n" + name.encode().hex()
+    return "n" + name.encode(errors="surrogatepass").hex()
 
 
 def _read_plain(text: str) -> list[Scope]:
@@ -159,7 +166,7 @@ def _read_plain(text: str) -> list[Scope]:
             places = {}
         elif words[0] == "node":
             x, y, w, h = (float(word) * POINTS for word in words[2:6])
-            name = bytes.fromhex(words[1][1:]).decode()
+            name = bytes.fromhex(words[1][1:]).decode(errors="surrogatepass")
             places[name] = Place(round(x, 1), round(height - y, 1), round(w, 1), round(h, 1))
         elif words[0] == "stop":
             found.append(Scope(round(width, 1), round(height, 1), places))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, TypeVar
 
 import torch
@@ -103,12 +103,17 @@ def _load_huggingface(path: Path, given: list[Input]) -> Source:
         raise LoadError(f"{path} does not exist")
     if path.is_dir() and not huggingface.is_config(path):
         raise LoadError(f"the folder {path} holds no config.json")
+    batch = next((item.shape[0] for item in given if item.shape), 1)
     with quiet():
         model = huggingface.build(path)
-        example = {} if given else huggingface.example_inputs(model)
-    if given:
-        return _with_inputs(huggingface.model_name(path), model, given)
-    return Source(huggingface.model_name(path), model, kwargs=dict(example))
+        try:
+            example = huggingface.example_inputs(model, batch)
+        except LoadError:  # it names the first input that it has no rule for; those given may be all
+            if not given:
+                raise
+            example = {}
+    says = SimpleNamespace(example_inputs=lambda: dict(example))
+    return _with_inputs(huggingface.model_name(path), model, given, [says])
 
 
 def _load_attribute(place: str, attribute: str, given: list[Input], weights: bool) -> Source:
@@ -248,12 +253,14 @@ def _with_inputs(name: str, model: nn.Module, given: list[Input], says: Sequence
         )
     parameters = inspect.signature(model.forward).parameters
     names = [n for n, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    in_order = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    by_any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for item in given:
-        if item.name not in names and (item.dynamic or len(names) == len(parameters)):
+        if item.name not in names and (item.dynamic if in_order else not by_any_name):
             why = ", which a dimension that varies needs" if item.dynamic else ""
             takes = ", ".join(str(p).partition(":")[0].partition("=")[0] for p in parameters.values())
             raise UsageError(f"--input {item.name}: forward has no argument of that name{why}; it takes {takes}")
-    if given and any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+    if given and in_order:
         args, kwargs = tuple(item.tensor() for item in given), {}
     elif given:
         kwargs = {**dict(zip(names, args, strict=False)), **kwargs, **{i.name: i.tensor() for i in given}}

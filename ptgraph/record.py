@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import operator
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,11 +19,10 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils import _pytree as pytree
 
-from .sources import qualified_name
+from .sources import public, qualified_name
 
 _SKIPPED = (__file__, "torch/overrides.py", "torch/functional.py", "torch/nn/functional.py", "torch/_tensor.py")
 _PLAIN = (int, float, bool, str, complex, torch.dtype, torch.device, torch.layout, type(None), type(...))
-_PRIVATE = re.compile(r" at 0x[0-9a-f]+|(?<![\w.])/(?:[^\s'\",:;()]+/)+")  # what differs from run to run, or by machine
 
 
 def record(
@@ -76,20 +74,16 @@ class _Recorder(TorchFunctionMode):
         versions = [_version(t) for t in given]
         result = func(*args, **kwargs)
         written = [t for t, version in zip(given, versions, strict=True) if _version(t) != version]
-        if func is torch.Tensor.requires_grad_ or self._says_no_more(result, written):
-            return result
-        self._add(func, args, kwargs, result, written)
-        return result
-
-    def _says_no_more(self, result: Any, written: list[torch.Tensor]) -> bool:
-        """Return whether nothing was computed: no tensor is new, and none was changed."""
         found = [t for t in pytree.tree_leaves(result) if isinstance(t, torch.Tensor)]
-        return not written and all(id(t) in self.nodes or id(t) in self.named for t in found)
+        if written or any(id(t) not in self.nodes and id(t) not in self.named for t in found):
+            self._add(func, args, kwargs, result, written)  # else nothing is new, and nothing was changed
+        return result
 
     def _add(self, func: Callable[..., Any], args: Any, kwargs: Any, result: Any, written: list[torch.Tensor]) -> None:
         writes = [self.node_of(tensor) for tensor in written]
         args, kwargs = self._literal(tuple(args)), self._literal(dict(kwargs))
-        node = self.graph.create_node("call_function", func, args, kwargs, name=_name(func).rpartition(".")[2])
+        short = _name(func).rpartition(".")[2].strip("_")
+        node = self.graph.create_node("call_function", func, args, kwargs, name=short or "call")
         node.meta = {
             "val": pytree.tree_map_only(torch.Tensor, self._on_meta, result if result is not None else written[0]),
             "nn_module_stack": dict(self.stack),
@@ -134,20 +128,20 @@ class _Recorder(TorchFunctionMode):
 
     def _on_meta(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor like *tensor* on meta; views of one memory stay views of one."""
-        with torch._C.DisableTorchFunction():
-            with suppress(NotImplementedError, RuntimeError):  # it has no memory of the usual kind
-                real = tensor.untyped_storage()
-                memory = self.memory.setdefault(real._cdata, torch.UntypedStorage(real.nbytes(), device="meta"))
-                empty = torch.empty(0, dtype=tensor.dtype, device="meta")
-                return empty.set_(memory, tensor.storage_offset(), tensor.shape, tensor.stride())
-            return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+        with suppress(NotImplementedError, RuntimeError):  # it has no memory of the usual kind
+            real = tensor.untyped_storage()
+            memory = self.memory.setdefault(real._cdata, _storage(real.nbytes()))
+            empty = torch.empty(0, dtype=tensor.dtype, device="meta")
+            return empty.set_(memory, tensor.storage_offset(), tensor.shape, tensor.stride())
+        return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
 
     def _literal(self, value: Any) -> Any:
         """Return what stands for an argument in the graph."""
         if isinstance(value, torch.Tensor):
             return self.node_of(value)
         if isinstance(value, list | tuple):
-            return [self._literal(item) for item in value]
+            items = [self._literal(item) for item in value]
+            return tuple(items) if isinstance(value, tuple) else items
         if isinstance(value, dict):
             return {str(key): self._literal(item) for key, item in value.items()}
         if isinstance(value, slice):
@@ -180,23 +174,28 @@ class _Recorder(TorchFunctionMode):
 
 def plain_containers(result: Any) -> Any:
     """Return *result* with dicts in place of the dataclasses and mappings in it that torch knows nothing of."""
+    if not any(map(_opens, pytree.tree_leaves(result))):
+        return result
+    return pytree.tree_map(lambda leaf: _open(leaf) if _opens(leaf) else leaf, result)
 
-    def opened(leaf: Any) -> Any:
-        if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
-            return {f.name: plain_containers(getattr(leaf, f.name)) for f in dataclasses.fields(leaf)}
-        if isinstance(leaf, Mapping):
-            return {str(key): plain_containers(value) for key, value in leaf.items()}
-        return leaf
 
-    return pytree.tree_map(opened, result)
+def _opens(leaf: Any) -> bool:
+    return isinstance(leaf, Mapping) or (dataclasses.is_dataclass(leaf) and not isinstance(leaf, type))
+
+
+def _open(leaf: Any) -> dict[str, Any]:
+    pairs = (
+        leaf.items()
+        if isinstance(leaf, Mapping)
+        else ((f.name, getattr(leaf, f.name)) for f in dataclasses.fields(leaf))
+    )
+    return {str(name): plain_containers(value) for name, value in pairs}
 
 
 def output_names(result: Any) -> list[tuple[str, fx.Node]]:
     """Return (name, node) for each output: ``logits``, ``past.0``; a lone one is called ``output``."""
     found = pytree.tree_flatten_with_path(result)[0]
-    return [
-        (".".join(map(key_name, path)) or "output", value) for path, value in found if isinstance(value, fx.Node)
-    ]
+    return [(".".join(map(key_name, path)) or "output", value) for path, value in found if isinstance(value, fx.Node)]
 
 
 def key_name(key: Any) -> str:
@@ -204,21 +203,18 @@ def key_name(key: Any) -> str:
     return str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
 
 
-def public(text: str) -> str:
-    """Return *text* without memory addresses and folders, which say nothing about the model."""
-    return _PRIVATE.sub("", text)
+def _storage(size: int) -> torch.UntypedStorage:
+    return torch.UntypedStorage(size, device="meta")  # type: ignore[no-untyped-call]  # torch left it untyped
 
 
 def _version(tensor: torch.Tensor) -> int:
-    with torch._C.DisableTorchFunction():
-        return -1 if tensor.is_inference() else tensor._version
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def _name(func: Callable[..., Any]) -> str:
     """Return the public name of a function, ``torch.Tensor.add``; of a property, ``torch.Tensor.T``."""
-    owner = getattr(func, "__self__", None)
-    if getattr(func, "__name__", "") == "__get__" and hasattr(owner, "__name__"):
-        return f"torch.Tensor.{owner.__name__}"
+    if getattr(func, "__name__", "") == "__get__":
+        return f"torch.Tensor.{getattr(getattr(func, '__self__', None), '__name__', 'property')}"
     return str(resolve_name(func) or getattr(func, "__name__", "call"))
 
 
@@ -230,4 +226,4 @@ def _caller() -> str:
     return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}'
 
 
-__all__ = ["arguments", "key_name", "output_names", "plain_containers", "public", "record"]
+__all__ = ["arguments", "key_name", "output_names", "plain_containers", "record"]

@@ -10,12 +10,14 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
+import torch
 from torch import nn
 
 from .graph import ClassInfo
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_FOLDERS = re.compile(r"(?<![\w./])/(?:[^\s/'\"<>,:;()\[\]]+/)+")
 
 
 @cache
@@ -40,9 +42,12 @@ def relative_path(file: str) -> str:
 
 
 def last_frame(stack_trace: str | None) -> tuple[str | None, int | None]:
-    """Return file and line of the innermost frame of a stack trace, or two Nones."""
-    frames = _FRAME.findall(stack_trace or "")
-    return (relative_path(frames[-1][0]), int(frames[-1][1])) if frames else (None, None)
+    """Return file and line of the innermost frame of a stack trace, or two Nones; a tracer's own are left out."""
+    for file, line in reversed(_FRAME.findall(stack_trace or "")):
+        path = relative_path(file)
+        if not path.startswith(("torch/fx/", "torch/_")):
+            return path, int(line)
+    return None, None
 
 
 def qualified_name(cls: type) -> str:
@@ -62,8 +67,9 @@ def describe(cls: type) -> ClassInfo:
     return ClassInfo(cls.__qualname__, cls.__module__, _own_doc(cls), file, line, source, _methods(cls))
 
 
-def _own_doc(cls: type) -> str | None:
-    return inspect.cleandoc(cls.__doc__) if cls.__doc__ else None
+def _own_doc(item: Any) -> str | None:
+    """Return the docstring; not that of what it overrides, which for most is ``nn.Module.forward``."""
+    return inspect.cleandoc(item.__doc__) if item.__doc__ else None
 
 
 def _methods(cls: type) -> tuple[dict[str, str | None], ...]:
@@ -77,22 +83,26 @@ def _methods(cls: type) -> tuple[dict[str, str | None], ...]:
             if not name.startswith("_") and inspect.isfunction(function):
                 found[name] = function
     return tuple(
-        {"name": name, "signature": _signature(function), "doc": inspect.getdoc(function)}
-        for name, function in found.items()
+        {"name": name, "signature": _signature(function), "doc": _own_doc(function)} for name, function in found.items()
     )
 
 
 def _signature(function: Any) -> str:
     try:
-        return _ADDRESS.sub("", str(inspect.signature(function)))
+        return public(str(inspect.signature(function)))
     except (TypeError, ValueError):
         return "(…)"
+
+
+def public(text: str) -> str:
+    """Return *text* without addresses in memory and absolute folders: they differ by run and by machine."""
+    return _FOLDERS.sub("", _ADDRESS.sub("", text))
 
 
 def plain_value(value: Any) -> Any:
     """Return *value* JSON-plain, or raise TypeError; an absolute path is cut to its last part."""
     if isinstance(value, str):
-        return PurePath(value).name if PurePath(value).is_absolute() else value
+        return (PurePath(value).name or value) if PurePath(value).is_absolute() else value
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -102,8 +112,8 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain_value(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): plain_value(item) for key, item in value.items()}
-    if type(value).__module__ == "torch":  # torch.float32, torch.device("cpu"), torch.Size
+        return {str(plain_value(key)): plain_value(item) for key, item in value.items()}
+    if isinstance(value, complex | torch.dtype | torch.device | torch.layout | torch.memory_format):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no plain form")
 
@@ -116,9 +126,9 @@ def settings(module: nn.Module) -> dict[str, Any]:
             continue
         try:
             found[name] = plain_value(value)
-        except TypeError:  # a tensor, a function, a config object: not a setting
+        except (TypeError, RecursionError):  # a tensor, a function, a list that holds itself: not a setting
             continue
     return found
 
 
-__all__ = ["describe", "last_frame", "plain_value", "qualified_name", "relative_path", "settings"]
+__all__ = ["describe", "last_frame", "plain_value", "public", "qualified_name", "relative_path", "settings"]

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
+import functools
 import inspect
+import operator
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,9 +26,12 @@ from torch.utils import _pytree as pytree
 
 from .errors import TraceError, UsageError
 from .quiet import quiet
-from .record import output_names, record
+from .record import arguments, output_names, plain_containers, record
+from .restore import left_as_found, values_kept
+from .sources import public
 
 Dynamic = Mapping[str, Mapping[int, str]]
+_SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
 MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that the last rungs will make up on this machine
 
 
@@ -42,17 +49,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Capture:
-    """A traced model. ``states`` says of a node that reads model state which kind and name it is."""
+    """A traced model. ``states`` says of a node that reads model state which kind and name it is.
+
+    ``constants`` holds the tensors that are neither parameter nor buffer, by name.
+    """
 
     name: str
     graph: fx.Graph
     states: dict[str, tuple[str, str]]
-    outputs: list[tuple[str, Any]]
+    outputs: list[tuple[str, fx.Node]]
     tracer: str
     attempts: tuple[tuple[str, str], ...] = ()
     model: nn.Module | None = None
     program: ExportedProgram | None = None
     dimensions: dict[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 def capture(source: Source) -> Capture:
@@ -64,12 +75,12 @@ def capture(source: Source) -> Capture:
     if source.program is not None:
         return _from_program(source, source.program, "torch.export (loaded)", ())
     assert source.model is not None
-    bound = _bind(source.model, source.args, source.kwargs)
-    shapes = _dynamic_shapes(bound.arguments, source.dynamic)
+    given = _bind(source.model, source.args, source.kwargs)
+    shapes = _dynamic_shapes(given, source.dynamic)
     attempts: list[tuple[str, str]] = []
-    with left_as_found(source.model), quiet(), torch.no_grad():
-        source.model.eval()
-        for tracer, rung in _LADDER.items():
+    for tracer, rung in _LADDER.items():
+        with left_as_found(source.model), quiet(), torch.no_grad(), _fast_paths_off():
+            source.model.eval()
             try:
                 return rung(source, tracer, shapes, tuple(attempts))
             except TraceError:
@@ -78,24 +89,34 @@ def capture(source: Source) -> Capture:
                 attempts.append((tracer, _reason(error)))
                 cause = error
     steps = "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
-    raise TraceError(f"cannot trace {source.name}{_misfit(bound)}: {steps}") from cause
+    raise TraceError(f"cannot trace {source.name}{_misfit(given)}: {steps}") from cause
 
 
 def _export(source: Source, tracer: str, shapes: Any, attempts: Any, *, strict: bool = False) -> Capture:
-    assert source.model is not None
+    model, args, kwargs = source.model, source.args, source.kwargs
+    assert model is not None
     try:
-        program = torch.export.export(
-            source.model, source.args, source.kwargs, dynamic_shapes=shapes, strict=strict
-        )
+        if strict:  # it sees into the adapted forward, and names modules by the way through it
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=shapes, strict=True)
+        else:
+            program = _adapting(torch.export.export, model, args, kwargs, shapes)
     except torch._dynamo.exc.UserError as error:
         if "Constraints violated" in str(error):
             fixed = next((line for line in str(error).splitlines() if "marked" in line), str(error))
-            named = ", ".join(sorted({n for dims in source.dynamic.values() for n in dims.values()}))
             raise TraceError(
-                f"a dynamic dimension ({named}) of {source.name} cannot vary: {fixed.strip(' -')}"
+                f"a dynamic dimension ({', '.join(_named_in(str(error), source))}) of {source.name} cannot vary: "
+                f"{fixed.strip(' -')}"
             ) from error
         raise
     return _from_program(source, program, tracer, attempts)
+
+
+def _named_in(message: str, source: Source) -> list[str]:
+    """Return the names of the dimensions that *message* speaks of (as ``L['x'].size()[0]``), or else of all."""
+    names = {(argument, d): name for argument, dims in source.dynamic.items() for d, name in dims.items()}
+    places = {(argument, int(dimension)) for argument, dimension in _SIZE.findall(message)}
+    said = {name for (argument, d), name in names.items() if (argument, d) in places}
+    return sorted(said or set(names.values()))
 
 
 def _strict(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
@@ -103,41 +124,73 @@ def _strict(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
 
 
 def _draft(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
-    model, args, kwargs = _materialize(source)
-    program = torch.export.draft_export(model, args, kwargs, dynamic_shapes=shapes)
+    with _materialized(source) as (model, args, kwargs):
+        program = _adapting(torch.export.draft_export, model, args, kwargs, shapes)
     return _from_program(source, program, tracer, attempts)
 
 
 def _symbolic(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
     from torch.fx.passes.shape_prop import ShapeProp
 
-    model, args, kwargs = _materialize(source)
-    bound = _bind(model, args, kwargs)
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(model.forward).parameters.items()
-        if name not in bound.arguments and parameter.default is not parameter.empty
-    }
-    module = fx.symbolic_trace(model, concrete_args=defaults)
-    given = [bound.arguments[node.name] for node in module.graph.nodes if node.op == "placeholder"]
-    ShapeProp(module).propagate(*given)
-    for node in module.graph.nodes:
+    with _materialized(source) as (model, args, kwargs):
+        values, fixed = _placeholder_values(model, args, kwargs)
+        graph = _Symbolic().trace(model, fixed)
+        module = fx.GraphModule(model, graph)
+        ShapeProp(module).propagate(*values)
+    for node in graph.nodes:
         node.meta["val"] = _as_tensors(node.meta.get("tensor_meta"))
-    states = {
-        node.name: ("parameter" if node.target in dict(model.named_parameters()) else "buffer", node.target)
-        for node in module.graph.nodes
-        if node.op == "get_attr"
-    }
-    (output,) = (node for node in module.graph.nodes if node.op == "output")
+    reads = {node.name: str(node.target) for node in graph.nodes if node.op == "get_attr"}
+    kinds = {name: "parameter" for name, _ in model.named_parameters(remove_duplicate=False)}
+    kinds |= {name: "buffer" for name, _ in model.named_buffers(remove_duplicate=False)}
+    (output,) = (node for node in graph.nodes if node.op == "output")
     return Capture(
-        source.name, module.graph, states, output_names(output.args[0]), tracer, attempts, source.model
+        source.name,
+        graph,
+        {node: (kinds.get(name, "constant"), name) for node, name in reads.items()},
+        output_names(pytree.tree_map(_fields, output.args[0])),
+        tracer,
+        attempts,
+        source.model,
+        constants={name: operator.attrgetter(name)(module) for name in reads.values() if name not in kinds},
     )
 
 
+class _Symbolic(fx.Tracer):
+    record_stack_traces = True
+
+
+def _placeholder_values(model: nn.Module, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Return what the placeholders of fx take, in their order, and the arguments that are no tensors, by name."""
+    bound = inspect.signature(model.forward).bind(*args, **kwargs)
+    bound.apply_defaults()
+    parameters = inspect.signature(model.forward).parameters
+    several = [name for name, p in parameters.items() if p.kind is p.VAR_POSITIONAL]
+    single = [name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    values = [bound.arguments[name] for name in single]
+    for name in several:
+        values += bound.arguments[name]
+    fixed = {
+        name: bound.arguments[name]
+        for name in single
+        if not any(isinstance(leaf, torch.Tensor) for leaf in pytree.tree_leaves(bound.arguments[name]))
+    }
+    return values, fixed
+
+
+def _fields(value: Any) -> Any:
+    """Return the fields of a dataclass that the graph makes, by name; anything else as it is."""
+    made = getattr(value, "target", None)
+    if not isinstance(value, fx.Node) or not isinstance(made, type) or not dataclasses.is_dataclass(made):
+        return value
+    names = [f.name for f in dataclasses.fields(made)]
+    return {**dict(zip(names, value.args, strict=False)), **value.kwargs}
+
+
 def _recorded(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
-    model, args, kwargs = _materialize(source)
-    graph, states, outputs = record(model, args, kwargs)
-    return Capture(source.name, graph, states, outputs, tracer, attempts, source.model)
+    with _materialized(source) as (model, args, kwargs):
+        graph, states, outputs = record(model, args, kwargs)
+    constants = {states[n.name][1]: n.meta["constant"] for n in graph.nodes if "constant" in n.meta}
+    return Capture(source.name, graph, states, outputs, tracer, attempts, source.model, constants=constants)
 
 
 _LADDER: dict[str, Callable[..., Capture]] = {
@@ -164,9 +217,17 @@ def _from_program(source: Source, program: ExportedProgram, tracer: str, attempt
         if spec.kind.name == "USER_OUTPUT"
     ]
     named = output_names(pytree.tree_unflatten(values, program.call_spec.out_spec))
-    dimensions = _dimension_names(source, program)
     return Capture(
-        source.name, program.graph, states, named, tracer, attempts, source.model, program, dimensions
+        source.name,
+        program.graph,
+        states,
+        named,
+        tracer,
+        attempts,
+        source.model,
+        program,
+        _dimension_names(source, program),
+        program.constants,
     )
 
 
@@ -174,27 +235,37 @@ def _dimension_names(source: Source, program: ExportedProgram) -> dict[str, str]
     """Map the symbols of torch (``s23``) to the names that the user gave the dimensions."""
     if not source.dynamic or source.model is None:
         return {}
-    nodes = [node for node in program.graph.nodes if node.op == "placeholder"]
-    users = {spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"}
-    names = {}
-    for node in nodes:
-        value = node.meta.get("val")
-        if node.name in users and isinstance(value, torch.Tensor):
-            for dimension, name in source.dynamic.get(node.name, {}).items():
-                size = value.shape[dimension]
-                if isinstance(size, torch.SymInt):
-                    names.setdefault(str(size.node.expr), name)
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    inputs = [spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
+    args, kwargs = pytree.tree_unflatten(inputs, program.call_spec.in_spec)
+    placeholders = arguments(source.model, args, kwargs)
+    names: dict[str, str] = {}
+    for argument, dimensions in source.dynamic.items():
+        for dimension, name in dimensions.items():
+            size = values[placeholders[argument]].shape[dimension]
+            if isinstance(size, torch.SymInt):
+                names.setdefault(str(size.node.expr), name)
     return names
 
 
-def _bind(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
-    signature = inspect.signature(model.forward)
+@contextlib.contextmanager
+def _fast_paths_off() -> Iterator[None]:
+    """Let ``nn.TransformerEncoderLayer`` and its like run what they are made of, not one fused operator."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        return signature.bind(*args, **kwargs)
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+def _bind(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return arguments(model, args, kwargs)
     except TypeError as error:
         wanted = ", ".join(
             name + ("" if p.default is p.empty else " (optional)")
-            for name, p in signature.parameters.items()
+            for name, p in inspect.signature(model.forward).parameters.items()
             if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         )
         raise UsageError(
@@ -202,86 +273,120 @@ def _bind(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> in
         ) from error
 
 
-def _dynamic_shapes(arguments: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] | None:
+def _dynamic_shapes(given: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] | None:
     """Return what torch.export wants to know of each argument: which of its dimensions may vary."""
     if not dynamic:
         return None
     for name, dims in dynamic.items():
-        value = arguments.get(name)
+        value = given.get(name)
         if not isinstance(value, torch.Tensor):
-            tensors = ", ".join(n for n, v in arguments.items() if isinstance(v, torch.Tensor))
+            tensors = ", ".join(n for n, v in given.items() if isinstance(v, torch.Tensor))
             raise UsageError(f"no tensor input {name!r} has dimensions to vary; the inputs are: {tensors}")
         for dimension in dims:
             if not -value.ndim <= dimension < value.ndim:
-                raise UsageError(
-                    f"input {name!r} has {value.ndim} dimensions, so none with the number {dimension}"
-                )
+                raise UsageError(f"input {name!r} has {value.ndim} dimensions, so none with the number {dimension}")
     return {
-        name: {d % value.ndim: Dim.DYNAMIC for d in dynamic[name]} if name in dynamic else None
-        for name, value in arguments.items()
+        name: {d % value.ndim: Dim.DYNAMIC for d in dynamic[name]}
+        if name in dynamic
+        else pytree.tree_map(lambda leaf: None, value)
+        for name, value in given.items()
     }
 
 
+# What torch.export says of outputs of a class that it does not know, and of what **kwargs takes by its own names.
+_ADAPTABLE = ("which is not a known type", "top-level keys must be the arg names")
+
+
+def _adapting(export: Callable[..., ExportedProgram], model: nn.Module, args: Any, kwargs: Any, shapes: Any) -> Any:
+    """Export *model*: as it is, or with a forward that gives and takes what torch.export knows."""
+    try:
+        with left_as_found(model):
+            return export(model, args, kwargs, dynamic_shapes=shapes)
+    except Exception as error:
+        if not any(words in str(error) for words in _ADAPTABLE):
+            raise
+    with _adapted(model, kwargs):
+        return export(model, args, kwargs, dynamic_shapes=shapes)
+
+
 @contextlib.contextmanager
-def left_as_found(model: nn.Module) -> Iterator[None]:
-    """Give every module of *model* its training mode back, and torch its random state, whatever happens."""
-    modes = [(module, module.training) for module in model.modules()]
-    state = torch.random.get_rng_state()
+def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[None]:
+    """Let ``forward`` give plain containers, and name the arguments *given* by their own names."""
+    forward = model.forward
+    parameters = [p for p in inspect.signature(forward).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    named = {parameter.name for parameter in parameters}
+    parameters += [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in given if name not in named]
+
+    @functools.wraps(forward)
+    def adapted(*args: Any, **kwargs: Any) -> Any:
+        return plain_containers(forward(*args, **kwargs))
+
+    vars(adapted)["__signature__"] = inspect.Signature(parameters)
+    before = vars(model).get("forward")
+    vars(model)["forward"] = adapted
     try:
         yield
     finally:
-        torch.random.set_rng_state(state)
-        for module, mode in modes:
-            module.training = mode
+        if before is None:
+            del vars(model)["forward"]
+        else:
+            vars(model)["forward"] = before
 
 
-def _materialize(source: Source) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
-    """Return model and inputs with real numbers: as they are, or a copy with small random ones for meta."""
+@contextlib.contextmanager
+def _materialized(source: Source) -> Iterator[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
+    """Give model and inputs with real numbers: as they are, or a copy with small random ones for meta."""
     model = source.model
     assert model is not None
-    tensors = [*model.parameters(), *model.buffers()]
-    if any(tensor.is_meta for tensor in tensors):
-        size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        if size > MATERIALIZE_LIMIT:
-            raise MemoryError(f"it needs real weights, and {size / 2**30:.1f} GiB of them are too many")
-        model = copy.deepcopy(model).to_empty(device="cpu")
-        for tensor in [*model.parameters(), *model.buffers()]:
-            _fill(tensor)
-    args, kwargs = pytree.tree_map_only(torch.Tensor, _real, (source.args, source.kwargs))
-    return model, args, kwargs
+    inputs = {id(t): t for t in pytree.tree_leaves((source.args, source.kwargs)) if isinstance(t, torch.Tensor)}
+    given = {key: _real(tensor) for key, tensor in inputs.items()}  # what is passed twice stays one tensor
+    args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: given[id(t)], (source.args, source.kwargs))
+    leaves = [leaf for module in model.modules() for leaf in pytree.tree_leaves(vars(module))]
+    empty = {id(t): t for t in leaves if isinstance(t, torch.Tensor) and t.is_meta}
+    if not empty:
+        with values_kept(model):
+            yield model, args, kwargs
+        return
+    size = sum(tensor.numel() * tensor.element_size() for tensor in empty.values())
+    if size > MATERIALIZE_LIMIT:
+        raise MemoryError(f"it needs real weights, and {size / 2**30:.1f} GiB of them are too many")
+    yield copy.deepcopy(model, {key: _real(tensor) for key, tensor in empty.items()}), args, kwargs
 
 
 def _real(tensor: torch.Tensor) -> torch.Tensor:
-    return _fill(torch.empty_like(tensor, device="cpu")) if tensor.is_meta else tensor
-
-
-def _fill(tensor: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        if tensor.dtype.is_floating_point:
-            return tensor.normal_(0.0, 0.02, generator=torch.Generator().manual_seed(0))
-        return tensor.fill_(True) if tensor.dtype == torch.bool else tensor.zero_()
+    """Return a copy of *tensor*; of one on meta, one with small random numbers, or zeros, or true."""
+    if not tensor.is_meta:
+        return tensor.detach().clone()
+    if tensor.dtype.is_floating_point:
+        random = torch.Generator().manual_seed(0)
+        real = torch.empty(tensor.shape).normal_(0.0, 0.02, generator=random).to(tensor.dtype)
+    else:
+        real = torch.full(tensor.shape, tensor.dtype == torch.bool, dtype=tensor.dtype)
+    return nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else real
 
 
 def _as_tensors(meta: Any) -> Any:
     """Turn what ShapeProp noted (TensorMetadata) into meta tensors of the same shape and dtype."""
     if hasattr(meta, "shape") and hasattr(meta, "dtype"):
         return torch.empty(meta.shape, dtype=meta.dtype, device="meta")
-    return type(meta)(map(_as_tensors, meta)) if isinstance(meta, list | tuple) else None
+    if isinstance(meta, dict):
+        return {key: _as_tensors(value) for key, value in meta.items()}
+    return [_as_tensors(item) for item in meta] if isinstance(meta, list | tuple) else None
 
 
 def _reason(error: BaseException) -> str:
     """Return the first line of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in public(str(error)).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
-def _misfit(bound: inspect.BoundArguments) -> str:
+def _misfit(given: dict[str, Any]) -> str:
     shapes = [
         f"{name} {str(value.dtype).removeprefix('torch.')}[{'×'.join(map(str, value.shape))}]"
-        for name, value in bound.arguments.items()
+        for name, value in given.items()
         if isinstance(value, torch.Tensor)
     ]
     return f" with {', '.join(shapes)}" if shapes else ""
 
 
-__all__ = ["Capture", "Dynamic", "Source", "capture", "left_as_found"]
+__all__ = ["Capture", "Dynamic", "Source", "capture"]

@@ -6,10 +6,14 @@ and keeps every operation and edge.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
+
+import networkx as nx
 
 from .blocks import block_ids
 from .graph import ModelGraph
@@ -24,7 +28,7 @@ _SAME |= {"aten.contiguous.default", "aten.clone.default", "aten.dropout.default
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box of the picture. ``id`` is an operation's name or, for a run of a module, ``/`` and its key.
+    """A box of the picture. ``id`` is an operation's name; for a run of a module, ``/`` and its key.
 
     ``parts`` are the boxes inside, in order of execution; a module with one operation has none, and stands
     for it (``op``). ``repeat`` counts the equal blocks that the box stands for.
@@ -133,14 +137,19 @@ class _Drawing:
 
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
-        self.edges: dict[tuple[str, str], str] = {}
+        self.order = {name: index for index, name in enumerate(graph.ops)}
+        self.calls = {_run_id(call): call for call in graph.calls}
+        self.flow: nx.DiGraph[str] = nx.DiGraph()  # what feeds what, of the operations that are drawn
         self.auxiliary = self._find_auxiliary()
         self.kept = self._keep()
         self.parts: dict[str, list[str]] = defaultdict(list)
         self.parent: dict[str, str] = {}
-        self.repeat: dict[str, int] = {}
-        self.groups: dict[str, list[str]] = {}
-        self.blocks = {f"/{call}": block for call, block in block_ids(graph).items()}
+        self.folded: dict[str, list[str]] = {}  # a box → the run of equal ones that it stands for, itself first
+        self.groups: dict[str, str] = {}  # a box of operations on positions → the box that it is in
+        self.blocks = {_run_id(call): block for call, block in block_ids(graph).items()}
+        self.flops = self._count_flops()
+        self.again = self._count_runs()
+        self.parameters = sorted((p for p in graph.parameters if p.kind == "parameter"), key=lambda p: p.name)
         self._nest()
         self._group()
 
@@ -160,11 +169,16 @@ class _Drawing:
                 continue
             stand_in[name] = name
             kept.append(name)
+            self.flow.add_node(name)
             for source in reads:
                 if source in stand_in:
                     edge = ops.edges[source, name]
-                    self.edges.setdefault((stand_in[source], name), shape_text(edge["shape"]))
+                    self._link(stand_in[source], name, shape_text(edge["shape"]), edge["slots"])
         return kept
+
+    def _link(self, source: str, target: str, label: str, slots: Iterable[int]) -> None:
+        before = self.flow.get_edge_data(source, target, {"label": label, "slots": []})
+        self.flow.add_edge(source, target, label=before["label"], slots=sorted({*before["slots"], *slots}))
 
     def _unchanged(self, source: str, name: str) -> bool:
         edge, op = self.graph.ops.edges[source, name], self.graph.ops.nodes[name]
@@ -175,7 +189,7 @@ class _Drawing:
         for name in self.kept:
             inner, call = name, self.graph.ops.nodes[name]["call"]
             while inner not in self.parent:
-                outer = f"/{call}"
+                outer = _run_id(call)
                 self.parent[inner] = outer
                 self.parts[outer].append(inner)
                 above = self.graph.calls[call].parent
@@ -198,9 +212,8 @@ class _Drawing:
         found: set[str] = set()
         ops = self.graph.ops
         for name in reversed(list(ops)):
-            if name not in self.auxiliary or ops.nodes[name]["kind"] == "input":
-                found.add(name)
-            elif any(target in found for target in ops.successors(name)):
+            needed = name not in self.auxiliary or ops.nodes[name]["kind"] == "input"
+            if needed or any(target in found for target in ops.successors(name)):
                 found.add(name)
         return found
 
@@ -210,8 +223,8 @@ class _Drawing:
         for box in list(self.parts):
             members = [p for p in self.parts[box] if p in self.auxiliary and kinds[p]["kind"] == "op"]
             if len(members) >= GROUP_SIZE and len(members) < len(self.parts[box]):
-                group = f"{box}#positions"
-                self.groups[group] = members
+                group = f"#{box}"
+                self.groups[group] = box
                 place = self.parts[box].index(members[0])
                 self.parts[box] = [p for p in self.parts[box] if p not in members]
                 self.parts[box].insert(place, group)
@@ -232,27 +245,63 @@ class _Drawing:
                 self.fold(part)
 
     def _run(self, parts: list[str], start: int) -> list[str]:
-        """Return the longest run of equal blocks from *start*, each of which feeds the next and nobody else."""
+        """Return the longest run of equal blocks from *start* that one of them can stand for.
+
+        Each feeds the next and nobody else, and all of them but for that read the same, each at the same places.
+        """
         run = [parts[start]]
         if parts[start] not in self.blocks or parts[start] not in self.parts:
             return run
+        wiring: dict[tuple[int, int], tuple[str, Any]] | None = None
         for here, after in pairwise(parts[start:]):
             if self.blocks.get(after) != self.blocks[here] or not self._feeds_only(here, after):
                 break
-            if len(run) > 1 and self._outside(here, run[-2]) != self._outside(after, here):
+            entry = self._reads(after, here)
+            if wiring is None and not self._same_but_for(here, entry):
                 break
+            if wiring is not None and wiring != entry:
+                break
+            wiring = entry
             run.append(after)
         return run
 
     def _feeds_only(self, here: str, after: str) -> bool:
-        inside, following = set(self._leaves(here)), set(self._leaves(after))
-        targets = {t for s, t in self.edges if s in inside and t not in inside}
-        return bool(targets) and targets <= following
+        ours, following = self._leaves(here), self._leaves(after)
+        inside, next_ = set(ours), set(following)
+        targets = {t for s in ours for t in self.flow.successors(s) if t not in inside}
+        return bool(targets) and targets <= next_ and self._ranks(ours) == self._ranks(following)
 
-    def _outside(self, box: str, before: str) -> set[str]:
-        """Return what feeds *box* from elsewhere than the block *before* it."""
-        inside, previous = set(self._leaves(box)), set(self._leaves(before))
-        return {s for s, t in self.edges if t in inside and s not in inside and s not in previous}
+    def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
+        """Return the place of each leaf among them in order of execution, and what it does."""
+        rank = {leaf: index for index, leaf in enumerate(sorted(leaves, key=self.order.__getitem__))}
+        return [(rank[leaf], self.graph.ops.nodes[leaf]["target"]) for leaf in leaves]
+
+    def _reads(self, box: str, before: str | None = None) -> dict[tuple[int, int], tuple[str, Any]]:
+        """Map each place where *box* reads what it does not make, a leaf and its slot, to what that is.
+
+        What the block *before* it makes is known by the place of the leaf in that.
+        """
+        leaves = self._leaves(box)
+        inside = set(leaves)
+        previous = {leaf: place for place, leaf in enumerate(self._leaves(before))} if before is not None else {}
+        found: dict[tuple[int, int], tuple[str, Any]] = {}
+        for place, leaf in enumerate(leaves):
+            for source in self.flow.predecessors(leaf):
+                if source not in inside:
+                    what = ("before", previous[source]) if source in previous else ("elsewhere", source)
+                    found |= {(place, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
+        return found
+
+    def _same_but_for(self, first: str, entry: dict[tuple[int, int], tuple[str, Any]]) -> bool:
+        """Return whether *first* reads what the next one reads (*entry*), with one value for each of its own."""
+        reads = self._reads(first)
+        given: dict[int, tuple[str, Any]] = {}
+        return reads.keys() == entry.keys() and all(
+            (given.setdefault(value, reads[place]) == reads[place])
+            if origin == "before"
+            else (reads[place][1] == value)
+            for place, (origin, value) in entry.items()
+        )
 
     def _leaves(self, box: str) -> list[str]:
         if box not in self.parts:
@@ -262,24 +311,23 @@ class _Drawing:
     def _fold(self, box: str, run: list[str]) -> None:
         """Let the first block stand for the run; what the last one feeds, it feeds."""
         first, *rest = run
-        stands = dict(zip(self._leaves(rest[-1]), self._leaves(first), strict=True))
         gone = {leaf for block in rest for leaf in self._leaves(block)}
-        edges = {}
-        for (source, target), label in self.edges.items():
-            if target in gone or (source in gone and source not in stands):
-                continue
-            edges.setdefault((stands.get(source, source), target), label)
-        self.edges = edges
+        for stand_in, leaf in zip(self._leaves(first), self._leaves(rest[-1]), strict=True):
+            for target, edge in list(self.flow.adj[leaf].items()):
+                if target not in gone:
+                    self._link(stand_in, target, edge["label"], edge["slots"])
+        self.flow.remove_nodes_from(gone)
         self.parts[box] = [part for part in self.parts[box] if part not in rest]
-        self.repeat[first] = len(run)
+        self.folded[first] = run
 
     def finish(self) -> View:
         boxes: dict[str, Box] = {}
         self._box("/", None, boxes)
         leaf = {box.op: box.id for box in boxes.values() if box.op is not None}
+        edges = sorted(self.flow.edges(data=True), key=lambda edge: (self.order[edge[1]], edge[2]["slots"]))
         links = [
-            Link(leaf[source], leaf[target], label)
-            for (source, target), label in self.edges.items()
+            Link(leaf[source], leaf[target], edge["label"])
+            for source, target, edge in edges
             if leaf[source] != leaf[target]
         ]
         places: dict[str, set[str | None]] = defaultdict(set)
@@ -308,38 +356,76 @@ class _Drawing:
 
     def _module_box(self, name: str, parent: str | None, parts: tuple[str, ...], only: str | None) -> Box:
         if name in self.groups:
-            text = f"{len(self.groups[name])} operations"
-            component = self.graph.calls[name[1:].partition("#")[0]].component
-            return Box(name, "group", "positions & masks", text, "Operation", component, parent, parts)
-        call = self.graph.calls[name[1:]]
-        component = self.graph.component(call.component)
-        repeat = self.repeat.get(name, 1)
+            text = f"{len(parts)} operations"
+            inside = self.graph.calls[self.calls[self.groups[name]]].component
+            return Box(name, "group", "positions & masks", text, "Operation", inside, parent, parts)
+        run = [self.calls[box] for box in self.folded.get(name, [name])]
+        paths = [self.graph.calls[call].component for call in run]
+        component = self.graph.component(paths[0])
         return Box(
             id=name,
             kind="module",
-            title=self._title(name[1:], call.component, repeat),
+            title=self._title(run, paths),
             subtitle=self.graph.classes[component.type].name.rpartition(".")[2],
             category=component.category,
-            component=call.component,
+            component=component.path,
             parent=parent,
             parts=parts,
             op=only if parent is not None else None,
-            repeat=repeat,
-            params=component.total_params * repeat,
-            flops=component.flops // max(component.calls, 1) * repeat,
+            repeat=len(run),
+            params=component.total_params if len(set(paths)) == 1 else self._params(paths),
+            flops=sum(self.flops[call] for call in run),
         )
 
-    def _title(self, call: str, path: str, repeat: int) -> str:
-        if not path:
+    def _count_flops(self) -> dict[str, int]:
+        """Return the FLOPs of every run of a module."""
+        flops = dict.fromkeys(self.graph.calls, 0)
+        for _, op in self.graph.ops.nodes(data=True):
+            call: str | None = op["call"] if op["flops"] else None
+            while call is not None:
+                flops[call] += op["flops"]
+                call = self.graph.calls[call].parent
+        return flops
+
+    def _count_runs(self) -> dict[str, int]:
+        """Return of every run how many there were of the same module before it."""
+        count: dict[str, int] = defaultdict(int)
+        again = {}
+        for call, run in self.graph.calls.items():
+            again[call] = count[run.component]
+            count[run.component] += 1
+        return again
+
+    def _params(self, paths: list[str]) -> int:
+        """Return how many parameter elements modules hold together, each tensor once."""
+        found: dict[str, int] = {}
+        for path in paths:
+            start = bisect_left(self.parameters, path + ".", key=lambda p: p.name)
+            for parameter in self.parameters[start:]:
+                if not parameter.name.startswith(path + "."):
+                    break
+                found[parameter.tied_to or parameter.name] = parameter.count
+        return sum(found.values())
+
+    def _title(self, run: list[str], paths: list[str]) -> str:
+        """Return the name within the module that runs it; of a run of blocks, their numbers or first and last."""
+        if not paths[0]:
             return self.graph.name
-        above = self.graph.calls[self.graph.calls[call].parent or ""].component
-        short = path.removeprefix(above + ".") if above else path
-        run = call.rpartition("@")[2]
-        again = f" · run {int(run) + 1}" if "@" in call and run.isdigit() else ""
-        head, _, number = short.rpartition(".")
-        if repeat > 1 and number.isdigit():
-            return f"{head}.{number}–{int(number) + repeat - 1}".lstrip(".")
-        return short + again
+        above = self.graph.calls[self.graph.calls[run[0]].parent or ""].component
+        first, last = (path.removeprefix(above + ".") if above else path for path in (paths[0], paths[-1]))
+        if first == last:
+            again = self.again[run[0]]
+            return f"{first} · run {again + 1}" if again and len(run) == 1 else first
+        heads, _, numbers = zip(*(path.rpartition(".") for path in paths), strict=True)
+        start = int(numbers[0]) if numbers[0].isdigit() else None
+        if len(set(heads)) == 1 and start is not None and list(numbers) == [str(start + i) for i in range(len(run))]:
+            return f"{first}–{numbers[-1]}"
+        return f"{first} … {last}"
+
+
+def _run_id(call: str) -> str:
+    """Return the id of the box of a run; the arrow is kept for stubs, which are named by two boxes."""
+    return "/" + call.replace("%", "%25").replace("→", "%2192")
 
 
 _DISCRETE = {"int64", "int32", "int16", "int8", "uint8", "bool"}

@@ -86,8 +86,7 @@ def test_a_malformed_dimension_is_named(shape, part):
 
 
 def test_a_dimension_whose_name_holds_an_x_is_explained():
-    assert "'ma' is no dimension" not in (message := wrong("ids:int64:max=4"))
-    assert message.endswith("(every x separates, so no name can hold one)")
+    assert wrong("ids:int64:max=4").endswith("(every x separates, so no name can hold one)")
 
 
 @pytest.mark.parametrize("size", [0, 1])
@@ -101,9 +100,7 @@ def test_an_input_given_twice_is_refused():
 
 
 def test_a_dimension_of_two_sizes_is_refused():
-    assert (
-        wrong("x:int64:n=3", "y:int64:n=4") == "--input y: dimension n has two example sizes, 3 and 4; give it one"
-    )
+    assert wrong("x:int64:n=3", "y:int64:n=4") == "--input y: dimension n has two example sizes, 3 and 4; give it one"
     assert wrong("x:int64:nxn=3").startswith(f"--input x: dimension n has two example sizes, {DEFAULT_SIZE} and 3")
 
 

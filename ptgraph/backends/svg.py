@@ -14,6 +14,8 @@ from ..options import Options
 from ..style import FALLBACKS, FONT, LINE, MUTED, TEXT, style
 from ..view import Box, View, count_text, view
 
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the figure as one file, ``svg``."""
@@ -25,7 +27,7 @@ def draw(graph: ModelGraph, depth: int | None = None) -> str:
     picture = view(graph)
     text = layout.run(dot(picture, picture.opened(depth)).source, "svg")
     total = graph.component("").total_params
-    title = f"<title>{escape(graph.name)}: {count_text(total)} parameters</title>\n"
+    title = f"<title>{escape(_clean(graph.name))}: {count_text(total)} parameters</title>\n"
     text = text.replace(f'font-family="{FONT}"', f'font-family="{FONT},{FALLBACKS}"')
     text = _titles_on_top(text)
     head, svg, body = text.partition("<svg")
@@ -41,7 +43,8 @@ def _titles_on_top(text: str) -> str:
         frame = match[0]
         fill = re.search(r'fill="(#[0-9a-f]+)"', frame)
         lines = re.findall(r"<text.*</text>\n", frame)
-        halo = f'<text paint-order="stroke" stroke="{fill[1] if fill else "white"}" stroke-width="4" stroke-linejoin="round"'
+        stroke = f'stroke="{fill[1] if fill else "white"}" stroke-width="4" stroke-linejoin="round"'
+        halo = f'<text paint-order="stroke" {stroke}'
         titles.extend(line.replace("<text", halo, 1) for line in lines)
         return re.sub(r"<text.*</text>\n", "", frame)
 
@@ -97,7 +100,7 @@ def _draw_parts(graph: graphviz.Digraph, picture: View, box: str, opened: set[st
                 fillcolor=look.fill,
                 color=look.border,
                 style=shape,
-                id=f"box-{part}",
+                id=_text(f"box-{part}"),
                 tooltip=_tooltip(inner),
                 **{"class": inner.kind},
             )
@@ -112,7 +115,7 @@ def _draw_parts(graph: graphviz.Digraph, picture: View, box: str, opened: set[st
                 color=look.border,
                 penwidth="0.9",
                 margin="10",
-                id=f"frame-{part}",
+                id=_text(f"frame-{part}"),
                 tooltip=_tooltip(inner),
                 **{"class": "frame"},
             )
@@ -121,55 +124,83 @@ def _draw_parts(graph: graphviz.Digraph, picture: View, box: str, opened: set[st
 
 def _draw_links(graph: graphviz.Digraph, picture: View, opened: set[str]) -> None:
     at = picture.shown(opened)
-    drawn = set()
+    drawn: set[tuple[str, str]] = set()
     for link in picture.links:
         source, target = at[link.source], at[link.target]
-        if source == target or (source, target, link.shared) in drawn:
+        if source == target:
             continue
         if link.shared:
             source = layout.stub_id(link.source, target)
-            if source in drawn:
-                continue
-            drawn.add(source)
-            graph.node(
-                layout.part_name(source),
-                label=picture.boxes[link.source].title,
-                style="rounded,dashed",
-                color=LINE,
-                fontcolor=MUTED,
-                fontsize="10",
-                margin="0.06,0.02",
-                height="0.2",
-                width="0.3",
-                tooltip=f"{picture.boxes[link.source].title}, read in many places",
-                **{"class": "stub"},
-            )
-        drawn.add((source, target, link.shared))
+        if (source, target) in drawn:
+            continue
+        drawn.add((source, target))
+        if link.shared:
+            _draw_stub(graph, source, picture.boxes[link.source].title)
         graph.edge(
             layout.part_name(source),
             layout.part_name(target),
-            label=f" {link.label}",
+            label=_html([(f" {_clean(link.label)}", 9, "")]),
             style="dashed" if link.shared else "solid",
         )
 
 
+def _draw_stub(graph: graphviz.Digraph, name: str, title: str) -> None:
+    graph.node(
+        layout.part_name(name),
+        label=_html([(_cut(title), 10, "")]),
+        style="rounded,dashed",
+        color=LINE,
+        fontcolor=MUTED,
+        fontsize="10",
+        margin="0.06,0.02",
+        height="0.2",
+        width="0.3",
+        tooltip=_text(f"{title}, read in many places"),
+        **{"class": "stub"},
+    )
+
+
 def _label(box: Box, *, left: bool = False) -> str:
-    """Return a two-line label in Graphviz's HTML-like form, centred or set *left*."""
-    end = '<br align="left"/>' if left else "<br/>"
-    title = f"<b>{escape(box.title)}</b>"
-    if box.repeat > 1:
-        title += f" <b>×{box.repeat}</b>"
-    notes = [note for note in (box.subtitle, f"{count_text(box.params)} params" if box.params else "") if note]
+    """Return a label of one or two lines, centred or set *left*."""
+    title = _cut(box.title)
     if box.kind == "op":
-        return f"<{escape(box.title)}>"
-    if not notes:
-        return f"<{title}>"
-    note = f'<font point-size="10" color="{MUTED}">{escape(" · ".join(notes))}</font>'
-    return f"<{title}{end}{note}{end if left else ''}>"
+        return _html([(title, 12, "")])
+    title += f" ×{box.repeat}" if box.repeat > 1 else ""
+    note = " · ".join([box.subtitle] * bool(box.subtitle) + [f"{count_text(box.params)} params"] * bool(box.params))
+    return _html(
+        [(title, 12, "b")] + [(_cut(note), 10, f'font point-size="10" color="{MUTED}"')] * bool(note), left=left
+    )
+
+
+def _html(lines: list[tuple[str, int, str]], *, left: bool = False) -> str:
+    """Return lines of text, with their size and tag, in Graphviz's HTML-like form.
+
+    They get as much room as they may take: Graphviz does not measure bold letters, nor any but Latin ones.
+    """
+    width = max(layout.text_width(text, size) for text, size, _ in lines)
+    texts = [f"<{tag}>{escape(text)}</{tag.partition(' ')[0]}>" if tag else escape(text) for text, _, tag in lines]
+    side = ' align="left" balign="left"' if left else ""
+    cell = f'<td width="{round(width)}"{side}>{"<br/>".join(texts)}</td>'
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cell}</tr></table>>'
 
 
 def _tooltip(box: Box) -> str:
-    return f"{box.component or box.title}: {box.params:,} parameters, {box.flops:,} FLOPs"
+    return _text(f"{box.component or box.title}: {box.params:,} parameters, {box.flops:,} FLOPs")
+
+
+def _text(text: str) -> str:
+    """Return *text* as Graphviz takes it where it is no label: its own escapes and entities mean nothing."""
+    return str(graphviz.escape(_clean(text).replace("&", "&amp;")))
+
+
+def _cut(text: str, limit: int = 48) -> str:
+    """Return *text* short enough for a box; its tooltip says all of it."""
+    return _clean(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def _clean(text: str) -> str:
+    """Return *text* with the characters that XML cannot hold written as ``\\x07``."""
+    return _NOT_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def _tint(color: str) -> str:

@@ -1,0 +1,215 @@
+"""The tree of modules: parameters counted once, categories, settings, and the sums over what each runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from typing import Any, Literal, NamedTuple
+
+import networkx as nx
+import torch
+from torch import nn
+
+from .categories import category, category_of_name
+from .graph import Call, ClassInfo, Component, Parameter, Shape, attributes
+from .sources import describe, plain_value, qualified_name, settings
+from .tracer import Capture
+
+
+class Held(NamedTuple):
+    """A tensor that the model holds under some name, and the first of its names."""
+
+    kind: Literal["parameter", "buffer"]
+    tensor: torch.Tensor
+    first: str
+
+
+def tensors_of(capture: Capture) -> dict[str, Held]:
+    """Return every named parameter and buffer."""
+    named: list[tuple[Literal["parameter", "buffer"], str, torch.Tensor]] = []
+    if capture.model is not None:
+        named += [("parameter", n, t) for n, t in capture.model.named_parameters(remove_duplicate=False)]
+        named += [("buffer", n, t) for n, t in capture.model.named_buffers(remove_duplicate=False)]
+    elif capture.program is not None:
+        signature = capture.program.graph_signature
+        held = {**capture.program.state_dict, **capture.program.constants}
+        named += [("parameter", n, held[n]) for n in signature.parameters if n in held]
+        named += [("buffer", n, held[n]) for n in signature.buffers if n in held]
+    first: dict[Any, str] = {}
+    found = {}
+    for kind, name, tensor in named:
+        identity = id(tensor) if capture.model is not None else _place(tensor)
+        found[name] = Held(kind, tensor, first.setdefault(identity, name))
+    return found
+
+
+def _place(tensor: torch.Tensor) -> Any:
+    """Return what two loaded tensors have in common if they were one when they were saved: their memory."""
+    if type(tensor) not in (torch.Tensor, nn.Parameter) or tensor.is_meta or not tensor.numel():
+        return id(tensor)
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+def parameters(tensors: dict[str, Held], ops: nx.DiGraph[str]) -> tuple[Parameter, ...]:
+    read = {op["target"] for name, op in ops.nodes(data=True) if op["kind"] in _STATE and ops.out_degree(name)}
+    return tuple(
+        Parameter(
+            name=name,
+            shape=tuple(held.tensor.shape),
+            dtype=str(held.tensor.dtype).removeprefix("torch."),
+            count=held.tensor.numel(),
+            kind=held.kind,
+            trainable=held.kind == "parameter" and held.tensor.requires_grad,
+            tied_to=held.first if held.first != name else None,
+            used=held.first in read,
+        )
+        for name, held in tensors.items()
+    )
+
+
+_STATE = ("parameter", "buffer")
+
+
+def components(
+    capture: Capture,
+    ops: nx.DiGraph[str],
+    calls: dict[str, Call],
+    types: dict[str, str],
+    tensors: dict[str, Held],
+) -> tuple[nx.DiGraph[str], dict[str, ClassInfo]]:
+    """Return the tree of modules, and what is known of their classes; *types* gives those of the modules that ran."""
+    modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else {}
+    paths = list(modules) or sorted({"", *types}, key=_natural)
+    flops, runs, shapes = _totals(ops, calls)
+    direct: dict[str, dict[str, Held]] = defaultdict(dict)  # path → first name → what it holds itself
+    below: dict[str, dict[str, Held]] = defaultdict(dict)  # and what its whole subtree holds
+    tied: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, held in tensors.items():
+        path = name.rpartition(".")[0]
+        direct[path][held.first] = held
+        if held.first != name:
+            tied[path][name] = held.first
+        for above in _upwards(path):
+            below[above][held.first] = held
+    tree: nx.DiGraph[str] = nx.DiGraph()
+    classes: dict[str, ClassInfo] = {}
+    parents = {_parent(path, set(paths)) for path in paths if path}
+    for path in paths:
+        module = modules.get(path)
+        if module is not None:
+            class_: type = type(module)
+            type_ = qualified_name(class_)
+            classes.setdefault(type_, describe(class_))
+            kind = category(module, root=not path)
+        else:
+            type_ = types.get(path, "")
+            package, _, name = type_.rpartition(".")
+            classes.setdefault(type_, ClassInfo(name or "Module", package))
+            kind = category_of_name(name, has_parts=path in parents) if path else "Core architecture"
+        weights = [held.tensor for held in below[path].values() if held.kind == "parameter"]
+        shape, dtype = shapes.get(path, (None, None))
+        component = Component(
+            path=path,
+            type=type_,
+            category=kind,
+            own_params=sum(held.tensor.numel() for held in direct[path].values() if held.kind == "parameter"),
+            total_params=sum(t.numel() for t in weights),
+            trainable_params=sum(t.numel() for t in weights if t.requires_grad),
+            own_buffers=sum(held.tensor.numel() for held in direct[path].values() if held.kind == "buffer"),
+            tied=tied[path],
+            settings=settings(module) if module is not None else {},
+            calls=runs.get(path, 0),
+            flops=flops.get(path, 0),
+            shape=shape,
+            dtype=dtype,
+        )
+        tree.add_node(path, **attributes(component))
+    for path in paths:
+        if path:
+            tree.add_edge(_parent(path, tree), path)
+    return tree, classes
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """Yield *path* and the paths above it, up to the root's."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield ""
+
+
+def _parent(path: str, known: Container[str]) -> str:
+    return next(above for above in _upwards(path.rpartition(".")[0]) if above in known)
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in path.split(".")]
+
+
+def _totals(
+    ops: nx.DiGraph[str], calls: dict[str, Call]
+) -> tuple[dict[str, int], dict[str, int], dict[str, tuple[Shape | None, str | None]]]:
+    """Return FLOPs and number of runs per module path, and shape and dtype of what its first run yields.
+
+    That is the last operation in it that something outside reads, or the last one if nothing does.
+    """
+    flops: dict[str, int] = defaultdict(int)
+    runs: dict[str, int] = defaultdict(int)
+    first: dict[str, str] = {}
+    for key, call in calls.items():
+        runs[call.component] += 1
+        first.setdefault(call.component, key)
+    chains: dict[str, list[str]] = {}
+    for key in calls:
+        at: str | None = key
+        chains[key] = []
+        while at is not None:
+            chains[key].append(at)
+            at = calls[at].parent
+    yields: dict[str, tuple[bool, Shape, str | None]] = {}
+    for name, op in ops.nodes(data=True):
+        if op["kind"] != "op":
+            continue
+        followers = [ops.nodes[after] for after in ops.successors(name)]
+        for key in chains[op["call"]]:
+            path = calls[key].component
+            flops[path] += op["flops"]
+            if first[path] != key or op["shape"] is None:
+                continue
+            leaves = any(after["kind"] == "output" or key not in chains[after["call"]] for after in followers)
+            if leaves or not yields.get(path, (False,))[0]:
+                yields[path] = (leaves, op["shape"], op["dtype"])
+    shapes: dict[str, tuple[Shape | None, str | None]] = {path: found[1:] for path, found in yields.items()}
+    results = [op for _, op in ops.nodes(data=True) if op["kind"] == "output"]
+    if results:
+        shapes[""] = (results[0]["shape"], results[0]["dtype"])
+    return flops, runs, shapes
+
+
+def config_of(model: nn.Module | None) -> dict[str, Any]:
+    """Return the model's ``config`` (a dataclass, a dict, or an object with ``to_diff_dict``) JSON-plain."""
+    config: Any = getattr(model, "config", None)
+    found = config.to_diff_dict() if hasattr(config, "to_diff_dict") else _entries(config)
+    if not isinstance(found, dict):
+        return {}
+    kept = {}
+    for name, value in found.items():
+        try:
+            if not str(name).startswith("_"):
+                kept[str(name)] = plain_value(value)
+        except (TypeError, RecursionError):
+            continue
+    return kept
+
+
+def _entries(value: Any) -> Any:
+    """Return a dataclass, and those in it, as dicts; nothing is copied."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _entries(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, list | tuple):
+        return [_entries(item) for item in value]
+    return {key: _entries(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+__all__ = ["Held", "components", "config_of", "parameters", "tensors_of"]

@@ -1,0 +1,399 @@
+"""torch.fx nodes, in order → the graph of operations, with what each reads, where it is from and what it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import networkx as nx
+import torch
+from torch import fx, nn
+from torch.utils import _pytree as pytree
+
+from .aliases import Aliases
+from .flops import FlopCounter, nested_graph
+from .graph import Call, Kind, Op, Shape, attributes
+from .record import key_name
+from .sources import last_frame, plain_value, public, qualified_name
+from .tracer import Capture
+
+# Bookkeeping of the tracer, not computation of the model: checks, and copies that exist only while tracing.
+_CHECKS = re.compile(r"\b_assert|aten\.sym_constrain|_functorch|_guards_fn")
+_COPIES = {"aten.lift_fresh_copy.default", "aten.detach.default", "aten.detach_.default", "aten.alias.default"}
+_COPIES |= {"torch.Tensor.detach", "torch.Tensor.data"}
+_WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
+_WORD = re.compile(r"\b[su]\d+\b")
+SMALL = 16  # a constant of so many elements, or fewer, is written down
+
+
+class Ref(NamedTuple):
+    """A value: the operation that yields it, and which of its results it is."""
+
+    op: str
+    result: int
+
+
+Value = Any  # what an fx node stands for: a Ref, None for what is left out, or a list or dict of them
+
+
+class _Read(NamedTuple):
+    """What feeds one slot of an operation, as it is when it is read."""
+
+    ref: Ref
+    shape: Shape | None
+    dtype: str | None
+
+
+class Reader:
+    """Reads fx nodes in order into ``ops`` and ``calls``. *first* maps every name of a tensor to its first one."""
+
+    def __init__(self, capture: Capture, first: dict[str, str]) -> None:
+        self.capture = capture
+        self.first = first
+        self.ops: nx.DiGraph[str] = nx.DiGraph()
+        self.calls: dict[str, Call] = {"": Call("", None)}
+        self.runs: dict[str, dict[str, str]] = {}  # path → the tracer's key of each run → ours
+        self.types: dict[str, str] = {}
+        modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else None
+        self.paths = set(modules) if modules is not None else None
+        self.by_id = {str(id(module)): path for path, module in reversed((modules or {}).items())}
+        self.states: dict[str, Ref] = {}
+        self.counter = FlopCounter()
+        self.env: dict[fx.Node, Value] = {}
+        self.aliases = Aliases()
+
+    def read(self, graph: fx.Graph, prefix: str) -> Any:
+        """Read the nodes of *graph*; those of a nested one whose values are known are its placeholders."""
+        for node in graph.nodes:
+            if node in self.env:
+                continue
+            if node.op == "output":
+                return pytree.tree_map_only(fx.Node, self.env.get, node.args[0])
+            self.aliases.add(node)
+            target = _target(node)
+            if node.op in ("placeholder", "get_attr"):
+                self._state(node)
+            elif _CHECKS.search(target):
+                self.env[node] = None
+            elif node.target is operator.getitem and self._is_part(node):
+                self._part(node)
+            elif target in _COPIES or self._writes_back(node, target):
+                self.env[node] = self.env.get(_argument(node, 0))
+            elif target in _WRAPPERS:
+                self._inline(node, prefix)
+            else:
+                self._op(node, target, prefix)
+        return ()
+
+    def _is_part(self, node: fx.Node) -> bool:
+        source = node.args[0]
+        return isinstance(source, fx.Node) and isinstance(source.meta.get("val"), list | tuple | dict)
+
+    def _part(self, node: fx.Node) -> None:
+        source, index = self.env.get(_argument(node, 0)), node.args[1]
+        if isinstance(source, Ref):
+            self.env[node] = Ref(source.op, index) if isinstance(index, int) else source
+        else:
+            self.env[node] = source[index] if source is not None else None
+
+    def _writes_back(self, node: fx.Node, target: str) -> bool:
+        """Return whether *node* only tells the tracer that a buffer, changed in place before, has changed."""
+        if target != "aten.copy_.default" or node.users:
+            return False
+        buffer, value = _argument(node, 0), _argument(node, 1)
+        return buffer.op == "placeholder" and buffer in self.aliases.of(value)
+
+    def _inline(self, node: fx.Node, prefix: str) -> None:
+        """Read the graph that a context manager wrapped as if it had not been wrapped."""
+        body = next(a for a in node.args if isinstance(a, fx.Node) and nested_graph(a) is not None)
+        inner = nested_graph(body)
+        assert inner is not None
+        given = node.args[node.args.index(body) + 1 :]
+        for holder, value in zip(inner.find_nodes(op="placeholder"), given, strict=True):
+            self.env[holder] = self.env.get(value) if isinstance(value, fx.Node) else None
+            if isinstance(value, fx.Node):
+                self.aliases.join(holder, value)
+        self.env[node] = self.read(inner, f"{prefix}{node.name}.")
+
+    def _state(self, node: fx.Node) -> None:
+        if nested_graph(node) is not None:
+            return  # read where it is used
+        kind, name = self.capture.states.get(node.name, ("input", str(node.target).lstrip("*")))
+        if kind == "input":
+            self.env[node] = self._inputs(node, name)
+        else:
+            name = self.first.get(name, name)
+            if name not in self.states:
+                self.states[name] = self._add_state(node.name, kind, name, node.meta.get("val"))
+            self.env[node] = self.states[name]
+
+    def _inputs(self, node: fx.Node, name: str) -> Value:
+        """Add an input for each tensor in an argument; one that is no tensor is a constant of the graph."""
+
+        def add(path: Any, value: Any) -> Ref | None:
+            if not isinstance(value, torch.Tensor):
+                return None
+            shape, dtype = self._describe(value)
+            steps = "".join(f"_{key_name(key)}" for key in path)
+            return self._add(node.name + steps, Op("input", name + steps, shape=shape, dtype=dtype))
+
+        return pytree.tree_map_with_path(add, node.meta.get("val"))
+
+    def _add_state(self, key: str, kind: str, name: str, value: Any) -> Ref:
+        shape, dtype = self._describe(value)
+        kinds: dict[str, Kind] = {"parameter": "parameter", "buffer": "buffer"}
+        says = _constant(self.capture.constants.get(name)) if kind not in kinds else {}
+        return self._add(key, Op(kinds.get(kind, "constant"), name, shape=shape, dtype=dtype, attributes=says))
+
+    def _op(self, node: fx.Node, target: str, prefix: str) -> None:
+        shape, dtype = self._describe(node.meta.get("val"))
+        scope, call = self._call(node.meta.get("nn_module_stack") or {})
+        file, line = last_frame(node.meta.get("stack_trace"))
+        module = _module_of(node)
+        reads = self._reads(node)
+        if module is not None:
+            reads += self._module_reads(str(node.target), module)
+        parameters = {read.ref.op for read in reads if self.ops.nodes[read.ref.op]["kind"] == "parameter"}
+        op = Op(
+            kind="op",
+            target=target,
+            scope=scope,
+            call=call,
+            shape=shape,
+            dtype=dtype,
+            params=sum(_count(self.ops.nodes[p]["shape"]) for p in parameters),
+            flops=self.counter.count(node, _callable(node, module)),
+            attributes=self._literals(node),
+            file=file,
+            line=line,
+        )
+        ref = self._add(prefix + node.name, op)
+        self._connect(reads, ref.op)
+        self.env[node] = ref
+        for other in self.aliases.changed(node):
+            if isinstance(self.env.get(other), Ref):
+                self.env[other] = ref
+
+    def _module_reads(self, path: str, module: nn.Module) -> Iterator[_Read]:
+        """Yield the state that a whole-module node reads; the graph has no nodes of its own for it."""
+        for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
+            for own, tensor in named:
+                name = self.first.get(f"{path}.{own}", f"{path}.{own}")
+                if name not in self.states:
+                    self.states[name] = self._add_state(f"{kind[0]}_{name.replace('.', '_')}", kind, name, tensor)
+                yield _Read(self.states[name], *self._describe(tensor))
+
+    def _add(self, name: str, op: Op) -> Ref:
+        """Add an operation under *name*, or one made of it where that is taken."""
+        while name in self.ops:
+            name += "_"
+        self.ops.add_node(name, **attributes(op))
+        return Ref(name, 0)
+
+    def _reads(self, node: fx.Node) -> list[_Read]:
+        """Return what feeds the node's arguments, in order, one entry a slot."""
+        found: list[_Read] = []
+
+        def visit(argument: fx.Node) -> fx.Node:
+            value = self.env.get(argument)
+            if isinstance(value, Ref):
+                found.append(_Read(value, *self._describe(argument.meta.get("val"))))
+                return argument
+            for ref in pytree.tree_leaves(value, is_leaf=lambda leaf: isinstance(leaf, Ref)):
+                if isinstance(ref, Ref):
+                    found.append(_Read(ref, self.ops.nodes[ref.op]["shape"], self.ops.nodes[ref.op]["dtype"]))
+            return argument
+
+        fx.node.map_arg((node.args, node.kwargs), visit)
+        return found
+
+    def _connect(self, reads: list[_Read], name: str) -> None:
+        by_source: dict[str, list[tuple[int, _Read]]] = defaultdict(list)
+        for slot, read in enumerate(reads):
+            by_source[read.ref.op].append((slot, read))
+        for source, pairs in by_source.items():
+            self.ops.add_edge(
+                source,
+                name,
+                slots=[slot for slot, _ in pairs],
+                outputs=[read.ref.result for _, read in pairs],
+                shape=pairs[0][1].shape,
+                dtype=pairs[0][1].dtype,
+            )
+
+    def _describe(self, value: Any) -> tuple[Shape | None, str | None]:
+        if isinstance(value, list | tuple):
+            parts = [self._describe(item) for item in value]
+            return next((part for part in parts if part[0] is not None), (None, None))
+        if not isinstance(value, torch.Tensor):
+            return None, None
+        return tuple(self._size(n) for n in value.shape), str(value.dtype).removeprefix("torch.")
+
+    def _size(self, size: Any) -> int | str:
+        if isinstance(size, int):
+            return size
+        text = str(size.node.expr) if hasattr(size, "node") else str(size)
+        named = _WORD.sub(lambda m: self.capture.dimensions.get(m[0], m[0]), text)
+        return int(named) if named.lstrip("-").isdigit() else named
+
+    def _call(self, stack: Any) -> tuple[str, str]:
+        """Return path and call key of the innermost module; note the calls above it.
+
+        A module that the forward pass makes and runs is no part of the model: its operations are its caller's.
+        """
+        scope, call = "", ""
+        for key, (path, type_) in stack.items():
+            if self.paths is not None and path not in self.paths:  # strict export writes odd names in its own way
+                path = self.by_id.get(key.partition("@")[0])
+            if path is None or key.startswith("_empty"):  # torch's mark on what it added outside of any module
+                continue
+            self.types.setdefault(path, type_ if isinstance(type_, str) else qualified_name(type_))
+            runs = self.runs.setdefault(path, {})
+            if key not in runs:
+                runs[key] = self._new_call(path, len(runs), call) if path else ""
+            scope, call = path, runs[key]
+        return scope, call
+
+    def _new_call(self, path: str, run: int, parent: str) -> str:
+        call = f"{path}@{run}" if run else path
+        while call in self.calls:  # a module whose name ends like ours of runs
+            call += "@"
+        self.calls[call] = Call(path, parent)
+        return call
+
+    def _literals(self, node: fx.Node) -> dict[str, Any]:
+        """Return the arguments that are not tensors, by name where the operator has a schema."""
+        schema = getattr(node.target, "_schema", None)
+        names = [argument.name for argument in schema.arguments] if schema else []
+        pairs = [(names[i] if i < len(names) else f"arg{i}", value) for i, value in enumerate(node.args)]
+        found = {}
+        for name, value in [*pairs, *node.kwargs.items()]:
+            literal = self._literal(value)
+            if literal is _TENSOR or (isinstance(literal, list) and literal and all(i is _TENSOR for i in literal)):
+                continue
+            try:
+                found[name] = plain_value(_say_tensors(literal))
+            except TypeError:  # an object of a class that torch made, or too much data
+                continue
+        return found
+
+    def _literal(self, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [self._literal(item) for item in value]
+        if isinstance(value, dict):
+            return {str(key): self._literal(item) for key, item in value.items()}
+        if isinstance(value, slice):
+            parts = (value.start, value.stop, value.step)
+            return ":".join("" if part is None else str(_say_tensors(self._literal(part))) for part in parts)
+        if isinstance(value, fx.Node):
+            if (graph := nested_graph(value)) is not None:
+                return _text(graph)
+            known = value.meta.get("val")
+            return self._size(known) if isinstance(known, int | float | _SYMBOLS) else _TENSOR
+        return self._size(value) if isinstance(value, _SYMBOLS) else value
+
+    def finish(self) -> None:
+        """Add the outputs, and take away what yields no tensor and feeds nothing: the tracer's own questions."""
+        for path, value, shown in self._outputs():
+            if isinstance(value, Ref):
+                shape, dtype = self._describe(shown)
+                name = path if path == "output" else f"output_{path}"
+                self._connect(
+                    [_Read(value, shape, dtype)], self._add(name, Op("output", path, shape=shape, dtype=dtype)).op
+                )
+        for name in reversed(list(self.ops)):
+            op = self.ops.nodes[name]
+            if op["kind"] == "op" and op["shape"] is None and not self.ops.out_degree(name):
+                self.ops.remove_node(name)
+
+    def _outputs(self) -> Iterator[tuple[str, Value, Any]]:
+        """Yield path, value and example of each output; an operation with several results yields as many."""
+        for path, node in self.capture.outputs:
+            value, example = self.env.get(node), node.meta.get("val")
+            if isinstance(value, Ref) and isinstance(example, list | tuple):
+                stem = "" if path == "output" else f"{path}."
+                yield from ((f"{stem}{i}", Ref(value.op, i), item) for i, item in enumerate(example))
+            else:
+                yield path, value, example
+
+
+_TENSOR = object()  # stands for a tensor among literals
+_SYMBOLS = torch.SymInt | torch.SymFloat | torch.SymBool
+
+
+def _say_tensors(literal: Any) -> Any:
+    """Return a literal with a word in the place of each tensor."""
+    if isinstance(literal, list):
+        return [_say_tensors(item) for item in literal]
+    return "tensor" if literal is _TENSOR else literal
+
+
+def _text(graph: fx.Graph) -> str:
+    """Return a nested graph as text, a line for each operation, whatever its values are called."""
+    numbers: dict[fx.Node, str] = {}
+    lines = []
+    for node in graph.nodes:
+        numbers[node] = f"%{len(numbers)}"
+        if (inner := nested_graph(node)) is not None:
+            lines.append(f"{numbers[node]} = {_text(inner)}")
+        elif node.op not in ("placeholder", "get_attr"):
+            args, kwargs = fx.node.map_arg((node.args, node.kwargs), numbers.__getitem__)
+            lines.append(f"{numbers[node]} = {public(_target(node))}{args}{kwargs or ''}")
+    return "\n".join(lines)
+
+
+def _argument(node: fx.Node, index: int) -> fx.Node:
+    value = node.args[index]
+    assert isinstance(value, fx.Node)
+    return value
+
+
+def _target(node: fx.Node) -> str:
+    if "target" in node.meta:
+        return str(node.meta["target"])
+    if node.op == "call_module":
+        return str(qualified_name(type(_module_of(node))))
+    if node.op == "call_method" or isinstance(node.target, str):
+        return f"torch.Tensor.{node.target}" if node.op == "call_method" else str(node.target)
+    name = str(node.target)
+    if name.startswith("<"):
+        module = getattr(node.target, "__module__", None) or "builtins"
+        return f"{module.removeprefix('_')}.{getattr(node.target, '__name__', 'call')}"
+    return name
+
+
+def _module_of(node: fx.Node) -> nn.Module | None:
+    if node.op != "call_module" or node.graph.owning_module is None:
+        return None
+    return node.graph.owning_module.get_submodule(str(node.target))
+
+
+def _callable(node: fx.Node, module: nn.Module | None) -> Any:
+    if module is not None:
+        state = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}
+        return lambda *a, **k: torch.func.functional_call(module, state, a, k)
+    return getattr(torch.Tensor, str(node.target)) if node.op == "call_method" else node.target
+
+
+def _constant(tensor: Any) -> dict[str, Any]:
+    """Return the value of a constant, or its digest if it is large: what it holds is part of what the model does."""
+    if not isinstance(tensor, torch.Tensor) or tensor.is_meta or type(tensor) is not torch.Tensor:
+        return {}
+    if tensor.numel() <= SMALL:
+        return {"value": plain_value(tensor.tolist())}
+    data = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return {"digest": hashlib.sha256(data).hexdigest()[:12]}
+
+
+def _count(shape: Shape | None) -> int:
+    total = 1
+    for size in shape or ():
+        total *= size if isinstance(size, int) else 1
+    return total
+
+
+__all__ = ["Reader"]

@@ -1,0 +1,48 @@
+"""The documents say what is true: the options, formats and presets that the code has, and links that lead somewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from ptgraph.backends import BACKENDS
+from ptgraph.cli import main
+from ptgraph.models import PRESETS, build
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_option_of_export_is_in_the_readme() -> None:
+    options = {name for parameter in main.commands["export"].params for name in parameter.opts if name.startswith("-")}
+    table = {name for row in re.findall(r"^\| (`-.*?) \|", README, re.MULTILINE) for name in re.findall(r"-[\w-]+", row)}
+    assert options - {"--debug"} <= table
+    assert {name for name in table if name.startswith("-")} <= options
+
+
+def test_every_format_and_preset_is_in_the_readme() -> None:
+    for name in BACKENDS:
+        assert f"| `{name}` |" in README
+    for name in PRESETS:
+        with torch.device("meta"):
+            count = build(name).num_parameters()
+        assert f"| `{name}` | {count:,} | {PRESETS[name].num_layers} × {PRESETS[name].hidden_size} |" in README
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_into_the_repository_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert all((ROOT / link).exists() for link in links), links
+    named = re.findall(r"`((?:ptgraph|models|tests|benchmarks)/[\w/.]*\w)`", text)
+    assert all((ROOT / name).exists() for name in named if "NAME" not in name), named
+
+
+def test_the_make_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for document in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\bmake (\w+)", (ROOT / document).read_text(encoding="utf-8")):
+            if target not in ("sure",):
+                assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -1,0 +1,469 @@
+"""The ladder: the first tracer that can follow a model is used, those that could not are named, nothing is changed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ptgraph import tracer
+from ptgraph.analysis import analyze
+from ptgraph.build import build
+from ptgraph.errors import TraceError, UsageError
+from ptgraph.tracer import Capture, Source, capture
+
+EXPORT, STRICT, DRAFT, SYMBOLIC, RECORDED = LADDER = (
+    "torch.export",
+    "torch.export (strict)",
+    "torch.export.draft_export",
+    "torch.fx.symbolic_trace",
+    "recorded forward pass",
+)
+
+
+class Plain(nn.Module):
+    """Nothing stands in the way of torch.export."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).relu()
+
+
+class NumpySine(Plain):
+    """Dynamo knows numpy and turns it into torch; fake tensors cannot become arrays."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(torch.from_numpy(np.sin(x.numpy())))
+
+
+class Branch(Plain):
+    """Which way it goes depends on the numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) if x.abs().sum() > 0 else x
+
+
+class LoopCount(Plain):
+    """How often it goes round depends on the numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(2 + int(x.isnan().sum().item())):
+            x = self.linear(x)
+        return x
+
+
+def through_bytes(x: Tensor) -> Tensor:
+    """No tracer of torch.export sees through bytes."""
+    return torch.frombuffer(bytearray(x.numpy().tobytes()), dtype=x.dtype).reshape(x.shape)
+
+
+@torch.fx.wrap
+def wrapped(x: Tensor) -> Tensor:
+    return through_bytes(x)
+
+
+class WrappedBytes(Plain):
+    """torch.fx leaves a wrapped function alone."""
+
+    def forward(self, x: Tensor, scale: float = 2.0) -> Tensor:
+        return self.linear(wrapped(x)) * scale
+
+
+class Bytes(Plain):
+    """It has to run to be seen."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(through_bytes(x))
+
+
+class Never(Plain):
+    """It does not even run."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise RuntimeError("the dog ate it")
+
+
+FIRST = {
+    Plain: EXPORT,
+    NumpySine: STRICT,
+    Branch: DRAFT,
+    LoopCount: DRAFT,
+    WrappedBytes: SYMBOLIC,
+    Bytes: RECORDED,
+}
+
+
+def source(make: Callable[[], nn.Module], device: str = "cpu") -> Source:
+    with torch.device(device):
+        return Source("model", make(), (torch.ones(2, 4),))
+
+
+def by_rung(rung: str, given: Source, monkeypatch: pytest.MonkeyPatch) -> Capture:
+    """Trace as if *rung* were the whole ladder."""
+    monkeypatch.setattr(tracer, "_LADDER", {rung: tracer._LADDER[rung]})
+    return capture(given)
+
+
+def test_the_ladder_has_these_rungs_in_this_order() -> None:
+    assert tuple(tracer._LADDER) == LADDER
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("make", FIRST, ids=lambda make: make.__name__)
+def test_the_first_rung_that_holds_is_used_and_the_others_say_why_not(make: type[nn.Module], device: str) -> None:
+    found = capture(source(make, device))
+    assert found.tracer == FIRST[make]
+    assert [name for name, _ in found.attempts] == list(LADDER[: LADDER.index(found.tracer)])
+    for _, reason in found.attempts:
+        assert reason.strip()
+        assert "\n" not in reason
+        assert " at 0x" not in reason
+    assert (found.program is not None) == (found.tracer in (EXPORT, STRICT, DRAFT))
+    graph = build(found)
+    linears = [graph.op(name) for name in graph.of_kind("op") if graph.op(name).flops]
+    assert len(linears) == (2 if make is LoopCount else 1)
+    assert {op.shape for op in linears} == {(2, 4)}
+    assert all(parameter.used for parameter in graph.parameters)
+    assert [graph.op(name).shape for name in graph.of_kind("output")] == [(2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("make", "reasons"),
+    [
+        (NumpySine, ["numpy()"]),
+        (Branch, ["data-dependent", "Data-dependent branching"]),
+        (WrappedBytes, ["numpy()", "ndarray", "numpy()"]),
+        (Bytes, ["numpy()", "ndarray", "numpy()", "Proxy"]),
+    ],
+)
+def test_a_reason_says_what_stood_in_the_way(make: type[nn.Module], reasons: list[str]) -> None:
+    said = [reason for _, reason in capture(source(make)).attempts]
+    assert len(said) == len(reasons)
+    for reason, word in zip(said, reasons, strict=True):
+        assert word in reason
+
+
+def test_a_model_that_defeats_all_gets_an_error_that_names_all_reasons() -> None:
+    with pytest.raises(TraceError) as caught:
+        capture(source(Never))
+    message = str(caught.value)
+    assert message.startswith("cannot trace model with x float32[2×4]: ")
+    assert "\n" not in message
+    steps = message.split(": ", 1)[1].split("; ")
+    assert [step.partition(": ")[0] for step in steps] == list(LADDER)
+    for step in steps:
+        assert "the dog ate it" in step or "Observed exception" in step
+    assert "the dog ate it" in str(caught.value.__cause__)
+
+
+class Ordinary(nn.Module):
+    """Every rung can follow it; it has what they might tell differently."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(10, 8)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), nn.GELU()) for _ in range(2))
+        self.conv = nn.Conv1d(8, 8, 1)
+        self.head = nn.Linear(8, 10, bias=False)
+        self.head.weight = self.embed.weight
+        self.idle = nn.Linear(3, 3)
+
+    def forward(
+        self, ids: Tensor, extra: dict[str, Tensor], mask: Tensor | None = None, scale: float = 2.0
+    ) -> dict[str, Any]:
+        x = self.embed(ids) * scale + extra["bias"]
+        for block in self.blocks:
+            x = block(x)
+        x = self.conv(x.transpose(1, 2)).transpose(1, 2)
+        if mask is not None:
+            x = x * mask
+        low, high = x.chunk(2, dim=-1)
+        return {"logits": self.head(x), "parts": (low, high)}
+
+
+def ordinary(device: str) -> Source:
+    with torch.device(device):
+        args = (torch.zeros(2, 3, dtype=torch.int64), {"bias": torch.ones(8)})
+        return Source("model", Ordinary(), args, {"mask": torch.ones(2, 3, 1)})
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("rung", LADDER)
+def test_every_rung_says_the_same_of_an_ordinary_model(rung: str, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = build(capture(ordinary("meta")))
+    graph = build(by_rung(rung, ordinary(device), monkeypatch))
+    assert (graph.tracer, expected.tracer) == (rung, EXPORT)
+    totals, wanted = analyze(graph).totals, analyze(expected).totals
+    assert totals == {**wanted, "ops": totals["ops"]}
+    assert graph.parameters == expected.parameters
+    assert {p.name for p in graph.parameters if not p.used} == {"idle.weight", "idle.bias"}
+
+    def ends(kind: Any, of: Any) -> dict[str, Any]:
+        return {of.op(name).target: (of.op(name).shape, of.op(name).dtype) for name in of.of_kind(kind)}
+
+    assert ends("input", graph) == ends("input", expected)
+    assert ends("output", graph) == ends("output", expected)
+    for path in graph.components:
+        ours, theirs = graph.component(path), expected.component(path)
+        assert (path, ours.flops, ours.calls, ours.shape) == (path, theirs.flops, theirs.calls, theirs.shape)
+    read = {graph.op(s).target for name in graph.of_kind("op") for s in graph.ops.predecessors(name)}
+    assert {p.name for p in graph.parameters if p.used and p.tied_to is None} <= read
+
+
+@pytest.mark.parametrize("rung", LADDER)
+def test_every_rung_knows_the_line_that_computes(rung: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = build(by_rung(rung, ordinary("cpu"), monkeypatch))
+    last = max(p for p in graph.of_kind("op") if graph.op(p).scope == "" and "chunk" in graph.op(p).target)
+    line = Ordinary.forward.__code__.co_firstlineno + 9
+    assert (graph.op(last).file, graph.op(last).line) == ("tests/test_tracer.py", line)
+
+
+class Busy(Plain):
+    """Its forward changes all it can reach: counters, caches, buffers, its input, and the random state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+        self.register_buffer("window", torch.zeros(4))
+        self.count = 0
+        self.cache: dict[str, Any] = {"deep": {"list": [1]}}
+        self.last: Tensor | None = None
+        self.drop = nn.Dropout(0.5)
+
+    def change(self, x: Tensor) -> None:
+        self.seen += 1
+        self.window.copy_(x[0])
+        self.count += 1
+        self.cache["x"] = self.last = x * 2
+        self.cache["deep"]["list"].append(x)
+        x.mul_(3)
+        torch.rand(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.change(x)
+        return self.drop(self.linear(x)) + self.last
+
+
+class BusyBranch(Busy):
+    def forward(self, x: Tensor) -> Tensor:
+        self.change(x)
+        return self.linear(x) if x.sum() > 0 else x
+
+
+class BusyBytes(Busy):
+    def forward(self, x: Tensor) -> Tensor:
+        self.change(x)
+        print("on the terminal")
+        return self.linear(through_bytes(x))
+
+
+class BusyNever(Busy):
+    def forward(self, x: Tensor) -> Tensor:
+        self.change(x)
+        raise RuntimeError("after the changes")
+
+
+@pytest.mark.parametrize("make", [Busy, BusyBranch, BusyBytes, BusyNever])
+def test_the_model_its_inputs_and_the_random_state_are_left_as_found(
+    make: type[Busy], capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = make()
+    model.drop.eval()  # a mixture of modes must come back as the mixture it was
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    holders = {name: id(tensor) for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
+    modes = {name: module.training for name, module in model.named_modules()}
+    attributes = {name: sorted(vars(module)) for name, module in model.named_modules()}
+    x = torch.ones(2, 4)
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    try:
+        capture(Source("model", model, (x,)))
+    except TraceError:
+        assert make is BusyNever
+    assert torch.equal(torch.rand(4), expected)
+    assert torch.equal(x, torch.ones(2, 4))
+    assert (model.count, model.cache, model.last) == (0, {"deep": {"list": [1]}}, None)
+    assert {name: module.training for name, module in model.named_modules()} == modes
+    assert {name: sorted(vars(module)) for name, module in model.named_modules()} == attributes
+    assert {name: id(t) for name, t in [*model.named_parameters(), *model.named_buffers()]} == holders
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert capfd.readouterr() == ("", "")
+
+
+def test_weights_are_not_copied() -> None:
+    given = source(Plain)
+    program = capture(given).program
+    assert program is not None and given.model is not None
+    for name, parameter in given.model.named_parameters():
+        assert program.state_dict[name].data_ptr() == parameter.data_ptr()
+
+
+@pytest.mark.parametrize("make", [Branch, WrappedBytes, Bytes])
+def test_weights_that_are_not_there_are_made_up_in_a_copy(make: type[nn.Module]) -> None:
+    given = source(make, "meta")
+    assert given.model is not None
+    capture(given)
+    assert all(parameter.is_meta for parameter in given.model.parameters())
+    assert given.args[0].is_meta
+
+
+def test_so_many_weights_that_are_not_there_are_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracer, "MATERIALIZE_LIMIT", 4)
+    with pytest.raises(TraceError, match="GiB of them are too many"):
+        capture(source(Branch, "meta"))
+    assert capture(source(Branch, "cpu")).tracer == DRAFT
+
+
+class Tied(Bytes):
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 4, bias=False)
+        self.head.weight = self.linear.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(super().forward(x))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_tied_weights_stay_tied_when_they_are_made_up(device: str) -> None:
+    graph = build(capture(source(Tied, device)))
+    assert graph.tracer == RECORDED
+    (weight,) = (n for n in graph.of_kind("parameter") if graph.op(n).target.endswith("weight"))
+    readers = sorted(graph.op(reader).scope for reader in graph.ops.successors(weight))
+    assert readers == ["head", "linear"]
+    assert sum(p.tied_to is not None for p in graph.parameters) == 1
+
+
+class Recorded(nn.Module):
+    """What a recorder could miss: properties, writing into views, several results, and functions that give nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.norm = nn.BatchNorm1d(4)
+        self.scale = torch.full((4,), 2.0)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        x = through_bytes(x)
+        y = self.norm(self.linear(x)) * self.scale
+        y[0] = 7.0
+        y[:, 1:].add_(1)
+        out = torch.empty(4, 4)
+        torch.mul(y.T.detach(), 2, out=out)
+        values, indices = out.max(dim=0)
+        low, *_ = out.split(2)
+        low += 1
+        return values, indices, out[None, ..., :2], nn.functional.relu(y, inplace=True)
+
+
+def test_a_recording_follows_what_has_no_function_of_its_own() -> None:
+    graph = build(capture(Source("model", Recorded(), (torch.ones(4, 4),))))
+    assert graph.tracer == RECORDED
+    chain = [graph.op(name).target.rpartition(".")[2] for name in graph.of_kind("op")]
+    words = [
+        "reshape",
+        "linear",
+        "batch_norm",
+        "mul",
+        "__setitem__",
+        "__getitem__",
+        "add_",
+        "empty",
+        "T",
+        "mul",
+        "max",
+        "split",
+    ]
+    assert chain[: len(words)] == words
+    assert chain[len(words) :] == ["add_", "__getitem__", "relu"]
+    assert {graph.op(name).target for name in graph.of_kind("buffer")} == {"norm.running_mean", "norm.running_var"}
+    values = [graph.op(name).attributes for name in graph.of_kind("constant")]
+    assert {"value": [2.0] * 4} in values
+    outputs = {graph.op(name).target: next(iter(graph.ops.pred[name])) for name in graph.of_kind("output")}
+    target = {key: graph.op(name).target.rpartition(".")[2] for key, name in outputs.items()}
+    assert target == {"0": "max", "1": "max", "2": "__getitem__", "3": "relu"}
+    assert [graph.ops.edges[outputs[key], f"output_{key}"]["outputs"] for key in "01"] == [[0], [1]]
+    (slicing,) = (
+        graph.op(name) for name in graph.of_kind("op") if graph.op(name).attributes.get("arg1") == ["::", "1::"]
+    )
+    assert slicing.target == "torch.Tensor.__getitem__"
+    for name in graph.of_kind("op"):  # what was written to is read as it is afterwards
+        for source_, _, edge in graph.ops.in_edges(name, data=True):
+            if graph.op(source_).target.endswith("__setitem__"):
+                assert (graph.op(name).target, edge["shape"]) == ("torch.Tensor.__getitem__", (4, 4))
+
+
+class Nested(nn.Module):
+    def forward(self, x: Tensor, *rest: Tensor, flag: bool = True, **named: Tensor) -> Tensor:
+        return x + rest[0] + named["bias"] if flag else x
+
+
+def test_dynamic_dimensions_go_with_any_signature() -> None:
+    """What ``**named`` takes is an input like the others, and containers have dimensions that do not vary."""
+    x = torch.ones(3, 4)
+    for name in ("x", "bias"):
+        dynamic = {"x": {0: "batch"}, "bias": {0: "batch"}} if name == "bias" else {"x": {0: "batch"}}
+        shape = (3, 4) if name == "bias" else (1, 4)
+        given = Source("model", Nested(), (x, torch.ones(4)), {"flag": True, "bias": torch.ones(shape)}, dynamic)
+        found = capture(given)
+        assert found.tracer == EXPORT
+        graph = build(found)
+        shapes = {graph.op(name).target: graph.op(name).shape for name in graph.of_kind("input")}
+        assert shapes["x"] == ("batch", 4)
+        assert shapes["rest_0"] == (4,)
+        assert shapes["bias"] == (("batch", 4) if name == "bias" else (1, 4))
+        assert graph.op("output").shape == ("batch", 4)
+
+
+class Fixed(nn.Module):
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return x.sum(1) + x.new_ones(2)
+
+
+def test_a_dimension_that_cannot_vary_is_an_error_by_its_name() -> None:
+    given = Source("fixed", Fixed(), (torch.ones(2, 3),), {}, {"x": {0: "batch", 1: "width"}})
+    with pytest.raises(TraceError, match=r"a dynamic dimension \(batch\) of fixed cannot vary: .*2"):
+        capture(given)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "dynamic", "message"),
+    [
+        ((), {}, {}, r"do not fit Fixed.forward: .*'x'; it takes: x, y \(optional\)"),
+        ((1, 2, 3), {}, {}, "too many positional arguments"),
+        ((torch.ones(2, 3),), {"z": 1}, {}, "unexpected keyword argument 'z'"),
+        ((torch.ones(2, 3),), {}, {"z": {0: "n"}}, "no tensor input 'z' .* the inputs are: x"),
+        ((torch.ones(2, 3), None), {}, {"y": {0: "n"}}, "no tensor input 'y'"),
+        ((torch.ones(2, 3),), {}, {"x": {2: "n"}}, "input 'x' has 2 dimensions, so none with the number 2"),
+        ((torch.ones(2, 3),), {}, {"x": {-3: "n"}}, "none with the number -3"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_an_error_of_usage(args: Any, kwargs: Any, dynamic: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        capture(Source("model", Fixed(), args, kwargs, dynamic))
+
+
+def test_a_program_exported_before_is_taken_as_it_is() -> None:
+    model = Tied()
+    model.forward = lambda x: model.head(model.linear(x))
+    program = torch.export.export(model, (torch.ones(2, 4),))
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    file.seek(0)
+    graph = build(capture(Source("loaded", program=torch.export.load(file))))
+    assert graph.tracer == "torch.export (loaded)"
+    assert analyze(graph)["total_params"] == sum(p.numel() for p in set(model.parameters()))
+    assert [p.tied_to for p in graph.parameters if p.tied_to] == ["linear.weight"]
+    assert {p.trainable for p in graph.parameters} == {True}
+    assert sorted(graph.components) == ["", "head", "linear"]
+    assert analyze(graph)["flops"] == sum(2 * p.numel() * 2 for p in (model.linear.weight, model.head.weight))
