@@ -189,8 +189,11 @@ def _totals(
 
 def config_of(model: nn.Module | None) -> dict[str, Any]:
     """Return the model's ``config`` (a dataclass, a dict, or an object with ``to_diff_dict``) JSON-plain."""
-    config: Any = getattr(model, "config", None)
-    found = config.to_diff_dict() if hasattr(config, "to_diff_dict") else _entries(config)
+    try:
+        config: Any = getattr(model, "config", None)
+        found = config.to_diff_dict() if hasattr(config, "to_diff_dict") else _entries(config)
+    except Exception:  # a property of the user's own may raise anything
+        return {}
     if not isinstance(found, dict):
         return {}
     kept = {}

@@ -79,15 +79,16 @@ def _example(leaf: Any) -> Any:
     if isinstance(leaf, fx.Node):
         return pytree.tree_map(_example, leaf.meta.get("val"))
     if isinstance(leaf, torch.Tensor):
-        return torch.empty([_size(n) for n in leaf.shape], dtype=leaf.dtype, device="meta")
+        return torch.empty([example_size(n) for n in leaf.shape], dtype=leaf.dtype, device="meta")
     if isinstance(leaf, torch.SymInt):
-        return _size(leaf)
+        return example_size(leaf)
     if isinstance(leaf, torch.device):
         return torch.device("meta")
     return leaf
 
 
-def _size(size: Any) -> int:
+def example_size(size: Any) -> int:
+    """Return a size as a number: that of the example where it may vary, and 1 where it depends on data."""
     if isinstance(size, int):
         return size
     hint = size.node.hint
@@ -100,4 +101,4 @@ def _key(value: Any) -> str:
     return f"{type(value).__name__} {value}"
 
 
-__all__ = ["FlopCounter", "nested_graph", "nested_graphs"]
+__all__ = ["FlopCounter", "example_size", "nested_graph", "nested_graphs"]

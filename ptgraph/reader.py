@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import operator
 import re
 from collections import defaultdict
@@ -15,14 +16,15 @@ from torch import fx, nn
 from torch.utils import _pytree as pytree
 
 from .aliases import Aliases
-from .flops import FlopCounter, nested_graph
+from .flops import FlopCounter, example_size, nested_graph
 from .graph import Call, Kind, Op, Shape, attributes
 from .record import key_name
 from .sources import last_frame, plain_value, public, qualified_name
 from .tracer import Capture
 
 # Bookkeeping of the tracer, not computation of the model: checks, and copies that exist only while tracing.
-_CHECKS = re.compile(r"\b_assert|aten\.sym_constrain|_functorch|_guards_fn")
+_CHECKS = re.compile(r"\b_assert|aten\.sym_constrain|_guards_fn")
+_VMAP = "torch._functorch."  # marks of torch.func.vmap; within them shapes are those of one example
 _COPIES = {"aten.lift_fresh_copy.default", "aten.detach.default", "aten.detach_.default", "aten.alias.default"}
 _COPIES |= {"torch.Tensor.detach", "torch.Tensor.data"}
 _WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
@@ -65,6 +67,7 @@ class Reader:
         self.counter = FlopCounter()
         self.env: dict[fx.Node, Value] = {}
         self.aliases = Aliases()
+        self.batched: dict[fx.Node, dict[int, int]] = {}  # level of torch.func.vmap → how many examples it runs over
 
     def read(self, graph: fx.Graph, prefix: str) -> Any:
         """Read the nodes of *graph*; those of a nested one whose values are known are its placeholders."""
@@ -79,6 +82,8 @@ class Reader:
                 self._state(node)
             elif _CHECKS.search(target):
                 self.env[node] = None
+            elif target.startswith(_VMAP):
+                self._mark(node, target)
             elif node.target is operator.getitem and self._is_part(node):
                 self._part(node)
             elif target in _COPIES or self._writes_back(node, target):
@@ -99,6 +104,20 @@ class Reader:
             self.env[node] = Ref(source.op, index) if isinstance(index, int) else source
         else:
             self.env[node] = source[index] if source is not None else None
+
+    def _mark(self, node: fx.Node, target: str) -> None:
+        """Let a mark of torch.func.vmap stand for the value that it is put on, and note over how much it runs."""
+        value = node.args[0] if node.args else None
+        if not isinstance(value, fx.Node):
+            return
+        self.env[node] = self.env.get(value)
+        levels = self.batched[node] = dict(self.batched.get(value, {}))
+        numbers: Any = node.args[1:]
+        if target.endswith("._add_batch_dim"):
+            dimension, level = numbers
+            levels[level] = example_size(value.meta["val"].shape[dimension])
+        elif target.endswith("._remove_batch_dim"):
+            levels.pop(numbers[0], None)
 
     def _writes_back(self, node: fx.Node, target: str) -> bool:
         """Return whether *node* only tells the tracer that a buffer, changed in place before, has changed."""
@@ -166,7 +185,7 @@ class Reader:
             shape=shape,
             dtype=dtype,
             params=sum(_count(self.ops.nodes[p]["shape"]) for p in parameters),
-            flops=self.counter.count(node, _callable(node, module)),
+            flops=self.counter.count(node, _callable(node, module)) * self._examples(node),
             attributes=self._literals(node),
             file=file,
             line=line,
@@ -186,6 +205,13 @@ class Reader:
                 if name not in self.states:
                     self.states[name] = self._add_state(f"{kind[0]}_{name.replace('.', '_')}", kind, name, tensor)
                 yield _Read(self.states[name], *self._describe(tensor))
+
+    def _examples(self, node: fx.Node) -> int:
+        """Return how many examples *node* runs over within torch.func.vmap."""
+        levels = {level: size for value in node.all_input_nodes for level, size in self.batched.get(value, {}).items()}
+        if levels:
+            self.batched[node] = levels
+        return math.prod(levels.values())
 
     def _add(self, name: str, op: Op) -> Ref:
         """Add an operation under *name*, or one made of it where that is taken."""

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.export import Dim, ExportedProgram
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils import _pytree as pytree
 
 from .errors import TraceError, UsageError
@@ -75,12 +76,14 @@ def capture(source: Source) -> Capture:
     if source.program is not None:
         return _from_program(source, source.program, "torch.export (loaded)", ())
     assert source.model is not None
+    _check(source.model, source.name)
     given = _bind(source.model, source.args, source.kwargs)
     shapes = _dynamic_shapes(given, source.dynamic)
     attempts: list[tuple[str, str]] = []
     for tracer, rung in _LADDER.items():
         with left_as_found(source.model), quiet(), torch.no_grad(), _fast_paths_off():
-            source.model.eval()
+            with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
+                source.model.eval()
             try:
                 return rung(source, tracer, shapes, tuple(attempts))
             except TraceError:
@@ -90,6 +93,15 @@ def capture(source: Source) -> Capture:
                 cause = error
     steps = "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
     raise TraceError(f"cannot trace {source.name}{_misfit(given)}: {steps}") from cause
+
+
+def _check(model: nn.Module, name: str) -> None:
+    """Raise UsageError for a model that is none yet, or none any more."""
+    if isinstance(model, torch.jit.ScriptModule):
+        raise UsageError(f"{name} is compiled by TorchScript; trace the module that it was made from")
+    for key, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
+            raise UsageError(f"{name} does not know the shape of {key} yet; run it once, then trace it")
 
 
 def _export(source: Source, tracer: str, shapes: Any, attempts: Any, *, strict: bool = False) -> Capture:
@@ -382,7 +394,8 @@ def _reason(error: BaseException) -> str:
 
 def _misfit(given: dict[str, Any]) -> str:
     shapes = [
-        f"{name} {str(value.dtype).removeprefix('torch.')}[{'×'.join(map(str, value.shape))}]"
+        f"{name} {str(value.dtype).removeprefix('torch.')}"
+        f"[{'nested' if value.is_nested else '×'.join(map(str, value.shape))}]"
         for name, value in given.items()
         if isinstance(value, torch.Tensor)
     ]

@@ -227,6 +227,28 @@ def test_of_a_condition_the_dearest_branch_counts_and_of_a_scan_every_step() -> 
     assert analyze(trace(Higher(), torch.ones(3, 4)))["flops"] == 2 * (3 * linear) + 3 * linear
 
 
+class Vmap(nn.Module):
+    """It runs over examples one by one, and within that over others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        both = torch.func.vmap(lambda a: torch.func.vmap(lambda b: self.linear(a) @ b.diag())(y))(x)
+        return both, torch.func.vmap(self.linear)(y) @ self.linear.weight
+
+
+def test_within_vmap_every_example_counts_and_results_are_not_lost() -> None:
+    with torch.device("meta"):
+        model, args = Vmap(), (torch.ones(3, 2, 4), torch.ones(5, 4))
+    graph = trace(model, *args)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(*args)
+    assert analyze(graph)["flops"] == counter.get_total_flops() > 0
+    assert [graph.op(name).shape for name in graph.of_kind("output")] == [(3, 5, 2, 4), (5, 4)]
+
+
 # Operations and edges
 
 

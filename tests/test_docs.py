@@ -17,7 +17,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_every_option_of_export_is_in_the_readme() -> None:
     options = {name for parameter in main.commands["export"].params for name in parameter.opts if name.startswith("-")}
-    table = {name for row in re.findall(r"^\| (`-.*?) \|", README, re.MULTILINE) for name in re.findall(r"-[\w-]+", row)}
+    rows = re.findall(r"^\| (`-.*?) \|", README, re.MULTILINE)
+    table = {name for row in rows for name in re.findall(r"-[\w-]+", row)}
     assert options - {"--debug"} <= table
     assert {name for name in table if name.startswith("-")} <= options
 

@@ -453,6 +453,32 @@ def test_inputs_that_do_not_fit_are_an_error_of_usage(args: Any, kwargs: Any, dy
         capture(Source("model", Fixed(), args, kwargs, dynamic))
 
 
+@pytest.mark.parametrize("make", [torch.jit.script, lambda model: torch.jit.trace(model, torch.ones(2, 4))])
+def test_a_module_that_torchscript_compiled_is_refused(make: Any) -> None:
+    with pytest.raises(UsageError, match="model is compiled by TorchScript; trace the module that it was made from"):
+        capture(Source("model", make(nn.Linear(4, 4)), (torch.ones(2, 4),)))
+
+
+def test_a_module_that_does_not_know_its_shape_is_refused_and_stays_as_it_is() -> None:
+    model = nn.Sequential(nn.LazyLinear(4))
+    with pytest.raises(UsageError, match=r"does not know the shape of 0.weight yet; run it once"):
+        capture(Source("model", model, (torch.ones(2, 3),)))
+    assert type(model[0]) is nn.LazyLinear
+    assert model(torch.ones(2, 3)).shape == (2, 4)
+
+
+def test_a_module_that_torch_export_made_is_traced_again() -> None:
+    program = torch.export.export(Plain(), (torch.ones(2, 4),))
+    graph = build(capture(Source("again", program.module(), (torch.ones(2, 4),))))
+    assert [graph.op(name).target for name in graph.of_kind("op")] == ["aten.linear.default", "aten.relu.default"]
+
+
+def test_inputs_without_a_shape_do_not_hide_the_reasons() -> None:
+    nested = torch.nested.nested_tensor([torch.ones(2, 4)])
+    with pytest.raises(TraceError, match=r"cannot trace model with x float32\[nested\]: torch.export: "):
+        capture(Source("model", Plain(), (nested,)))
+
+
 def test_a_program_exported_before_is_taken_as_it_is() -> None:
     model = Tied()
     model.forward = lambda x: model.head(model.linear(x))

@@ -29,10 +29,22 @@ def draw(graph: ModelGraph, depth: int | None = None) -> str:
     total = graph.component("").total_params
     title = f"<title>{escape(_clean(graph.name))}: {count_text(total)} parameters</title>\n"
     text = text.replace(f'font-family="{FONT}"', f'font-family="{FONT},{FALLBACKS}"')
-    text = _titles_on_top(text)
+    text = _titles_on_top(_centred(text))
     head, svg, body = text.partition("<svg")
     attributes, end, rest = body.partition(">\n")
     return head + svg + attributes + end + title + rest
+
+
+def _centred(text: str) -> str:
+    """Centre the text of each box: Graphviz puts its start where the middle would be, had it measured rightly."""
+
+    def centre(match: re.Match[str]) -> str:
+        shape = re.search(r' (?:d|points)="([^"]+)"', match[0])
+        xs = [float(x) for x in re.findall(r"(-?[\d.]+),", shape[1])] if shape else [0.0]
+        middle = f'text-anchor="middle" x="{(min(xs) + max(xs)) / 2:.2f}"'
+        return re.sub(r'text-anchor="start" x="[^"]*"', middle, match[0])
+
+    return re.sub(r'<g id="[^"]*" class="node .*?\n</g>\n</g>\n', centre, text, flags=re.DOTALL)
 
 
 def _titles_on_top(text: str) -> str:
@@ -175,10 +187,11 @@ def _label(box: Box, *, left: bool = False) -> str:
 def _html(lines: list[tuple[str, int, str]], *, left: bool = False) -> str:
     """Return lines of text, with their size and tag, in Graphviz's HTML-like form.
 
-    They get as much room as they may take: Graphviz does not measure bold letters, nor any but Latin ones.
+    They get as much room as they may take: Graphviz measures no bold letters, and none but Latin ones.
     """
     width = max(layout.text_width(text, size) for text, size, _ in lines)
-    texts = [f"<{tag}>{escape(text)}</{tag.partition(' ')[0]}>" if tag else escape(text) for text, _, tag in lines]
+    safe = [(escape(_apart(text)), tag) for text, _, tag in lines]
+    texts = [f"<{tag}>{text}</{tag.partition(' ')[0]}>" if tag else text for text, tag in safe]
     side = ' align="left" balign="left"' if left else ""
     cell = f'<td width="{round(width)}"{side}>{"<br/>".join(texts)}</td>'
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cell}</tr></table>>'
@@ -190,7 +203,12 @@ def _tooltip(box: Box) -> str:
 
 def _text(text: str) -> str:
     """Return *text* as Graphviz takes it where it is no label: its own escapes and entities mean nothing."""
-    return str(graphviz.escape(_clean(text).replace("&", "&amp;")))
+    return str(graphviz.escape(_apart(_clean(text).replace("&", "&amp;"))))
+
+
+def _apart(text: str) -> str:
+    """Part backslashes from the letters with which Graphviz would put in a name, by a word joiner that nobody sees."""
+    return re.sub(r"\\(?=[EGHLNT])", "\\\\\u2060", text)
 
 
 def _cut(text: str, limit: int = 48) -> str:

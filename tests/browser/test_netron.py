@@ -1,4 +1,4 @@
-"""The ONNX files open in the real Netron, in a real Chromium: drawn, without an error, with the weights on their nodes."""
+"""The ONNX files open in the real Netron, in a real Chromium: drawn without an error, weights on their nodes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
 from tests.conftest import CHROMIUM, CHROMIUM_FLAGS, graph_of
 
-SERVE = (
-    "import netron, sys; netron.start(sys.argv[1], ('127.0.0.1', int(sys.argv[2])), browse=False); netron.wait()"
-)
+SERVE = "import netron, sys; netron.start(sys.argv[1], ('127.0.0.1', int(sys.argv[2])), browse=False); netron.wait()"
 # Netron forbids eval in its page, so Playwright's evaluate() fails there; the debugger protocol still works.
 STATE = """JSON.stringify({
   state: document.body.className,
