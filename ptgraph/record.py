@@ -25,23 +25,47 @@ _SKIPPED = (__file__, "torch/overrides.py", "torch/functional.py", "torch/nn/fun
 _PLAIN = (int, float, bool, str, complex, torch.dtype, torch.device, torch.layout, type(None), type(...))
 
 
+class ForwardError(Exception):
+    """The model does not run on these inputs; the text says in which module, and why."""
+
+
 def record(
     model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[fx.Graph, dict[str, tuple[str, str]], list[tuple[str, fx.Node]]]:
     """Run ``model(*args, **kwargs)`` and return its graph, which nodes read state, and the named outputs.
 
     Hooks are global for the time of the run: none is put on the model.
+    Raises ForwardError where the forward pass itself fails.
     """
     recorder = _Recorder(model)
     for name, value in arguments(model, args, kwargs).items():
         for path, leaf in pytree.tree_flatten_with_path(value)[0]:
             if isinstance(leaf, torch.Tensor):
                 recorder.add_input("_".join([name, *map(key_name, path)]), leaf)
-    with recorder.hooked(), recorder:
-        result = model(*args, **kwargs)
+    try:
+        with recorder.hooked(), recorder:
+            result = model(*args, **kwargs)
+    except Exception as error:
+        raise ForwardError(f"{_place(model, error)}{_first_line(error)}") from error
     outputs = output_names(pytree.tree_map_only(torch.Tensor, recorder.node_of, plain_containers(result)))
     recorder.graph.output(tuple(node for _, node in outputs))
     return recorder.graph, recorder.states, outputs
+
+
+def _place(model: nn.Module, error: BaseException) -> str:
+    """Return which part of *model* was running when *error* was raised, and how it is set up."""
+    paths = {id(module): path for path, module in model.named_modules() if path}
+    place, step = "", error.__traceback__
+    while step is not None:
+        running = step.tb_frame.f_locals.get("self")
+        if id(running) in paths and isinstance(running, nn.Module):
+            place = f"in {paths[id(running)]} ({type(running).__name__}({running.extra_repr()})): "
+        step = step.tb_next
+    return place
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def arguments(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -226,4 +250,4 @@ def _caller() -> str:
     return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}'
 
 
-__all__ = ["arguments", "key_name", "output_names", "plain_containers", "record"]
+__all__ = ["ForwardError", "arguments", "key_name", "output_names", "plain_containers", "record"]

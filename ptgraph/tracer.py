@@ -27,11 +27,12 @@ from torch.utils import _pytree as pytree
 
 from .errors import TraceError, UsageError
 from .quiet import quiet
-from .record import arguments, output_names, plain_containers, record
+from .record import ForwardError, arguments, output_names, plain_containers, record
 from .restore import left_as_found, values_kept
 from .sources import public
 
 Dynamic = Mapping[str, Mapping[int, str]]
+_FIXED = re.compile(r"to be a constant \((\d+)\)")
 _SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
 MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that the last rungs will make up on this machine
 
@@ -91,6 +92,8 @@ def capture(source: Source) -> Capture:
             except Exception as error:  # whatever a rung raises, the next may hold
                 attempts.append((tracer, _reason(error)))
                 cause = error
+    if isinstance(cause, ForwardError):  # then all that the rungs above it said comes of this
+        raise TraceError(f"cannot run {source.name}{_misfit(given)}: {_reason(cause)}") from cause
     steps = "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
     raise TraceError(f"cannot trace {source.name}{_misfit(given)}: {steps}") from cause
 
@@ -114,10 +117,11 @@ def _export(source: Source, tracer: str, shapes: Any, attempts: Any, *, strict: 
             program = _adapting(torch.export.export, model, args, kwargs, shapes)
     except torch._dynamo.exc.UserError as error:
         if "Constraints violated" in str(error):
-            fixed = next((line for line in str(error).splitlines() if "marked" in line), str(error))
+            named = ", ".join(_named_in(str(error), source))
+            sizes = sorted(set(_FIXED.findall(str(error))))
             raise TraceError(
-                f"a dynamic dimension ({', '.join(_named_in(str(error), source))}) of {source.name} cannot vary: "
-                f"{fixed.strip(' -')}"
+                f"a dynamic dimension ({named}) of {source.name} cannot vary: "
+                + (f"the model fixes it to {', '.join(sizes)}" if sizes else _reason(error))
             ) from error
         raise
     return _from_program(source, program, tracer, attempts)
@@ -297,6 +301,11 @@ def _dynamic_shapes(given: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] |
         for dimension in dims:
             if not -value.ndim <= dimension < value.ndim:
                 raise UsageError(f"input {name!r} has {value.ndim} dimensions, so none with the number {dimension}")
+            if value.shape[dimension] < 2:
+                raise UsageError(
+                    f"dimension {dims[dimension]!r} of input {name!r} has the size {value.shape[dimension]}; "
+                    "one that may vary needs an example size of 2 or more"
+                )
     return {
         name: {d % value.ndim: Dim.DYNAMIC for d in dynamic[name]}
         if name in dynamic

@@ -233,7 +233,7 @@ def test_arguments_that_do_not_fit_forward_name_those_that_do(args, kwargs, reas
 
 def test_a_shape_that_does_not_fit_is_named():
     message = wrong(TraceError, ptgraph.trace, nn.Linear(4, 2), torch.zeros(3, 5))
-    assert message.startswith("cannot trace Linear with input float32[3×5]: torch.export: ")
+    assert message.startswith("cannot run Linear with input float32[3×5]: ")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,12 @@ def test_a_dimension_that_does_not_exist_is_refused(dynamic, message):
 
 def test_a_dimension_that_the_model_fixes_is_refused():
     message = wrong(TraceError, ptgraph.trace, nn.Linear(4, 2), X, dynamic={"input": {1: "width"}})
-    assert message.startswith("a dynamic dimension (width) of Linear cannot vary: ")
+    assert message == "a dynamic dimension (width) of Linear cannot vary: the model fixes it to 4"
+
+
+def test_a_dimension_that_may_vary_needs_an_example_of_two_or_more():
+    message = wrong(UsageError, ptgraph.trace, nn.Linear(4, 2), torch.zeros(1, 4), dynamic={"input": {0: "batch"}})
+    assert message.startswith("dimension 'batch' of input 'input' has the size 1; ")
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "../x", "."])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ptgraph import trace
 from ptgraph.graph import ModelGraph
+from ptgraph.layout import scopes
 from ptgraph.view import BOX_LIMIT, GROUP_SIZE, SHARED_PLACES, Box, View, count_text, op_title, shape_text, view
 from tests.test_zoo import RUNS, graph_of
 
@@ -344,6 +345,31 @@ def test_every_link_is_a_way_in_the_graph_and_every_box_has_a_place(name: str, d
     assert ends == set(graph.of_kind("input", "output"))
 
 
+def test_the_names_of_modules_do_not_mix_up_ids() -> None:
+    """A stub is named by two boxes with an arrow between them, so that no id of a box may hold one."""
+    names = ["a→b", "a-b", "a->b", "ab", "a%2192b", "a%252192b", "→", "%", "#", "/", "@"]
+
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name in names:
+                self.add_module(name, nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+
+        def forward(self, x: Tensor) -> Any:
+            y = x.exp()
+            return [self._modules[name](y) for name in names]
+
+    picture = view(trace(Odd(), torch.ones(2, 4)))
+    assert [b.title for b in picture.boxes.values() if b.parent == "/" and b.kind == "module"] == names
+    assert not [b for b in picture.boxes if "→" in b]
+    stubs = [
+        stub for scope in scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0))).values() for stub in scope.places
+    ]
+    ends = [stub.split("→") for stub in stubs if "→" in stub]
+    assert {source for source, _ in ends} == {"exp"}
+    assert {picture.boxes[child].component.partition(".")[0] for _, child in ends} == set(names)
+
+
 def test_copies_and_casts_that_change_nothing_are_left_out_and_what_they_joined_stays_joined() -> None:
     class Copies(nn.Module):
         def __init__(self) -> None:
@@ -436,7 +462,7 @@ def test_a_depth_opens_so_many_levels() -> None:
     assert picture.opened(0) == picture.opened(1)
 
 
-@pytest.mark.parametrize(("width", "depth"), [(2, 2), (3, 3), (7, 2), (4, 3), (70, 1), (1, 5)])
+@pytest.mark.parametrize(("width", "depth"), [(2, 2), (3, 3), (7, 2), (4, 3), (70, 1), (1, 5), (28, 1), (29, 1)])
 def test_without_a_depth_it_opens_as_many_levels_as_a_picture_holds(width: int, depth: int) -> None:
     with torch.device("meta"):
         picture = view(trace(Tree(width, depth), torch.ones(2)))
@@ -444,6 +470,7 @@ def test_without_a_depth_it_opens_as_many_levels_as_a_picture_holds(width: int, 
     shown = len(picture.visible(opened))
     level = max(len(picture.chain(b)) for b in opened)
     assert opened == picture.opened(level)
+    assert (width, shown) not in [(28, 32), (29, 62)]  # two boxes for each of 28 are just as many as it holds
     assert shown <= BOX_LIMIT or level == 1
     deeper = picture.opened(level + 1)
     assert deeper == opened or len(picture.visible(deeper)) > BOX_LIMIT
