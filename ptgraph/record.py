@@ -115,8 +115,6 @@ class _Recorder(TorchFunctionMode):
             "target": _name(func),
             "writes": writes,
         }
-        for tensor in written:
-            self._keep(tensor, node)
         self._keep_results(result, node)
 
     def _keep_results(self, result: Any, node: fx.Node) -> None:

@@ -45,7 +45,7 @@ class Block(nn.Module):
             y = y + self.constant * torch.tensor([0.1, c.get("literal", 0.2), 0.3, 0.4], device=x.device)
         low, high = y.chunk(2, dim=1)
         y = torch.cat([high, low] if c.get("crossed") else [low, high], dim=1)
-        y = y + torch.stack([low, high, low] if c.get("order") else [low, low, high])[1].mean()
+        y = y + torch.stack([a, b, a] if c.get("order") else [a, a, b])[1].mean()
         if c.get("cond"):
             y = torch.cond(y.sum() > 0, lambda y: y * 2, lambda y: y * c["cond"], (y,))
         if c.get("complex"):

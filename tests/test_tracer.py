@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -238,6 +239,18 @@ def test_every_rung_knows_the_line_that_computes(rung: str, monkeypatch: pytest.
     last = max(p for p in graph.of_kind("op") if graph.op(p).scope == "" and "chunk" in graph.op(p).target)
     line = Ordinary.forward.__code__.co_firstlineno + 9
     assert (graph.op(last).file, graph.op(last).line) == ("tests/test_tracer.py", line)
+
+
+@pytest.mark.parametrize("rung", [EXPORT, STRICT, DRAFT, RECORDED])
+def test_every_rung_sees_into_a_transformer_layer(rung: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On ``cpu``, without gradients, torch would run it as one operator that says nothing."""
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    graph = build(by_rung(rung, Source("layer", model, (torch.ones(2, 3, 8),)), monkeypatch))
+    with torch.device("meta"):
+        expected = build(capture(Source("layer", nn.TransformerEncoderLayer(8, 2, 16), (torch.ones(3, 2, 8),))))
+    assert analyze(graph)["flops"] == analyze(expected)["flops"] > 0
+    assert graph.component("self_attn").calls == graph.component("linear1").calls == 1
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 class Busy(Plain):
@@ -509,3 +522,34 @@ def test_a_program_exported_before_is_taken_as_it_is() -> None:
     assert {p.trainable for p in graph.parameters} == {True}
     assert sorted(graph.components) == ["", "head", "linear"]
     assert analyze(graph)["flops"] == sum(2 * p.numel() * 2 for p in (model.linear.weight, model.head.weight))
+
+
+class Writes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.exp()
+        y[0].mul_(2)
+        y.flatten(0).view(-1)[:2].zero_()
+        low, _ = y.chunk(2)
+        low.add_(1)
+        self.count.add_(1)
+        return y + self.count
+
+
+def test_a_program_loaded_from_a_file_is_read_as_it_was_before() -> None:
+    """In a file it does not say any more which values share memory; the operators do."""
+    program = torch.export.export(Writes(), (torch.ones(2, 4),))
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    file.seek(0)
+    before = build(capture(Source("model", program=program)))
+    after = build(capture(Source("model", program=torch.export.load(file))))
+    assert list(after.ops.edges(data=True)) == list(before.ops.edges(data=True))
+    assert nx.shortest_path(after.ops, "x", "output") == [
+        "x",
+        *[n for n in after.of_kind("op") if n != "add_1"],
+        "output",
+    ]
