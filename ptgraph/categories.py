@@ -55,7 +55,8 @@ def category(module: nn.Module, *, root: bool = False) -> str:
         return "Core architecture"
     for base in type(module).__mro__:
         package, _, file = base.__module__.rpartition(".")
-        if package == "torch.nn.modules" and file in _TORCH_MODULES:
+        named_by_user = file == "container" and base is not type(module)  # a Sequential with a name of its own
+        if package == "torch.nn.modules" and file in _TORCH_MODULES and not named_by_user:
             return _TORCH_MODULES[file]
     return category_of_name(type(module).__name__, has_parts=has_parts)
 

@@ -565,6 +565,10 @@ class WithProperty(nn.Linear):
         return "Loss"
 
 
+class DoubleConv(nn.Sequential):
+    pass
+
+
 class RouterThing(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -588,6 +592,7 @@ class RouterThing(nn.Module):
         (nn.MaxPool1d(2), "Pooling"),
         (nn.Dropout(), "Dropout"),
         (nn.Sequential(), "Container"),
+        (DoubleConv(), "Convolution"),
         (nn.CrossEntropyLoss(), "Loss"),
         (nn.TransformerEncoderLayer(4, 2), "Layers & blocks"),
         (Normish(), "Normalization"),

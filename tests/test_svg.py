@@ -223,6 +223,18 @@ def test_a_long_name_is_cut_in_the_box_and_whole_in_the_tooltip() -> None:
     assert name in box.tooltip
 
 
+def test_a_long_name_of_a_class_is_cut_too() -> None:
+    class Part(nn.Sequential):
+        pass
+
+    Part.__name__ = Part.__qualname__ = "VeryLong" * 30
+    graph = trace(nn.Sequential(Part(nn.Linear(2, 2), nn.ReLU())), torch.ones(1, 2))
+    (box,) = (b for b in boxes(draw(graph, 1), "node") if b.kind == "module")
+    assert box.texts[1][0].startswith("VeryLongVeryLong")
+    assert box.texts[1][0].endswith("…")
+    written_inside(box)
+
+
 def test_dimensions_are_written_as_the_user_names_them() -> None:
     graph = trace(nn.Linear(2, 2), torch.ones(3, 2), dynamic={"input": {0: "<&\\N>"}})
     words = "".join(ElementTree.fromstring(draw(graph)).itertext()).replace("\u2060", "")

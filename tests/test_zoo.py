@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+import jsonschema
 import networkx as nx
 import pytest
 import torch
@@ -449,6 +451,7 @@ ZOO = {
     "indices": Case(Indices, x(2, 4, dtype=LONG), {"output": (2, 2, 4)}),
     "empty": Case(Empty, x(2, 4), {"output": (4,)}),
 }
+SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
 RUNS = [(name, device) for name, case in ZOO.items() for device in case.devices]
 GRAPHS: dict[tuple[str, str], tuple[nn.Module, ModelGraph]] = {}
 
@@ -518,7 +521,7 @@ def test_each_is_drawn_and_written(name: str, device: str) -> None:
     for depth in (None, 1, 9):
         assert set(picture.shown(picture.opened(depth)).values()) == set(picture.visible(picture.opened(depth)))
         ElementTree.fromstring(draw(graph, depth))
-    json.dumps(document(graph), allow_nan=False)
+    jsonschema.validate(json.loads(json.dumps(document(graph), allow_nan=False)), SCHEMA)
 
 
 def test_tied_weights_are_counted_once_and_say_of_whom() -> None:
