@@ -29,6 +29,7 @@ from ..view import count_text
 OPSET = 23  # the first with Attention and RMSNormalization: one node where there were twenty
 PROTOBUF_LIMIT = 2**31 - 1
 ALIGNMENT = 64  # of each tensor in the external file
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _WORD = re.compile(r"\b[su]\d+\b")
 
 
@@ -71,14 +72,20 @@ def _translate(graph: ModelGraph) -> ir.Model:
         with quiet():
             exported = torch.onnx.export(graph.program, dynamo=True, optimize=False, opset_version=OPSET, verbose=False)
     except Exception as error:  # torch.onnx raises whatever its many parts raise
-        reasons = [line.strip() for line in str(error).splitlines() if line.strip()]
-        cause = error.__cause__
-        detail = f": {str(cause).strip().splitlines()[0]}" if cause is not None and str(cause).strip() else ""
-        raise ExportError(
-            f"torch.onnx cannot translate {graph.name}: {reasons[0] if reasons else error}{detail}"
-        ) from error
+        said = [
+            _COLOURS.sub("", str(cause)).strip().partition("\n")[0].partition(". See the")[0]
+            for cause in _causes(error)
+        ]
+        why = ": ".join(said[1:] or said)  # the first says only that something failed
+        raise ExportError(f"torch.onnx cannot translate {graph.name}: {why}") from error
     assert exported is not None
     return exported.model
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _take_weights(model: ir.Model, state: dict[str, Any]) -> dict[str, torch.Tensor]:
