@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,11 @@ def trace(
         args, kwargs = example_inputs(model) or ((), {})
     args, kwargs = pytree.tree_map_only(torch.Tensor, _same_values, on_device_of(model, (args, kwargs)))
     stem = given or file_stem(type(model).__name__)
-    return build(capture(Source(stem, model, tuple(args), kwargs, dynamic or {})))
+    graph = build(capture(Source(stem, model, tuple(args), kwargs, dynamic or {})))
+    if graph.attempts:
+        reasons = "; ".join(f"{tracer}: {reason}" for tracer, reason in graph.attempts)
+        warnings.warn(f"{stem} was traced by {graph.tracer}, since {reasons}", stacklevel=2)
+    return graph
 
 
 def _same_values(tensor: torch.Tensor) -> torch.Tensor:
@@ -107,6 +112,8 @@ def export(
         graph = replace(graph, name=file_stem(name, strict=True))
     done = files.export(graph, output, formats, Options(depth, weights))
     done.complain()
+    for missing in done.skipped:
+        warnings.warn(f"no {missing.format}: {missing.reason}", stacklevel=2)
     return list(done.files)
 
 

@@ -216,12 +216,18 @@ def _graph(
     step("loading torch")
     from .build import build
     from .load import load
-    from .tracer import capture
+    from .tracer import capture, may_be_real
 
     step(f"loading {target}")
     source = load(target, inputs, name=name, weights=weights)
     step("tracing")
-    traced = capture(source)
+    if weights or not may_be_real(source):
+        traced = capture(source)
+    else:
+        try:
+            traced = capture(source, rungs=1)
+        except TraceError:  # it may need numbers: its own, not such as the tracer would make up
+            traced = capture(load(target, inputs, name=name, weights=True))
     step("reading the graph")
     return build(traced)
 

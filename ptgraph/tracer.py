@@ -34,6 +34,7 @@ from .sources import public
 Dynamic = Mapping[str, Mapping[int, str]]
 _FIXED = re.compile(r"to be a constant \((\d+)\)")
 _SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
+DRAFTS = 3  # the branches that draft export takes are not always those of the model: it is checked
 MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that the last rungs will make up on this machine
 
 
@@ -68,8 +69,8 @@ class Capture:
     constants: Mapping[str, Any] = field(default_factory=dict)
 
 
-def capture(source: Source) -> Capture:
-    """Trace *source* by the first rung of the ladder that holds.
+def capture(source: Source, *, rungs: int | None = None) -> Capture:
+    """Trace *source* by the first rung of the ladder that holds, of all or of the first *rungs*.
 
     Raises UsageError where the inputs do not match the signature of ``forward`` or a dynamic dimension does
     not exist; TraceError where the inputs fit no rung, with the reason of each.
@@ -81,7 +82,7 @@ def capture(source: Source) -> Capture:
     given = _bind(source.model, source.args, source.kwargs)
     shapes = _dynamic_shapes(given, source.dynamic)
     attempts: list[tuple[str, str]] = []
-    for tracer, rung in _LADDER.items():
+    for tracer, rung in list(_LADDER.items())[:rungs]:
         with left_as_found(source.model), quiet(), torch.no_grad(), _fast_paths_off():
             with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
                 source.model.eval()
@@ -96,6 +97,13 @@ def capture(source: Source) -> Capture:
         raise TraceError(f"cannot run {source.name}{_misfit(given)}: {_reason(cause)}") from cause
     steps = "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
     raise TraceError(f"cannot trace {source.name}{_misfit(given)}: {steps}") from cause
+
+
+def may_be_real(source: Source) -> bool:
+    """Return whether the model of *source* is on meta and small enough to be built with real numbers instead."""
+    tensors = [*source.model.parameters(), *source.model.buffers()] if source.model is not None else []
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return any(tensor.is_meta for tensor in tensors) and size <= MATERIALIZE_LIMIT
 
 
 def _check(model: nn.Module, name: str) -> None:
@@ -141,8 +149,31 @@ def _strict(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
 
 def _draft(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
     with _materialized(source) as (model, args, kwargs):
-        program = _adapting(torch.export.draft_export, model, args, kwargs, shapes)
-    return _from_program(source, program, tracer, attempts)
+        for _ in range(DRAFTS):
+            program = _adapting(torch.export.draft_export, model, args, kwargs, shapes)
+            if _agree(program.module(), model, args, kwargs):
+                return _from_program(source, program, tracer, attempts)
+    raise ValueError("it takes another branch than the model does on these inputs")
+
+
+def _agree(one: nn.Module, other: nn.Module, args: Any, kwargs: Any) -> bool:
+    """Return whether two modules give the same on these inputs, the random state being the same."""
+
+    def run(module: nn.Module) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        copies = pytree.tree_map_only(torch.Tensor, lambda t: t.clone(), (args, kwargs))
+        leaves = pytree.tree_leaves(plain_containers(module(*copies[0], **copies[1])))
+        return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+    expected = run(other)
+    try:
+        got = run(one)
+    except Exception:  # a draft program checks what it took for granted
+        return False
+    return len(got) == len(expected) and all(
+        a.shape == b.shape and (a.is_meta or b.is_meta or torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))
+        for a, b in zip(got, expected, strict=True)
+    )
 
 
 def _symbolic(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
@@ -259,8 +290,9 @@ def _dimension_names(source: Source, program: ExportedProgram) -> dict[str, str]
     for argument, dimensions in source.dynamic.items():
         for dimension, name in dimensions.items():
             size = values[placeholders[argument]].shape[dimension]
-            if isinstance(size, torch.SymInt):
-                names.setdefault(str(size.node.expr), name)
+            if not isinstance(size, torch.SymInt) or size.node.expr.is_number:
+                raise TraceError(f"a dynamic dimension ({name}) of {source.name} cannot vary: it is traced as {size}")
+            names.setdefault(str(size.node.expr), name)
     return names
 
 
@@ -411,4 +443,4 @@ def _misfit(given: dict[str, Any]) -> str:
     return f" with {', '.join(shapes)}" if shapes else ""
 
 
-__all__ = ["Capture", "Dynamic", "Source", "capture"]
+__all__ = ["Capture", "Dynamic", "Source", "capture", "may_be_real"]

@@ -50,6 +50,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     _optimize(model)
     _merge_tied(model, graph)
     _name_dimensions(model, graph.dimensions)
+    _name_outputs(model, [graph.op(name).target for name in graph.of_kind("output")])
     _annotate(model, graph)
     with quiet():  # it logs every weight that it finds taken off
         proto = ir.to_proto(model)
@@ -180,6 +181,17 @@ def _name_dimensions(model: ir.Model, names: dict[str, str]) -> None:
                 d if isinstance(d, int) else _WORD.sub(lambda m: names.get(m[0], m[0]), str(d.value))
                 for d in value.shape
             )
+
+
+def _name_outputs(model: ir.Model, names: list[str]) -> None:
+    """Give the outputs their names in the model, in place, where each is a value of its own."""
+    outputs = model.graph.outputs
+    taken = {*model.graph.initializers, *(v.name for v in model.graph.inputs)}
+    taken |= {v.name for node in model.graph.all_nodes() for v in node.outputs if not v.is_graph_output()}
+    if len(names) == len(outputs) == len({id(value) for value in outputs}):
+        for value, name in zip(outputs, names, strict=True):
+            if value.producer() is not None and name not in taken:
+                value.name = name
 
 
 def _annotate(model: ir.Model, graph: ModelGraph) -> None:
