@@ -31,4 +31,10 @@ class ExportError(PtgraphError):
     exit_code = 5
 
 
-__all__ = ["ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"]
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error that says something, or else the name of its class."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+__all__ = ["ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError", "first_line"]

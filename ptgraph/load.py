@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from .errors import LoadError, PtgraphError, UsageError
+from .errors import LoadError, PtgraphError, UsageError, first_line
 from .inputs import FORM, Input, parse_inputs
 from .quiet import quiet
 from .tracer import Source
@@ -91,7 +91,7 @@ def _load_program(path: Path, given: list[Input]) -> Source:
         with quiet():
             program = torch.export.load(path)
     except Exception as error:  # zip, pickle, json and torch errors, all of them a bad file
-        reason = _first_line(error).partition(". ")[0]
+        reason = first_line(error).partition(". ")[0]
         raise LoadError(f"{path} is not a program written by torch.export.save, or it is damaged: {reason}") from error
     return Source(path.stem, program=program)
 
@@ -206,7 +206,7 @@ def _run(action: Callable[[], Result], doing: str, *passed: type[Exception]) -> 
 def _reason(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r}); what only a script does belongs under if __name__ == '__main__'"
-    return f"{type(error).__name__}: {_first_line(error)}" if str(error).strip() else type(error).__name__
+    return f"{type(error).__name__}: {first_line(error)}" if str(error).strip() else type(error).__name__
 
 
 def _construct(factory: Callable[[], Any], what: str, weights: bool) -> nn.Module:
@@ -313,11 +313,6 @@ def on_device_of(model: nn.Module, inputs: Any) -> Any:
 def _wanted(model: nn.Module) -> list[str]:
     parameters = inspect.signature(model.forward).parameters.values()
     return [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 __all__ = ["example_inputs", "file_stem", "load", "on_device_of"]

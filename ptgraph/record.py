@@ -19,6 +19,7 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils import _pytree as pytree
 
+from .errors import first_line
 from .sources import public, qualified_name
 
 _SKIPPED = (__file__, "torch/overrides.py", "torch/functional.py", "torch/nn/functional.py", "torch/_tensor.py")
@@ -46,7 +47,7 @@ def record(
         with recorder.hooked(), recorder:
             result = model(*args, **kwargs)
     except Exception as error:
-        raise ForwardError(f"{_place(model, error)}{_first_line(error)}") from error
+        raise ForwardError(f"{_place(model, error)}{first_line(error)}") from error
     outputs = output_names(pytree.tree_map_only(torch.Tensor, recorder.node_of, plain_containers(result)))
     recorder.graph.output(tuple(node for _, node in outputs))
     return recorder.graph, recorder.states, outputs
@@ -62,10 +63,6 @@ def _place(model: nn.Module, error: BaseException) -> str:
             place = f"in {paths[id(running)]} ({type(running).__name__}({running.extra_repr()})): "
         step = step.tb_next
     return place
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def arguments(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from ptgraph import huggingface as hf
 from ptgraph.errors import LoadError
-
-transformers = pytest.importorskip("transformers")
 
 # One family per line: model type, an architecture, settings that keep it small, the inputs it gets.
 FAMILIES: list[tuple[str, str, dict[str, Any], dict[str, list[int]]]] = [

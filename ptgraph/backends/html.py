@@ -164,7 +164,7 @@ def _network() -> Network:
 
 def _vis_network() -> str:
     """Return the vis-network library that pyvis brings along."""
-    (script,) = (files("pyvis") / "lib").glob("vis-9.1*/vis-network.min.js")  # type: ignore[attr-defined]
+    (script,) = (files("pyvis") / "lib").glob("vis-9.1*/vis-network.min.js")  # type: ignore[attr-defined]  # a folder on disk: a Path
     return str(script.read_text(encoding="utf-8")).replace("</script", "<\\/script")
 
 

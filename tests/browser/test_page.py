@@ -10,18 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from playwright import sync_api
 from torch import Tensor, nn
 
 import ptgraph
 from ptgraph.backends.html import render
 from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
-
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium to open the page in")
+from tests.conftest import CHROMIUM, CHROMIUM_FLAGS
 
 ATTENTION = "/layers.0.attention"
 SCRIPT = "</script><script>hacked=1</script>"
@@ -132,7 +128,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, tiny: ModelGraph) -> dict[st
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         yield started
         started.close()
 
