@@ -11,17 +11,19 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from .analysis import Analysis
-    from .api import analyze, export, trace
+    from .api import analyze, export, trace, verify
     from .errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
     from .graph import Component, ModelGraph, Op
+    from .verification import Comparison
 
 __version__ = _version("ptgraph")
 
 _HOMES = {
     "analysis": ("Analysis",),
-    "api": ("analyze", "export", "trace"),
+    "api": ("analyze", "export", "trace", "verify"),
     "errors": ("ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"),
     "graph": ("Component", "ModelGraph", "Op"),
+    "verification": ("Comparison",),
 }
 
 
@@ -38,6 +40,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Analysis",
+    "Comparison",
     "Component",
     "ExportError",
     "LoadError",
@@ -49,4 +52,5 @@ __all__ = [
     "analyze",
     "export",
     "trace",
+    "verify",
 ]

@@ -1,4 +1,4 @@
-"""The Python API: trace, analyze, export."""
+"""The Python API: trace, analyze, export, verify."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 from . import analysis as numbers
 from . import exporter as files
-from .build import build
+from .build import graph_of
 from .errors import UsageError
 from .graph import ModelGraph
-from .load import example_inputs, file_stem, on_device_of
-from .options import Options, Weights
-from .tracer import Dynamic, Source, capture
+from .load import example_inputs, file_stem, on_device_of, separate
+from .options import Options, Structure, Weights
+from .tracer import Dynamic, Source
+
+if TYPE_CHECKING:
+    from .verification import Comparison
 
 
 def trace(
@@ -46,28 +47,32 @@ def trace(
         UsageError: the arguments do not fit ``forward``, or a dynamic dimension does not exist.
         TraceError: no tracer can follow the model, or a dynamic dimension cannot vary.
     """
+    return _traced(_source(model, args, kwargs, dynamic, name))
+
+
+def _source(
+    model: nn.Module | ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, name: str | None
+) -> Source:
     given = None if name is None else file_stem(name, strict=True)
     if isinstance(model, ExportedProgram):
         if args or kwargs or dynamic:
             raise UsageError("an exported program has its inputs already; pass none")
-        return build(capture(Source(given or "model", program=model)))
+        return Source(given or "model", program=model)
     if not isinstance(model, nn.Module):
         kind = f"the class {model.__name__}" if isinstance(model, type) else f"an object of type {type(model).__name__}"
         raise UsageError(f"a model is a torch.nn.Module or an ExportedProgram, not {kind}")
     if not args and not kwargs:
         args, kwargs = example_inputs(model) or ((), {})
-    args, kwargs = pytree.tree_map_only(torch.Tensor, _same_values, on_device_of(model, (args, kwargs)))
-    stem = given or file_stem(type(model).__name__)
-    graph = build(capture(Source(stem, model, tuple(args), kwargs, dynamic or {})))
+    args, kwargs = separate(on_device_of(model, (args, kwargs)))
+    return Source(given or file_stem(type(model).__name__), model, tuple(args), kwargs, dynamic or {})
+
+
+def _traced(source: Source) -> ModelGraph:
+    graph = graph_of(source)
     if graph.attempts:
         reasons = "; ".join(f"{tracer}: {reason}" for tracer, reason in graph.attempts)
-        warnings.warn(f"{stem} was traced by {graph.tracer}, since {reasons}", stacklevel=2)
+        warnings.warn(f"{source.name} was traced by {graph.tracer}, since {reasons}", stacklevel=3)
     return graph
-
-
-def _same_values(tensor: torch.Tensor) -> torch.Tensor:
-    """Return another tensor object on the same memory: torch.export leaves marks on those that it is given."""
-    return tensor.detach().requires_grad_(tensor.requires_grad)
 
 
 def analyze(graph_or_model: ModelGraph | nn.Module, *args: Any, **kwargs: Any) -> numbers.Analysis:
@@ -83,6 +88,8 @@ def export(
     name: str | None = None,
     depth: int | None = None,
     weights: Weights = "none",
+    structure: Structure = "functions",
+    opset: int | None = None,
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
     dynamic: Dynamic | None = None,
@@ -96,25 +103,61 @@ def export(
         name: the files' stem. Default: the graph's name.
         depth: how many levels of modules pictures open.
         weights: what becomes of parameter values in ONNX: ``"none"``, ``"external"`` or ``"embedded"``.
+        structure: equal blocks in ONNX: ``"functions"``, one for all of them, or ``"flat"``, each in full.
+        opset: the version of ONNX's operators. Default: the one that gives the most legible graph.
 
     Raises:
-        UsageError: a format or a weights word is not known.
+        UsageError: a format or another choice is not known.
         ExportError: a file could not be made or written; nothing is left half-written, and formats that could
             be made are written.
     """
-    if weights not in ("none", "external", "embedded"):
-        raise UsageError(f"weights is {weights!r}; there are: none, external, embedded")
-    if depth is not None and depth < 1:
-        raise UsageError(f"depth is {depth}; it must be 1 or more")
-    files.formats(formats)  # before the long work
+    options = Options(depth, weights, structure, opset)  # before the long work
+    files.formats(formats)
     graph = _graph(graph_or_model, args, {**(kwargs or {}), "dynamic": dynamic})
     if name is not None:
         graph = replace(graph, name=file_stem(name, strict=True))
-    done = files.export(graph, output, formats, Options(depth, weights))
+    done = files.export(graph, output, formats, options)
     done.complain()
     for missing in done.skipped:
         warnings.warn(f"no {missing.format}: {missing.reason}", stacklevel=2)
     return list(done.files)
+
+
+def verify(
+    model: nn.Module | ExportedProgram,
+    file: str | os.PathLike[str] | None = None,
+    *,
+    tolerance: float | None = None,
+    structure: Structure = "functions",
+    opset: int | None = None,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    dynamic: Dynamic | None = None,
+) -> tuple[Comparison, ...]:
+    """Run a model by torch and as ONNX on the same inputs, and return how far apart each output is in each run.
+
+    There are two runs: at two sizes of every dimension in *dynamic*, or with two sets of values if there is none.
+
+    Args:
+        model: a module with weights, or a program that torch.export made.
+        file: its ONNX file; one that ptgraph wrote without weights is given those of the model.
+            Default: a new one, made with *structure* and *opset* (see `export`).
+        tolerance: how far a number b may be off: tolerance × (|b| + the largest |b| of its output, at most 1).
+            Default: 0.001; for float16 0.01, for bfloat16 0.05. Integers must be equal.
+        args: inputs by order, *kwargs* by name, *dynamic* as for `trace`.
+
+    Raises:
+        UsageError: the inputs or the tolerance do not fit, or *file* is not of this model.
+        LoadError: *file* cannot be read.
+        TraceError: the model cannot be traced, or runs at no second size.
+        ExportError: there is no ONNX of the model, or it has no weights.
+    """
+    from .verification import check, compare  # here, since it imports onnx
+
+    options = Options(None, "external", structure, opset)
+    check(file, tolerance)
+    source = _source(model, args, kwargs or {}, dynamic, None)
+    return compare(source, _traced(source), file, options, tolerance)
 
 
 def _graph(graph_or_model: ModelGraph | nn.Module, args: Any, kwargs: dict[str, Any]) -> ModelGraph:
@@ -125,4 +168,4 @@ def _graph(graph_or_model: ModelGraph | nn.Module, args: Any, kwargs: dict[str, 
     return trace(graph_or_model, *args, **kwargs)
 
 
-__all__ = ["analyze", "export", "trace"]
+__all__ = ["analyze", "export", "trace", "verify"]

@@ -1,21 +1,42 @@
-"""Capture → ModelGraph: every operation and component with its metadata, parameter counts and FLOPs."""
+"""Source → ModelGraph: every operation and component with its metadata, parameter counts and FLOPs."""
 
 from __future__ import annotations
 
+import logging
+
 from .blocks import block_ids
 from .components import components, config_of, parameters, tensors_of
-from .graph import ModelGraph
+from .graph import ModelGraph, Origins
 from .reader import Reader
-from .tracer import Capture
+from .tracer import Capture, Source, capture
+
+log = logging.getLogger(__name__)
 
 
-def build(capture: Capture) -> ModelGraph:
-    """Return the graph of a traced model. Nothing of *capture* is changed."""
+def graph_of(source: Source, *, rungs: int | None = None) -> ModelGraph:
+    """Trace *source*, by the first *rungs* of the ladder or by all, and return its graph.
+
+    Blocks that are alike are traced once, if the two of them that are always traced prove to be the same.
+    Raises what `ptgraph.tracer.capture` does.
+    """
+    graph = build(capture(source, rungs=rungs))
+    if graph is None:
+        graph = build(capture(source, rungs=rungs, once=False))
+    assert graph is not None
+    return graph
+
+
+def build(capture: Capture) -> ModelGraph | None:
+    """Return the graph of a traced model, or None if blocks were taken for the same that are not.
+
+    Nothing of *capture* is changed.
+    """
     tensors = tensors_of(capture)
     reader = Reader(capture, {name: held.first for name, held in tensors.items()})
-    reader.read(capture.graph, "")
+    reader.read(capture.graph)
     reader.finish()
     tree, classes = components(capture, reader.ops, reader.calls, reader.types, tensors)
+    runs = {id_: traced[0].call for id_, traced in reader.traced.items()}
     graph = ModelGraph(
         name=capture.name,
         ops=reader.ops,
@@ -28,12 +49,19 @@ def build(capture: Capture) -> ModelGraph:
         config=config_of(capture.model),
         dimensions=capture.dimensions,
         program=capture.program,
+        origins=Origins(reader.nodes, runs, reader.repeated),
     )
     blocks = block_ids(graph)
+    for run in {run for run, _, _ in reader.repeated.values()}:
+        first, *others = [traced.call for traced in reader.traced[run]]
+        for other in others:
+            if blocks.get(first) != blocks.get(other):
+                log.debug("%s and %s look alike and are not the same: all blocks are traced", first, other)
+                return None
     for call, block in blocks.items():
         node = tree.nodes[graph.calls[call].component]
         node["block"] = node["block"] or block
     return graph
 
 
-__all__ = ["build"]
+__all__ = ["build", "graph_of"]

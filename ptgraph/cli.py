@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .errors import PtgraphError, TraceError, UsageError
+from .options import OPSETS
 
 if TYPE_CHECKING:
+    from .analysis import Analysis
     from .graph import ModelGraph
 
 TARGET_HELP = """TARGET is a preset (see `ptgraph list`), package.module:attribute or file.py:attribute (a module,
@@ -24,6 +26,10 @@ EXIT_CODES = """\b
 Exit codes: 0 done, 2 usage, 3 the target cannot be loaded,
 4 it cannot be traced, 5 an export failed."""
 
+VERIFY_EXIT_CODES = """\b
+Exit codes: 0 all outputs agree, 1 some differ, 2 usage, 3 the target cannot
+be loaded, 4 it cannot be traced, 5 it has no ONNX that runs."""
+
 _target = click.argument("target")
 _input = click.option(
     "--input",
@@ -32,6 +38,22 @@ _input = click.option(
     metavar="NAME:DTYPE:SHAPE",
     help="An example input, such as x:float32:1x3x224x224; a dimension that may vary has a name, and "
     "= its example size: ids:int64:batch=2xsequence=16 (every x separates). Repeatable.",
+)
+_checkpoint = click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="Weights for the model: .safetensors, or the .pt, .pth or .bin of a state dict. They must fit it exactly; "
+    "of tied ones, one is enough.",
+)
+_structure = click.option(
+    "--structure",
+    type=click.Choice(["functions", "flat"]),
+    help="Equal blocks in ONNX: one function for all of them, or each in full. Default: functions.",
+)
+_opset = click.option(
+    "--opset",
+    type=click.IntRange(OPSETS[0], OPSETS[-1]),
+    help="The version of ONNX's operators. Default: the one that gives the most legible graph.",
 )
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
 _debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -110,8 +132,12 @@ def main() -> None:
     type=click.Choice(["none", "external", "embedded"]),
     default="none",
     show_default=True,
-    help="What becomes of parameter values in ONNX: left out, put in a file beside it, or inside.",
+    help="What becomes of parameter values in ONNX: left out, put in a file beside it, or inside. "
+    "With none, those of a --checkpoint are only checked.",
 )
+@_checkpoint
+@_structure
+@_opset
 @click.option("--open", "show", is_flag=True, help="Show the page in the browser.")
 @_quiet
 @_debug
@@ -123,6 +149,9 @@ def export(
     inputs: tuple[str, ...],
     depth: int | None,
     weights: Any,
+    checkpoint: str | None,
+    structure: Any,
+    opset: int | None,
     show: bool,
     quiet: bool,
     debug: bool,
@@ -131,19 +160,21 @@ def export(
     with _progress(quiet) as step:
         from . import exporter
         from .options import Options
+        from .tables import size_text
 
         chosen, _ = exporter.formats(names)
         if show and "html" not in chosen:
             raise UsageError(f"--open shows the page, and html is not among the formats: {', '.join(chosen)}")
         exporter.check_folder(output)
-        graph = _graph(target, inputs, step, name=name, weights=weights != "none")
-        done = exporter.export(graph, output, names, Options(depth, weights), lambda f: step(f"writing {f}"))
+        graph = _graph(target, inputs, step, name=name, weights=weights != "none", checkpoint=checkpoint)
+        options = Options(depth, weights, structure or "functions", opset)
+        done = exporter.export(graph, output, names, options, lambda f: step(f"writing {f}"))
     if not quiet and not done.failed:
         _warn(graph)
         for skipped in done.skipped:
             click.echo(f"ptgraph: warning: no {skipped.format}: {skipped.reason}", err=True)
     for path in done.files:
-        click.echo(f"{path}\t{_size_text(path.stat().st_size)}")
+        click.echo(f"{path}\t{size_text(path.stat().st_size)}")
     done.complain()
     if show:
         page = next(path for path in done.files if path.suffix == ".html")
@@ -169,7 +200,70 @@ def info(target: str, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug
     if as_json:
         click.echo(json.dumps(analysis.to_dict(), indent=1, sort_keys=True, allow_nan=False))
     else:
-        _print_table(graph, analysis)
+        _print_analysis(graph, analysis)
+
+
+@main.command(epilog=VERIFY_EXIT_CODES)
+@_target
+@_input
+@click.option("--onnx", "file", metavar="FILE", help="An ONNX file of TARGET, to run instead of a new one.")
+@_checkpoint
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="T",
+    help="How far a number b of torch's may be off: T * (|b| + the largest |b| of its output, at most 1). "
+    "Integers must be equal. Default: 0.001; for float16 0.01, for bfloat16 0.05.",
+)
+@_structure
+@_opset
+@_quiet
+@_debug
+def verify(
+    target: str,
+    inputs: tuple[str, ...],
+    file: str | None,
+    checkpoint: str | None,
+    tolerance: float | None,
+    structure: Any,
+    opset: int | None,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Run TARGET in torch and as ONNX, and print how far apart the outputs are.
+
+    TARGET is exported with its weights into a temporary folder, or an ONNX file that ptgraph or torch.onnx
+    wrote before is taken; one that has no weights is given those of TARGET. Both run on the same inputs
+    twice: every dimension that may vary (see --input) has two sizes; if none may, the values differ.
+    Inputs are those of TARGET where it gives real ones, and random numbers where not.
+
+    The table says for each output the largest difference (max abs), also as a share of the largest number
+    that torch gives (max rel).
+    """
+    if file is not None and (structure or opset):
+        raise UsageError("--structure and --opset say how to write a new ONNX file, and --onnx names one that is there")
+    with _progress(quiet) as step:
+        step("loading torch")
+        from .build import graph_of
+        from .load import load
+        from .options import Options
+        from .tables import comparison_rows, difference_text
+        from .verification import check, compare
+
+        check(file, tolerance)
+        step(f"loading {target}")
+        source = load(target, inputs, weights=True, made_up=True, checkpoint=checkpoint)
+        step("tracing")
+        graph = graph_of(source)
+        options = Options(weights="external", structure=structure or "functions", opset=opset)
+        found = compare(source, graph, file, options, tolerance, step)
+    if not quiet:
+        _warn(graph)
+        for item in (item for item in found if not item.finite):
+            click.echo(f"ptgraph: warning: torch gives no finite number in {item.output} with {item.case}", err=True)
+    _print_rows(comparison_rows(found))
+    if not all(item.agrees for item in found):
+        raise PtgraphError(difference_text(found))
 
 
 @main.command("list")
@@ -212,24 +306,22 @@ def _graph(
     *,
     name: str | None = None,
     weights: bool = False,
+    checkpoint: str | None = None,
 ) -> ModelGraph:
     step("loading torch")
-    from .build import build
+    from .build import graph_of
     from .load import load
-    from .tracer import capture, may_be_real
+    from .tracer import may_be_real
 
     step(f"loading {target}")
-    source = load(target, inputs, name=name, weights=weights)
+    source = load(target, inputs, name=name, weights=weights, checkpoint=checkpoint)
     step("tracing")
-    if weights or not may_be_real(source):
-        traced = capture(source)
-    else:
-        try:
-            traced = capture(source, rungs=1)
-        except TraceError:  # it may need numbers: its own, not such as the tracer would make up
-            traced = capture(load(target, inputs, name=name, weights=True))
-    step("reading the graph")
-    return build(traced)
+    if weights or checkpoint or not may_be_real(source):
+        return graph_of(source)
+    try:
+        return graph_of(source, rungs=1)
+    except TraceError:  # it may need numbers: its own, not such as the tracer would make up
+        return graph_of(load(target, inputs, name=name, weights=True))
 
 
 @contextlib.contextmanager
@@ -252,50 +344,20 @@ def _warn(graph: ModelGraph) -> None:
         click.echo(f"ptgraph: warning: traced by {graph.tracer}, since {' '.join(reasons.split())}", err=True)
 
 
-def _print_table(graph: ModelGraph, analysis: Any) -> None:
+def _print_analysis(graph: ModelGraph, analysis: Analysis) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    from .view import count_text, shape_text
+    from .tables import analysis_table, totals_text
 
-    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    for heading in ("component", "class"):
-        table.add_column(heading, overflow="fold", no_wrap=True)
-    for heading in ("parameters", "share", "FLOPs", "output"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for layer in analysis.layers:
-        path = layer["path"]
-        indent = "  " * (path.count(".") + 1) if path else ""
-        table.add_row(
-            indent + (path.rpartition(".")[2] or graph.name),
-            layer["class"],
-            f"{layer['total_params']:,}",
-            f"{layer['share']:.1%}",
-            count_text(layer["flops"]) if layer["flops"] else "–",
-            shape_text(layer["output_shape"]),
-        )
     width = None if sys.stdout.isatty() else 10_000  # nothing is cut off for a reader that is no terminal
-    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
-    totals = analysis.totals
-    click.echo(
-        f"\n{totals['total_params']:,} parameters, {totals['trainable_params']:,} trainable, "
-        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; {totals['ops']:,} operations"
-    )
+    Console(width=width, markup=False, emoji=False, highlight=False).print(analysis_table(graph, analysis))
+    click.echo(f"\n{totals_text(analysis)}")
 
 
 def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _size_text(size: int) -> str:
-    value, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,4 +1,11 @@
-"""What can go wrong, each kind with the exit code that the command line gives it."""
+"""What can go wrong, each kind with the exit code that the command line gives it, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+MANY = 10  # names, beyond which a message lists no more
 
 
 class PtgraphError(Exception):
@@ -37,4 +44,25 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-__all__ = ["ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError", "first_line"]
+def listed(names: Sequence[str]) -> str:
+    """Return *names* with commas, the first of them if there are many."""
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return ", ".join(names[:MANY]) + more
+
+
+def need_file(path: Path) -> None:
+    """Raise LoadError if *path* is no file."""
+    if not path.is_file():
+        raise LoadError(f"{path} is a folder, not a file" if path.is_dir() else f"{path} does not exist")
+
+
+__all__ = [
+    "ExportError",
+    "LoadError",
+    "PtgraphError",
+    "TraceError",
+    "UsageError",
+    "first_line",
+    "listed",
+    "need_file",
+]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import re
 import secrets
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +16,9 @@ from .backends import BACKENDS
 from .errors import ExportError, PtgraphError, UsageError
 from .graph import ModelGraph
 from .options import Options
+
+_SESSION = secrets.token_hex(4)  # tells this process from an earlier one with the same number
+_TEMPORARY = re.compile(r"\..+\.ptgraph-(?P<place>\w+)-(?P<pid>\d+)-(?P<session>\w+)-\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +73,15 @@ def export(
 ) -> Exported:
     """Write *graph* as ``output/NAME.FORMAT`` for each format, and return the paths.
 
-    A file appears under its name only when it is whole; an older one stays until then. A format that cannot be
+    A file appears under its name only when it is whole; an older one stays until then, even if this process is
+    killed, and what a killed one has left behind is removed by the next export. A format that cannot be
     made does not keep the others from being written: it is skipped, or failed if it was asked for by name or
     with its weights, or if the fault is not the model's. `Exported.complain` raises for those.
     Raises UsageError for an unknown format, ExportError for a folder or file that cannot be written.
     """
     chosen, by_name = formats(names)
     folder = _folder(output)
+    _sweep(folder)
     written: list[Path] = []
     skipped: list[Missing] = []
     failed: list[Missing] = []
@@ -132,7 +141,8 @@ def write(folder: Path, stem: str, files: dict[str, Iterable[bytes]]) -> list[Pa
 
 
 def _write_beside(target: Path, chunks: Iterable[bytes]) -> Path:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    marks = f"ptgraph-{_place()}-{os.getpid()}-{_SESSION}-{secrets.token_hex(4)}"
+    temporary = target.with_name(f".{target.name}.{marks}")
     try:
         with temporary.open("xb") as file:
             for chunk in chunks:
@@ -141,6 +151,38 @@ def _write_beside(target: Path, chunks: Iterable[bytes]) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files in *folder* whose process is dead; of one elsewhere, nobody here can know."""
+    with contextlib.suppress(OSError):  # what cannot be listed or removed is not ours to remove
+        for path in folder.iterdir():
+            found = _TEMPORARY.fullmatch(path.name)
+            if found and found["place"] == _place() and not _alive(int(found["pid"]), found["session"]):
+                path.unlink(missing_ok=True)
+
+
+def _place() -> str:
+    """Return a word for where the number of a process means something: this host, and its container if in one."""
+    try:
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # no Linux
+        processes = ""
+    return hashlib.sha256(f"{socket.gethostname()} {processes}".encode()).hexdigest()[:8]
+
+
+def _alive(pid: int, session: str) -> bool:
+    if pid == os.getpid():
+        return session == _SESSION
+    if os.name != "posix":  # there, signal 0 is no question
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OverflowError, PermissionError):
+        return True
+    return True
 
 
 def _folder(output: str | os.PathLike[str]) -> Path:

@@ -104,6 +104,20 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Origins:
+    """Which nodes of the program became what in the graph that was read from it.
+
+    ``nodes`` maps an fx node to the call that it is in, and to its operation or None. Where blocks repeat, the
+    program holds one of them and an opaque operation for each other: ``runs`` maps the id of the one to its call,
+    ``repeated`` an opaque node to that id, its own call, and which operation of the one became which of the other.
+    """
+
+    nodes: dict[Any, tuple[str, str | None]] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
+    repeated: dict[Any, tuple[str, str, dict[str, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ModelGraph:
     """A traced model.
 
@@ -112,7 +126,7 @@ class ModelGraph:
     source they are), ``shape`` and ``dtype`` of the first. Nodes are in order of execution.
     ``components`` is the tree of modules (attributes: ``Component``), edges from parent to child.
     ``tracer`` names the way that worked, ``attempts`` the ways that did not, each with its reason.
-    ``program`` (a ``torch.export.ExportedProgram`` or None) stays in memory and is never serialized.
+    ``program`` (a ``torch.export.ExportedProgram`` or None) and ``origins`` stay in memory and are never serialized.
     """
 
     name: str
@@ -126,6 +140,7 @@ class ModelGraph:
     config: dict[str, Any] = field(default_factory=dict)
     dimensions: dict[str, str] = field(default_factory=dict)
     program: Any = field(default=None, repr=False, compare=False)
+    origins: Origins = field(default_factory=Origins, repr=False, compare=False)
 
     def op(self, name: str) -> Op:
         """Return the operation called *name*; KeyError if there is none."""
@@ -169,6 +184,7 @@ __all__ = [
     "Kind",
     "ModelGraph",
     "Op",
+    "Origins",
     "Parameter",
     "Shape",
     "attributes",

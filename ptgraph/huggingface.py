@@ -42,8 +42,11 @@ def model_name(path: Path) -> str:
     return recorded or folder or str(settings.get("model_type", "model"))
 
 
-def build(path: Path) -> nn.Module:
-    """The model that the config at *path* describes: on `meta`, in eval mode, without weights or caches."""
+def build(path: Path, device: str = "meta") -> nn.Module:
+    """The model that the config at *path* describes, in eval mode and without caches.
+
+    On `meta` it has no weights, elsewhere the random ones that it starts with.
+    """
     transformers = _transformers()
     settings = _read(path)
     config = _config(transformers, settings, path)
@@ -52,9 +55,10 @@ def build(path: Path) -> nn.Module:
             part.use_cache = False
     make = _maker(transformers, config, settings, path)
     try:
-        with torch.device("meta"):
+        with torch.device(device):
             model = make(config, experts_implementation=EXPERTS)
-        model.to("meta")  # parameters made by torch.Tensor(n), an old constructor, ignored the device above
+        if device == "meta":
+            model.to(device)  # parameters made by torch.Tensor(n), an old constructor, ignored the device above
     except Exception as error:  # whatever a config can make transformers raise
         raise LoadError(f"{path}: transformers cannot build this model: {_one_line(error)}") from error
     return model.eval()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from .errors import LoadError, PtgraphError, UsageError, first_line
+from .checkpoint import fill, parameters_on_meta
+from .errors import LoadError, PtgraphError, UsageError, first_line, need_file
 from .inputs import FORM, Input, parse_inputs
 from .quiet import quiet
 from .tracer import Source
@@ -29,49 +31,65 @@ MANY = 20  # names, beyond which a message lists no more
 KINDS = "a preset, package.module:attribute, file.py:attribute, a .pt2 file, or a Hugging Face config.json"
 
 
-def load(target: str, inputs: Sequence[str] = (), *, name: str | None = None, weights: bool = False) -> Source:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What was asked for beside the target."""
+
+    inputs: list[Input]
+    weights: bool
+    made_up: bool
+    checkpoint: Path | None
+
+
+def load(
+    target: str,
+    inputs: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    weights: bool = False,
+    made_up: bool = False,
+    checkpoint: str | None = None,
+) -> Source:
     """Return the model that *target* names, with example inputs: its own, or those of *inputs*.
 
-    A class, factory or preset is built on ``meta``, or with real random weights where *weights* asks for them.
-    Raises LoadError where the target cannot be loaded, UsageError where *inputs* are malformed or missing.
+    A class, factory or preset is built on ``meta``, or with real random weights where *weights* asks for them;
+    a config, which promises the weights of another file, only if they may be *made_up*. With the file
+    *checkpoint*, the weights are those in it.
+    Raises LoadError where the target cannot be loaded or the checkpoint does not fit it, UsageError where
+    *inputs* are malformed or missing.
     """
-    given = parse_inputs(inputs)
+    wanted = _Wanted(parse_inputs(inputs), weights, made_up, Path(checkpoint) if checkpoint is not None else None)
     try:
-        source = _load(target, given, weights)
+        source = _load(target, wanted)
     except OSError as error:
         raise LoadError(f"cannot read {target}: {error.strerror or error}") from error
     return replace(source, name=file_stem(name if name is not None else source.name, strict=name is not None))
 
 
-def _load(target: str, given: list[Input], weights: bool) -> Source:
+def _load(target: str, wanted: _Wanted) -> Source:
     from .models import PRESETS, build
 
     path = Path(target)
     if not target:
         raise LoadError(f"the target is empty; a target is {KINDS}")
     if target in PRESETS:
-        return _with_inputs(target, _construct(lambda: build(target), target, weights), given)
+        return _with_inputs(target, _construct(lambda: build(target), target, wanted), wanted)
     if path.suffix == ".pt2":
-        return _load_program(path, given)
+        return _load_program(path, wanted)
     if path.suffix == ".json" or path.is_dir():
-        return _load_huggingface(path, given)
+        return _load_huggingface(path, wanted)
     place, colon, attribute = target.rpartition(":")
     if colon and place and attribute:
-        return _load_attribute(place, attribute, given, weights)
+        return _load_attribute(place, attribute, wanted)
     file = target.removesuffix(":")
     if file.endswith(".py"):
-        _need_file(Path(file))
+        need_file(Path(file))
         raise LoadError(f"{file} names a file; say which attribute of it, such as {file}:Model")
     if path.is_file():
         raise LoadError(f"{target} is no file that ptgraph reads (weights alone are no model); a target is {KINDS}")
     near = get_close_matches(target, PRESETS, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise LoadError(f"unknown target {target!r}{hint} The presets are {', '.join(PRESETS)}; a target is {KINDS}")
-
-
-def _need_file(path: Path) -> None:
-    if not path.is_file():
-        raise LoadError(f"{path} is a folder, not a file" if path.is_dir() else f"{path} does not exist")
 
 
 def file_stem(name: str, *, strict: bool = False) -> str:
@@ -83,10 +101,12 @@ def file_stem(name: str, *, strict: bool = False) -> str:
     return safe or "model"
 
 
-def _load_program(path: Path, given: list[Input]) -> Source:
-    if given:
+def _load_program(path: Path, wanted: _Wanted) -> Source:
+    if wanted.inputs:
         raise UsageError(f"{path} holds its own inputs; --input cannot change them")
-    _need_file(path)
+    if wanted.checkpoint is not None:
+        raise UsageError(f"{path} holds its own weights; --checkpoint cannot change them")
+    need_file(path)
     try:
         with quiet():
             program = torch.export.load(path)
@@ -96,27 +116,41 @@ def _load_program(path: Path, given: list[Input]) -> Source:
     return Source(path.stem, program=program)
 
 
-def _load_huggingface(path: Path, given: list[Input]) -> Source:
+def _load_huggingface(path: Path, wanted: _Wanted) -> Source:
     from . import huggingface
 
     if not path.exists():
         raise LoadError(f"{path} does not exist")
     if path.is_dir() and not huggingface.is_config(path):
         raise LoadError(f"the folder {path} holds no config.json")
-    batch = next((item.shape[0] for item in given if item.shape), 1)
+    batch = next((item.shape[0] for item in wanted.inputs if item.shape), 1)
     with quiet():
         model = huggingface.build(path)
         try:
             example = huggingface.example_inputs(model, batch)
         except LoadError:  # it names the first input that it has no rule for; those given may be all
-            if not given:
+            if not wanted.inputs:
                 raise
             example = {}
+    if wanted.made_up and wanted.checkpoint is None:
+        _need_memory(model, path)
+    if wanted.made_up or wanted.checkpoint is not None:
+        model = _construct(partial(huggingface.build, path, "cpu"), str(path), wanted).eval()
     says = SimpleNamespace(example_inputs=lambda: dict(example))
-    return _with_inputs(huggingface.model_name(path), model, given, [says])
+    return _with_inputs(huggingface.model_name(path), model, wanted, [says])
 
 
-def _load_attribute(place: str, attribute: str, given: list[Input], weights: bool) -> Source:
+def _need_memory(model: nn.Module, path: Path) -> None:
+    """Raise LoadError if the weights of *model*, which is on meta, are more than this machine can hold."""
+    size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory:
+        raise LoadError(
+            f"the weights of {path} take {size / 2**30:.1f} GiB, and this machine has {memory / 2**30:.1f} GiB"
+        )
+
+
+def _load_attribute(place: str, attribute: str, wanted: _Wanted) -> Source:
     module = _import(place)
     value: Any = module
     target, parts = f"{place}:{attribute}", attribute.split(".")
@@ -130,10 +164,10 @@ def _load_attribute(place: str, attribute: str, given: list[Input], weights: boo
     if isinstance(value, nn.Module):
         model = value
     elif callable(value):
-        model = _construct(value, target, weights)
+        model = _construct(value, target, wanted)
     else:
         raise LoadError(f"{target} is of type {type(value).__name__}, neither a torch.nn.Module nor a factory of one")
-    return _with_inputs(attribute.rpartition(".")[2], model, given, says)
+    return _with_inputs(attribute.rpartition(".")[2], model, wanted, says)
 
 
 def _others(owner: Any, part: str) -> str:
@@ -160,7 +194,7 @@ def _may_be_target(value: Any, module: str) -> bool:
 def _import(place: str) -> ModuleType:
     path = Path(place)
     if path.suffix == ".py":
-        _need_file(path)
+        need_file(path)
         return _run(lambda: _import_file(path), f"importing {place}")
     if not all(part.isidentifier() for part in place.split(".")):
         raise LoadError(f"{place!r} is neither a Python file nor the name of a module; a target is {KINDS}")
@@ -209,8 +243,8 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}" if str(error).strip() else type(error).__name__
 
 
-def _construct(factory: Callable[[], Any], what: str, weights: bool) -> nn.Module:
-    """Call *factory*, on ``meta`` if it can be and no *weights* are wanted; the random state is seeded."""
+def _construct(factory: Callable[[], Any], what: str, wanted: _Wanted) -> nn.Module:
+    """Call *factory*, on ``meta`` if it can be and no weights are *wanted*; the random state is seeded."""
     required = [
         name
         for name, p in _signature(factory).items()
@@ -220,19 +254,29 @@ def _construct(factory: Callable[[], Any], what: str, weights: bool) -> nn.Modul
         raise LoadError(
             f"{what} needs arguments to be built ({', '.join(required)}); name an instance, or a factory without any"
         )
-    try:
-        if weights:
-            raise NotImplementedError
-        with torch.device("meta"), quiet():
-            model = factory()
-        if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
-            model.to("meta")  # what came from numpy or by an old constructor ignored the device
-    except (Exception, SystemExit):  # real numbers are wanted, or its constructor works with some
-        with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        try:
+            model = _empty(factory, wanted)
+        except (Exception, SystemExit):  # real numbers are wanted, or its constructor works with some
             torch.manual_seed(0)
             model = _run(factory, f"building {what}")
     if not isinstance(model, nn.Module):
         raise LoadError(f"{what} returned something of type {type(model).__name__}, not a torch.nn.Module")
+    return model
+
+
+def _empty(factory: Callable[[], Any], wanted: _Wanted) -> Any:
+    """Call *factory* where no numbers are made that nobody wants; raises whatever it raises there."""
+    if wanted.checkpoint is not None:
+        with parameters_on_meta(), quiet():
+            return factory()
+    if wanted.weights or wanted.made_up:
+        raise NotImplementedError
+    with torch.device("meta"), quiet():
+        model = factory()
+    if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
+        model.to("meta")  # what came from numpy or by an old constructor ignored the device
     return model
 
 
@@ -243,8 +287,12 @@ def _signature(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         return {}
 
 
-def _with_inputs(name: str, model: nn.Module, given: list[Input], says: Sequence[Any] = ()) -> Source:
-    """Return the source with the example inputs that the model, or one of *says*, gives, changed by *given*."""
+def _with_inputs(name: str, model: nn.Module, wanted: _Wanted, says: Sequence[Any] = ()) -> Source:
+    """Return the source with the weights that are wanted, and the example inputs that the model, or one of *says*,
+    gives, changed by those that are wanted."""
+    given = wanted.inputs
+    if wanted.checkpoint is not None:
+        fill(model, wanted.checkpoint, name)
     args, kwargs = example_inputs(model, says) or ((), {})
     if not given and not args and not kwargs and _wanted(model):
         raise UsageError(
@@ -265,7 +313,7 @@ def _with_inputs(name: str, model: nn.Module, given: list[Input], says: Sequence
     elif given:
         kwargs = {**dict(zip(names, args, strict=False)), **kwargs, **{i.name: i.tensor() for i in given}}
         args = tuple(kwargs.pop(n) for n, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and n in kwargs)
-    args, kwargs = on_device_of(model, (args, kwargs))
+    args, kwargs = separate(on_device_of(model, (args, kwargs)))
     return Source(name, model, args, kwargs, {item.name: item.dynamic for item in given if item.dynamic})
 
 
@@ -310,9 +358,17 @@ def on_device_of(model: nn.Module, inputs: Any) -> Any:
     return pytree.tree_map_only(torch.Tensor, move, inputs)
 
 
+def separate(inputs: Any) -> Any:
+    """Return *inputs* with another tensor object, on the same memory, in place of each tensor.
+
+    torch.export leaves marks on those that it is given, and takes one that is given twice for a single input.
+    """
+    return pytree.tree_map_only(torch.Tensor, lambda t: t.detach().requires_grad_(t.requires_grad), inputs)
+
+
 def _wanted(model: nn.Module) -> list[str]:
     parameters = inspect.signature(model.forward).parameters.values()
     return [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
 
 
-__all__ = ["example_inputs", "file_stem", "load", "on_device_of"]
+__all__ = ["example_inputs", "file_stem", "load", "on_device_of", "separate"]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
+
+from .errors import UsageError
 
 Weights = Literal["none", "external", "embedded"]
+Structure = Literal["functions", "flat"]
+OPSETS = range(18, 26)  # those that torch.onnx writes; of others it may give 18 and say nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +18,28 @@ class Options:
 
     ``depth`` is how many levels of modules pictures open (None: as many as stay readable). ``weights`` says
     what becomes of parameter values in ONNX: left out, put in a file beside it, or in the file itself.
+    ``structure`` says whether equal blocks become one ONNX function each, or all operations stand in one graph.
+    ``opset`` is the version of ONNX's operators (None: the one that gives the most legible graph).
+    Raises UsageError for a choice that there is not.
     """
 
     depth: int | None = None
     weights: Weights = "none"
+    structure: Structure = "functions"
+    opset: int | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("weights", self.weights, get_args(Weights))
+        _one_of("structure", self.structure, get_args(Structure))
+        if self.depth is not None and self.depth < 1:
+            raise UsageError(f"depth is {self.depth}; it must be 1 or more")
+        if self.opset is not None and self.opset not in OPSETS:
+            raise UsageError(f"opset is {self.opset!r}; torch.onnx writes {OPSETS[0]} to {OPSETS[-1]}")
 
 
-__all__ = ["Options", "Weights"]
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"{name} is {value!r}; there are: {', '.join(choices)}")
+
+
+__all__ = ["OPSETS", "Options", "Structure", "Weights"]

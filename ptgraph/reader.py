@@ -6,8 +6,9 @@ import hashlib
 import math
 import operator
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -16,9 +17,11 @@ from torch import fx, nn
 from torch.utils import _pytree as pytree
 
 from .aliases import Aliases
+from .copies import Read, Ref, Run, Value, copy_run
 from .flops import FlopCounter, example_size, nested_graph
 from .graph import Call, Kind, Op, Shape, attributes
 from .record import key_name
+from .repeats import ENTER, LEAVE, REPEAT
 from .sources import last_frame, plain_value, public, qualified_name
 from .tracer import Capture
 
@@ -29,29 +32,16 @@ _COPIES = {"aten.lift_fresh_copy.default", "aten.detach.default", "aten.detach_.
 _COPIES |= {"torch.Tensor.detach", "torch.Tensor.data"}
 _WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
 _WORD = re.compile(r"\b[su]\d+\b")
+_NO_WORD = re.compile(r"\W+")
 SMALL = 16  # a constant of so many elements, or fewer, is written down
 
 
-class Ref(NamedTuple):
-    """A value: the operation that yields it, and which of its results it is."""
-
-    op: str
-    result: int
-
-
-Value = Any  # what an fx node stands for: a Ref, None for what is left out, or a list or dict of them
-
-
-class _Read(NamedTuple):
-    """What feeds one slot of an operation, as it is when it is read."""
-
-    ref: Ref
-    shape: Shape | None
-    dtype: str | None
-
-
 class Reader:
-    """Reads fx nodes in order into ``ops`` and ``calls``. *first* maps every name of a tensor to its first one."""
+    """Reads fx nodes in order into ``ops`` and ``calls``. *first* maps every name of a tensor to its first one.
+
+    ``nodes`` says which operation an fx node became and in which call it is; ``traced`` holds the runs of blocks
+    that were traced, by id, and ``repeated`` those that were not: their id, call, and which operation became which.
+    """
 
     def __init__(self, capture: Capture, first: dict[str, str]) -> None:
         self.capture = capture
@@ -68,8 +58,13 @@ class Reader:
         self.env: dict[fx.Node, Value] = {}
         self.aliases = Aliases()
         self.batched: dict[fx.Node, dict[int, int]] = {}  # level of torch.func.vmap → how many examples it runs over
+        self.nodes: dict[fx.Node, tuple[str, str | None]] = {}
+        self.traced: dict[str, list[Run]] = defaultdict(list)
+        self.repeated: dict[fx.Node, tuple[str, str, dict[str, str]]] = {}
+        self._within: dict[str, list[str]] = {}
+        self._given: dict[str, list[Value]] = {}
 
-    def read(self, graph: fx.Graph, prefix: str) -> Any:
+    def read(self, graph: fx.Graph) -> Any:
         """Read the nodes of *graph*; those of a nested one whose values are known are its placeholders."""
         for node in graph.nodes:
             if node in self.env:
@@ -89,9 +84,15 @@ class Reader:
             elif target in _COPIES or self._writes_back(node, target):
                 self.env[node] = self.env.get(_argument(node, 0))
             elif target in _WRAPPERS:
-                self._inline(node, prefix)
+                self._inline(node)
+            elif target == ENTER:
+                self._enter(node)
+            elif target == LEAVE:
+                self._leave(node)
+            elif target == REPEAT:
+                self._repeat(node)
             else:
-                self._op(node, target, prefix)
+                self._op(node, target)
         return ()
 
     def _is_part(self, node: fx.Node) -> bool:
@@ -126,7 +127,7 @@ class Reader:
         buffer, value = _argument(node, 0), _argument(node, 1)
         return buffer.op == "placeholder" and buffer in self.aliases.of(value)
 
-    def _inline(self, node: fx.Node, prefix: str) -> None:
+    def _inline(self, node: fx.Node) -> None:
         """Read the graph that a context manager wrapped as if it had not been wrapped."""
         body = next(a for a in node.args if isinstance(a, fx.Node) and nested_graph(a) is not None)
         inner = nested_graph(body)
@@ -136,7 +137,7 @@ class Reader:
             self.env[holder] = self.env.get(value) if isinstance(value, fx.Node) else None
             if isinstance(value, fx.Node):
                 self.aliases.join(holder, value)
-        self.env[node] = self.read(inner, f"{prefix}{node.name}.")
+        self.env[node] = self.read(inner)
 
     def _state(self, node: fx.Node) -> None:
         if nested_graph(node) is not None:
@@ -158,7 +159,7 @@ class Reader:
                 return None
             shape, dtype = self._describe(value)
             steps = "".join(f"_{key_name(key)}" for key in path)
-            return self._add(node.name + steps, Op("input", name + steps, shape=shape, dtype=dtype))
+            return self.add(Op("input", name + steps, shape=shape, dtype=dtype), node.name + steps)
 
         return pytree.tree_map_with_path(add, node.meta.get("val"))
 
@@ -166,9 +167,42 @@ class Reader:
         shape, dtype = self._describe(value)
         kinds: dict[str, Kind] = {"parameter": "parameter", "buffer": "buffer"}
         says = _constant(self.capture.constants.get(name)) if kind not in kinds else {}
-        return self._add(key, Op(kinds.get(kind, "constant"), name, shape=shape, dtype=dtype, attributes=says))
+        return self.add(Op(kinds.get(kind, "constant"), name, shape=shape, dtype=dtype, attributes=says), key)
 
-    def _op(self, node: fx.Node, target: str, prefix: str) -> None:
+    def _enter(self, node: fx.Node) -> None:
+        """Note what the run of a block that begins here is given."""
+        _, call = self._call(node.meta.get("nn_module_stack") or {})
+        self.nodes[node] = call, None
+        self._given[call] = self._values(node.args[0])
+
+    def _leave(self, node: fx.Node) -> None:
+        """Note the run of a block that has just been read."""
+        _, call = self._call(node.meta.get("nn_module_stack") or {})
+        self.nodes[node] = call, None
+        self.traced[str(node.args[-1])].append(Run(call, self._given[call], self._values(node.args[0])))
+
+    def _repeat(self, node: fx.Node) -> None:
+        """Copy the operations of the run that *node* stands for."""
+        _, call = self._call(node.meta.get("nn_module_stack") or {})
+        run = str(node.args[-1])
+        self.nodes[node] = call, None
+        self.env[node], names = copy_run(self, self.traced[run][0], call, self._values(node.args[0]))
+        self.repeated[node] = run, call, names
+
+    def _values(self, nodes: Any) -> list[Value]:
+        return [self.env.get(node) for node in nodes]
+
+    def within(self, call: str) -> list[str]:
+        """Return the operations of a run of a module, in order; asked for when all have been read."""
+        if call not in self._within:
+            inside = {call}
+            for key, made in self.calls.items():  # a call stands after the one that made it
+                if made.parent in inside:
+                    inside.add(key)
+            self._within[call] = [n for n, op in self.ops.nodes(data=True) if op["kind"] == "op" and op["call"] in inside]
+        return self._within[call]
+
+    def _op(self, node: fx.Node, target: str) -> None:
         shape, dtype = self._describe(node.meta.get("val"))
         scope, call = self._call(node.meta.get("nn_module_stack") or {})
         file, line = last_frame(node.meta.get("stack_trace"))
@@ -190,21 +224,22 @@ class Reader:
             file=file,
             line=line,
         )
-        ref = self._add(prefix + node.name, op)
-        self._connect(reads, ref.op)
+        ref = self.add(op)
+        self.nodes[node] = call, ref.op
+        self.connect(reads, ref.op)
         self.env[node] = ref
         for other in self.aliases.changed(node):
             if isinstance(self.env.get(other), Ref):
                 self.env[other] = ref
 
-    def _module_reads(self, path: str, module: nn.Module) -> Iterator[_Read]:
+    def _module_reads(self, path: str, module: nn.Module) -> Iterator[Read]:
         """Yield the state that a whole-module node reads; the graph has no nodes of its own for it."""
         for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
             for own, tensor in named:
                 name = self.first.get(f"{path}.{own}", f"{path}.{own}")
                 if name not in self.states:
                     self.states[name] = self._add_state(f"{kind[0]}_{name.replace('.', '_')}", kind, name, tensor)
-                yield _Read(self.states[name], *self._describe(tensor))
+                yield Read(self.states[name], *self._describe(tensor))
 
     def _examples(self, node: fx.Node) -> int:
         """Return how many examples *node* runs over within torch.func.vmap."""
@@ -213,32 +248,33 @@ class Reader:
             self.batched[node] = levels
         return math.prod(levels.values())
 
-    def _add(self, name: str, op: Op) -> Ref:
-        """Add an operation under *name*, or one made of it where that is taken."""
+    def add(self, op: Op, name: str | None = None) -> Ref:
+        """Add an operation under *name*, or one made of it where that is taken; it may have its name later."""
+        name = f"ptgraph {len(self.ops)}" if name is None else name
         while name in self.ops:
             name += "_"
         self.ops.add_node(name, **attributes(op))
         return Ref(name, 0)
 
-    def _reads(self, node: fx.Node) -> list[_Read]:
+    def _reads(self, node: fx.Node) -> list[Read]:
         """Return what feeds the node's arguments, in order, one entry a slot."""
-        found: list[_Read] = []
+        found: list[Read] = []
 
         def visit(argument: fx.Node) -> fx.Node:
             value = self.env.get(argument)
             if isinstance(value, Ref):
-                found.append(_Read(value, *self._describe(argument.meta.get("val"))))
+                found.append(Read(value, *self._describe(argument.meta.get("val"))))
                 return argument
             for ref in pytree.tree_leaves(value, is_leaf=lambda leaf: isinstance(leaf, Ref)):
                 if isinstance(ref, Ref):
-                    found.append(_Read(ref, self.ops.nodes[ref.op]["shape"], self.ops.nodes[ref.op]["dtype"]))
+                    found.append(Read(ref, self.ops.nodes[ref.op]["shape"], self.ops.nodes[ref.op]["dtype"]))
             return argument
 
         fx.node.map_arg((node.args, node.kwargs), visit)
         return found
 
-    def _connect(self, reads: list[_Read], name: str) -> None:
-        by_source: dict[str, list[tuple[int, _Read]]] = defaultdict(list)
+    def connect(self, reads: list[Read], name: str) -> None:
+        by_source: dict[str, list[tuple[int, Read]]] = defaultdict(list)
         for slot, read in enumerate(reads):
             by_source[read.ref.op].append((slot, read))
         for source, pairs in by_source.items():
@@ -280,15 +316,18 @@ class Reader:
             self.types.setdefault(path, type_ if isinstance(type_, str) else qualified_name(type_))
             runs = self.runs.setdefault(path, {})
             if key not in runs:
-                runs[key] = self._new_call(path, len(runs), call) if path else ""
+                self.new_call(path, call, key)
             scope, call = path, runs[key]
         return scope, call
 
-    def _new_call(self, path: str, run: int, parent: str) -> str:
-        call = f"{path}@{run}" if run else path
-        while call in self.calls:  # a module whose name ends like ours of runs
+    def new_call(self, path: str, parent: str, key: str | None = None) -> str:
+        """Note another run of the module at *path*; *key* is the tracer's for it."""
+        runs = self.runs.setdefault(path, {})
+        call = (f"{path}@{len(runs)}" if runs else path) if path else ""
+        while call in self.calls and path:  # a module whose name ends like ours of runs
             call += "@"
-        self.calls[call] = Call(path, parent)
+        self.calls.setdefault(call, Call(path, parent))
+        runs[f"copied {len(runs)}" if key is None else key] = call
         return call
 
     def _literals(self, node: fx.Node) -> dict[str, Any]:
@@ -328,13 +367,35 @@ class Reader:
             if isinstance(value, Ref):
                 shape, dtype = self._describe(shown)
                 name = path if path == "output" else f"output_{path}"
-                self._connect(
-                    [_Read(value, shape, dtype)], self._add(name, Op("output", path, shape=shape, dtype=dtype)).op
-                )
+                output = self.add(Op("output", path, shape=shape, dtype=dtype), name)
+                self.connect([Read(value, shape, dtype)], output.op)
         for name in reversed(list(self.ops)):
             op = self.ops.nodes[name]
             if op["kind"] == "op" and op["shape"] is None and not self.ops.out_degree(name):
                 self.ops.remove_node(name)
+        self._rename()
+
+    def _rename(self) -> None:
+        """Give the operations their names: that of the operator, and a number from the second on."""
+        counts: Counter[str] = Counter()
+        names: dict[str, str] = {}
+        taken = {name for name, op in self.ops.nodes(data=True) if op["kind"] != "op"}
+        for name, op in self.ops.nodes(data=True):
+            if op["kind"] == "op":
+                steps = op["target"].split(".")
+                word = _NO_WORD.sub("_", steps[1] if len(steps) == 3 and steps[0] == "aten" else steps[-1]) or "op"
+                while name not in names or names[name] in taken:
+                    names[name] = f"{word}_{counts[word]}" if counts[word] else word
+                    counts[word] += 1
+        named: nx.DiGraph[str] = nx.DiGraph()
+        named.add_nodes_from((names.get(name, name), op) for name, op in self.ops.nodes(data=True))
+        for target in self.ops:  # what feeds an operation stays in its order
+            named.add_edges_from((names.get(s, s), names.get(t, t), e) for s, t, e in self.ops.in_edges(target, data=True))
+        self.ops = named
+        self.nodes = {node: (call, names.get(op or "")) for node, (call, op) in self.nodes.items()}
+        for node, (run, call, copies) in self.repeated.items():
+            kept = {names[old]: names[new] for old, new in copies.items() if old in names and new in names}
+            self.repeated[node] = run, call, kept
 
     def _outputs(self) -> Iterator[tuple[str, Value, Any]]:
         """Yield path, value and example of each output; an operation with several results yields as many."""

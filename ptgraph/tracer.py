@@ -28,6 +28,7 @@ from torch.utils import _pytree as pytree
 from .errors import TraceError, UsageError
 from .quiet import quiet
 from .record import ForwardError, arguments, output_names, plain_containers, record
+from .repeats import watched
 from .restore import left_as_found, values_kept
 from .sources import public
 
@@ -69,8 +70,10 @@ class Capture:
     constants: Mapping[str, Any] = field(default_factory=dict)
 
 
-def capture(source: Source, *, rungs: int | None = None) -> Capture:
+def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> Capture:
     """Trace *source* by the first rung of the ladder that holds, of all or of the first *rungs*.
+
+    With *once*, the first rung does not trace blocks again that must do what two of them did.
 
     Raises UsageError where the inputs do not match the signature of ``forward`` or a dynamic dimension does
     not exist; TraceError where the inputs fit no rung, with the reason of each.
@@ -87,6 +90,9 @@ def capture(source: Source, *, rungs: int | None = None) -> Capture:
             with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
                 source.model.eval()
             try:
+                if once and rung is _export:
+                    with contextlib.suppress(Exception), watched(source.model):
+                        return rung(source, tracer, shapes, tuple(attempts))
                 return rung(source, tracer, shapes, tuple(attempts))
             except TraceError:
                 raise

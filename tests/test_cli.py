@@ -385,12 +385,14 @@ def test_version():
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("command", [[], ["export"], ["info"], ["list"], ["formats"], ["schema"]])
+@pytest.mark.parametrize("command", [[], ["export"], ["verify"], ["info"], ["list"], ["formats"], ["schema"]])
 def test_help(command, flag):
     text = done(*command, flag)
     assert text.startswith(f"Usage: {' '.join(['ptgraph', *command])} ")
     if command in ([], ["export"], ["info"]):
         assert "Exit codes: 0 done, 2 usage, 3 the target cannot be loaded,\n" in text
+    if command == ["verify"]:
+        assert "Exit codes: 0 all outputs agree, 1 some differ, 2 usage," in text
 
 
 def test_no_command_at_all_shows_the_help_as_it_is():
@@ -416,9 +418,9 @@ def test_arguments_given_are_used_in_place_of_those_of_the_process(monkeypatch):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["frobnicate"], "unknown command 'frobnicate'; there are: export, formats, info, list, schema"),
-        (["tiny"], "unknown command 'tiny'; there are: export, formats, info, list, schema"),
-        ([""], "unknown command ''; there are: export, formats, info, list, schema"),
+        (["frobnicate"], "unknown command 'frobnicate'; there are: export, formats, info, list, schema, verify"),
+        (["tiny"], "unknown command 'tiny'; there are: export, formats, info, list, schema, verify"),
+        ([""], "unknown command ''; there are: export, formats, info, list, schema, verify"),
         (["export"], "Missing argument 'TARGET'; see `ptgraph export --help`"),
         (["info"], "Missing argument 'TARGET'; see `ptgraph info --help`"),
         (["export", "tiny", "small"], "Got unexpected extra argument (small); see `ptgraph export --help`"),
@@ -436,6 +438,14 @@ def test_arguments_given_are_used_in_place_of_those_of_the_process(monkeypatch):
             ["export", "tiny", "--weights", "some"],
             "Invalid value for '--weights': 'some' is not one of 'none', 'external', 'embedded'; "
             "see `ptgraph export --help`",
+        ),
+        (
+            ["export", "tiny", "--structure", "nested"],
+            "Invalid value for '--structure': 'nested' is not one of 'functions', 'flat'; see `ptgraph export --help`",
+        ),
+        (
+            ["export", "tiny", "--opset", "17"],
+            "Invalid value for '--opset': 17 is not in the range 18<=x<=25; see `ptgraph export --help`",
         ),
         (["export", "tiny", "-f", "pdf"], "unknown format 'pdf'; there are: onnx, html, svg, json, all"),
         (["export", "tiny", "-f", "svg,pdf"], "unknown format 'pdf'; there are: onnx, html, svg, json, all"),
@@ -630,7 +640,7 @@ def test_the_completion_of_each_shell(script, shell, word):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("ptgraph ", ["export", "formats", "info", "list", "schema"]),
+        ("ptgraph ", ["export", "formats", "info", "list", "schema", "verify"]),
         ("ptgraph ex", ["export"]),
         ("ptgraph nope", []),
         ("ptgraph export --we", ["--weights"]),

@@ -23,6 +23,16 @@ def test_every_option_of_export_is_in_the_readme() -> None:
     assert {name for name in table if name.startswith("-")} <= options
 
 
+def test_every_option_of_verify_is_in_the_readme_or_one_of_export() -> None:
+    export, verify = (
+        {name for parameter in main.commands[command].params for name in parameter.opts if name.startswith("--")}
+        for command in ("export", "verify")
+    )
+    (section,) = re.findall(r"^## Verify\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"--\w+", section))
+    assert verify - export <= named <= verify
+
+
 def test_every_format_and_preset_is_in_the_readme() -> None:
     for name in BACKENDS:
         assert f"| `{name}` |" in README

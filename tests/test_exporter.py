@@ -2,8 +2,12 @@
 
 import os
 import resource
+import signal
 import stat
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -231,6 +235,94 @@ def test_what_a_backend_raises_unforeseen_is_an_export_error_with_its_cause(back
 def test_an_unforeseen_error_without_a_text_is_told_too(backends, tmp_path):
     backends(bad=lambda: {"bad": breaking(RuntimeError())})
     assert failure(GRAPH, tmp_path).startswith("making the bad of net failed: RuntimeError")
+
+
+# Exports that are killed
+
+MODELS = """
+import torch
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width, width))
+
+    def forward(self, x):
+        return x @ self.weight
+
+    def example_inputs(self):
+        return torch.zeros(2, len(self.weight))
+
+def big():
+    return Small(20_000)  # 1.6 GB of weights
+"""
+
+
+def strays(folder: Path) -> list[Path]:
+    """The temporary files of exports."""
+    return [path for path in folder.iterdir() if path.name.startswith(".") and ".ptgraph-" in path.name]
+
+
+def command(target: str) -> list[str]:
+    options = ["-f", "onnx", "--weights", "external", "-o", "out", "--name", "net"]
+    return [sys.executable, "-m", "ptgraph", "export", target, *options]
+
+
+@pytest.mark.slow
+def test_an_export_that_is_killed_leaves_the_older_files_whole_and_the_next_one_tidies_up(tmp_path):
+    """While it runs, even if it stands still, its file is left alone."""
+    (tmp_path / "models.py").write_text(MODELS)
+    out = tmp_path / "out"
+
+    def run() -> None:
+        subprocess.run(command("models.py:Small"), cwd=tmp_path, check=True, capture_output=True)
+
+    run()
+    before = contents(out)
+    assert sorted(before) == ["net.onnx", "net.onnx.data"]
+    process = subprocess.Popen(command("models.py:big"), cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        while not any(path.stat().st_size for path in strays(out)):
+            assert process.poll() is None, "it was done, or failed, before it could be stopped"
+            time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)
+        (growing,) = strays(out)
+        assert 0 < growing.stat().st_size < 1_600_000_000
+        run()
+        assert strays(out) == [growing]
+    finally:
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert growing.exists()
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path != growing} == before
+    run()
+    assert contents(out) == before
+
+
+def test_what_is_not_a_temporary_file_of_a_dead_process_here_is_left_alone(backends, tmp_path):
+    """That of a live process, of one on another machine, and whatever else has a name of the kind."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    place = exporter._place()
+    kept = [
+        f".net.good.ptgraph-{place}-{os.getppid()}-01234567-01234567",
+        f".net.good.ptgraph-{place}-{os.getpid()}-{exporter._SESSION}-01234567",
+        f".net.good.ptgraph-other-{dead.pid}-01234567-01234567",
+        f".net.good.ptgraph-{place}-99999999999999999999-01234567-01234567",
+        f"net.good.ptgraph-{place}-{dead.pid}-01234567-01234567",
+        ".net.good.0123456789abcdef",
+    ]
+    swept = [
+        f".net.good.ptgraph-{place}-{dead.pid}-01234567-01234567",
+        f".other.onnx.data.ptgraph-{place}-{dead.pid}-01234567-89abcdef",
+        f".net.good.ptgraph-{place}-{os.getpid()}-an0therr-01234567",  # of a process that had the same number
+    ]
+    for name in kept + swept:
+        (tmp_path / name).write_bytes(b"half")
+    backends(good=good)
+    exporter.export(GRAPH, tmp_path)
+    assert sorted(contents(tmp_path)) == sorted([*kept, "net.good"])
 
 
 # What the graph cannot have

@@ -14,8 +14,21 @@ from tests.conftest import ROOT
 # Each may import those before it, and no other.
 ORDER = [
     *("errors", "options", "quiet", "graph", "inputs", "sources", "categories", "restore", "record", "tracer"),
-    *("huggingface", "load", "aliases", "flops", "reader", "components", "blocks", "build", "analysis"),
-    *("view", "style", "layout", "backends", "exporter", "api", "cli", "__main__"),
+    *("huggingface", "checkpoint", "load", "aliases", "flops", "reader", "components", "blocks", "build", "analysis"),
+    *(
+        "view",
+        "style",
+        "layout",
+        "backends",
+        "exporter",
+        "samples",
+        "runtime",
+        "verification",
+        "tables",
+        "api",
+        "cli",
+        "__main__",
+    ),
 ]
 FILES = sorted((ROOT / "ptgraph").rglob("*.py"))
 
@@ -47,7 +60,9 @@ def test_a_module_imports_only_those_before_it(path: Path) -> None:
         assert name in ("__init__", "page") or ORDER.index(other) < ORDER.index(name), f"{name} imports {other}"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["export", "--help"], ["--version"], ["formats"], ["schema"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["export", "--help"], ["verify", "--help"], ["--version"], ["formats"], ["schema"]]
+)
 def test_commands_that_need_no_torch_import_none(command: list[str]) -> None:
     code = "import sys; from ptgraph.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True)

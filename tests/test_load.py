@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from ptgraph.build import graph_of
 from ptgraph.errors import LoadError, PtgraphError, UsageError
 from ptgraph.load import KINDS, example_inputs, file_stem, load, on_device_of
 from ptgraph.models import PRESETS
@@ -386,6 +387,25 @@ class Net(nn.Module):
         shout("example")
         return torch.zeros(2)
 """
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_a_tensor_that_is_given_twice_is_two_inputs(folder, weights):
+    twice = "same = torch.ones(3, 4); return {'x': same, 'y': same}"
+    write(
+        folder,
+        "net.py",
+        f"""
+import torch
+class Sum(torch.nn.Linear):
+    def __init__(self): super().__init__(4, 4)
+    def forward(self, x, y): return super().forward(x) - y
+    def example_inputs(self): {twice}
+""",
+    )
+    source = load("net.py:Sum", weights=weights)
+    graph = graph_of(source)
+    assert [graph.ops.out_degree(name) for name in graph.of_kind("input")] == [1, 1]
 
 
 @pytest.mark.parametrize("weights", [False, True])

@@ -1,0 +1,118 @@
+"""A flat ONNX graph, easier to read: what only computes a shape that is known becomes a constant."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import onnx_ir as ir
+
+from .translation import Place, place_of
+
+
+def make_legible(model: ir.Model) -> None:
+    """Simplify in place: shapes that are known, or are those of the input, and scales of one, become constants."""
+    for node in list(model.graph):
+        if node.op_type == "Reshape" and not node.domain:
+            _constant_shape(model.graph, node)
+        elif node.op_type == "RMSNormalization" and not node.domain:
+            _constant_scale(model.graph, node)
+    _split(model.graph)
+    ir.passes.common.RemoveUnusedNodesPass()(model)
+
+
+def _constant_shape(graph: ir.Graph, node: ir.Node) -> None:
+    """Give a Reshape a constant shape where each dimension is known, kept from the input, or the only other one."""
+    before, after = node.inputs[0], node.outputs[0]
+    wanted = node.inputs[1]
+    if before is None or wanted is None or wanted.const_value is not None or after.shape is None:
+        return
+    sizes = list(before.shape) if before.shape is not None else []
+    shape: list[int] = []
+    for index, size in enumerate(after.shape):
+        kept = index < len(sizes) and not isinstance(size, int) and _same(size, sizes[index])
+        shape.append(size if isinstance(size, int) else 0 if kept else -1)
+    if shape.count(-1) > 1 or any(size == 0 for size in after.shape if isinstance(size, int)):
+        return
+    node.replace_input_with(1, _constant(graph, "shape", np.array(shape, dtype=np.int64)))
+    node.attributes.pop("allowzero", None)  # a zero means: as in the input
+
+
+def _same(one: object, other: object) -> bool:
+    return not isinstance(other, int) and str(one) == str(other) and str(one) != "None"
+
+
+def _constant_scale(graph: ir.Graph, node: ir.Node) -> None:
+    """Give a norm without a weight, which gets ones as large as its input, a scale of 1 that serves any size."""
+    scale = node.inputs[1]
+    fill = scale.producer() if scale is not None else None
+    if scale is None or fill is None or fill.op_type != "ConstantOfShape":
+        return
+    value = fill.attributes.get_tensor("value")
+    if value is None or float(value.numpy().reshape(-1)[0]) != 1.0:
+        return
+    dtype = (scale.dtype or ir.DataType.FLOAT).numpy()
+    node.replace_input_with(1, _constant(graph, "one", np.ones(1, dtype=dtype)))
+
+
+def _split(graph: ir.Graph) -> None:
+    """Put one Split in the place of the Slices that together are all of a value along one axis."""
+    slices: dict[tuple[ir.Value, int, str], list[tuple[int, int, ir.Node]]] = defaultdict(list)
+    position = {node: number for number, node in enumerate(graph)}
+    for node in position:
+        found = _slice_of(node)
+        if found is not None:
+            axis, start, end = found
+            source = node.inputs[0]
+            assert source is not None
+            slices[source, axis, place_of(node).call].append((start, end, node))
+    for (source, axis, call), parts in slices.items():
+        assert source.shape is not None
+        parts.sort(key=lambda part: part[:2])
+        size = source.shape[axis]
+        edges = [0, *(end for _, end, _ in parts)]
+        if len(parts) < 2 or edges[-1] != size or [start for start, _, _ in parts] != edges[:-1]:
+            continue
+        first = min((node for _, _, node in parts), key=position.__getitem__)
+        sizes = np.array([end - start for start, end, _ in parts], dtype=np.int64)
+        split = ir.Node(
+            "",
+            "Split",
+            [source, _constant(graph, "split", sizes)],
+            [ir.AttrInt64("axis", axis)],
+            num_outputs=len(parts),
+        )
+        split.meta["place"] = Place(call, place_of(first).op)
+        graph.insert_before(first, split)
+        for (_, _, node), output in zip(parts, split.outputs, strict=True):
+            output.shape, output.type = node.outputs[0].shape, node.outputs[0].type
+            node.outputs[0].replace_all_uses_with(output, replace_graph_outputs=True)
+            graph.remove(node, safe=True)
+
+
+def _slice_of(node: ir.Node) -> tuple[int, int, int] | None:
+    """Return axis, start and end of a Slice along one axis of known size, or None if it is something else."""
+    if node.op_type != "Slice" or node.domain or node.inputs[0] is None or node.inputs[0].shape is None:
+        return None
+    given = [value.const_value if value is not None else None for value in node.inputs[1:]]
+    if len(given) < 3 or any(tensor is None or tensor.size != 1 for tensor in given):
+        return None
+    start, end, axis, *step = (int(tensor.numpy().reshape(-1)[0]) for tensor in given if tensor is not None)
+    axis %= len(node.inputs[0].shape)
+    size = node.inputs[0].shape[axis]
+    if not isinstance(size, int) or step not in ([], [1]):
+        return None
+    return axis, max(start + size, 0) if start < 0 else start, min(end + size if end < 0 else end, size)
+
+
+def _constant(graph: ir.Graph, word: str, array: np.ndarray) -> ir.Value:
+    """Return an initializer with this value: one for all who need it."""
+    name = f"{word} {'x'.join(map(str, array.reshape(-1).tolist()))} {array.dtype}"
+    if name not in graph.initializers:
+        tensor = ir.tensor(array, name=name)
+        value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
+        graph.register_initializer(value)
+    return graph.initializers[name]
+
+
+__all__ = ["make_legible"]

@@ -1,0 +1,228 @@
+"""Names and metadata of ONNX nodes, values and functions: module paths, classes, parameters, FLOPs, source lines.
+
+A node of a function that several modules share has their common path, a star in the place of what differs:
+``layers.*.attention``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import onnx_ir as ir
+
+from .graph import ModelGraph
+from .outline import Form
+from .translation import place_of
+
+_NO_WORD = re.compile(r"\W+")
+LONGEST = 48  # characters of a function's suffix
+
+
+class Names:
+    """Gives names and metadata to the nodes of a main graph and of the functions that it calls, in place."""
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self.graph = graph
+        self._chains: dict[str, list[str]] = {}
+        self._totals = _call_totals(graph)
+        self._taken: set[str] = set()
+
+    def main(self, main: ir.Graph) -> None:
+        """Name what is in the main graph."""
+        taken = {*main.initializers, *(v.name or "" for v in (*main.inputs, *main.outputs))}
+        kept = {value for value in main.outputs if value.name}
+        self._nodes(list(main), "", "")
+        self._values(list(main), "", taken, kept)
+
+    def functions(self, forms: Sequence[Form], opset: int) -> list[ir.Function]:
+        """Return the functions that *forms* become, named, in the same order."""
+        names = self._function_names(forms)
+        functions = []
+        for form, name in zip(forms, names, strict=True):
+            for call in form.calls:
+                call.domain, call.op_type = self._domain(form.type), name
+            paths = list(dict.fromkeys(self.graph.calls[run].component for run in form.runs))
+            own = paths[0]
+            path = self._pattern(paths)
+            taken: set[str] = set()
+            for value in (*form.inputs, *form.outputs):
+                value.name = _free(value.name or "x", taken)
+            self._nodes(form.nodes, own, path)
+            self._values(form.nodes, path, taken, set(form.outputs))
+            domains = {node.domain for node in form.nodes if node.domain} | {
+                inner.domain for node in form.nodes for inner in _inner(node) if inner.domain
+            }
+            body = ir.Graph(
+                form.inputs, form.outputs, nodes=form.nodes, opset_imports={"": opset, **dict.fromkeys(sorted(domains), 1)}
+            )
+            function = ir.Function(self._domain(form.type), name, graph=body, attributes=[])
+            function.doc_string = self.graph.classes[form.type].doc or None
+            function.metadata_props["ptgraph.module"] = path
+            function.metadata_props["ptgraph.class"] = form.type
+            functions.append(function)
+        return functions
+
+    def _domain(self, type_: str) -> str:
+        return self.graph.classes[type_].module or "model"
+
+    def _function_names(self, forms: Sequence[Form]) -> list[str]:
+        """Return the name of each form: that of its class, and what tells it from the class's other forms."""
+        by_class: dict[str, list[int]] = defaultdict(list)
+        for index, form in enumerate(forms):
+            by_class[form.type].append(index)
+        names = [""] * len(forms)
+        for type_, indices in by_class.items():
+            name = _NO_WORD.sub("_", self.graph.classes[type_].name)
+            suffixes = _distinct([self._facts(forms[i]) for i in indices])
+            for index, suffix in zip(indices, suffixes, strict=True):
+                names[index] = f"{name}_{suffix}" if suffix else name
+        return names
+
+    def _facts(self, form: Form) -> dict[str, str]:
+        """Return what may tell a form from others of its class, in words: its settings, then its shapes."""
+        component = self.graph.components.nodes[self.graph.calls[form.runs[0]].component]
+        facts = {name: _word(name, value) for name, value in component["settings"].items()}
+        for number, value in enumerate([*form.inputs, *form.outputs]):
+            facts[f"shape {number}"] = "x".join(map(str, value.shape)) if value.shape is not None else ""
+        return facts
+
+    def _pattern(self, paths: list[str]) -> str:
+        """Return the common form of *paths*, or the first of them where another function has that already."""
+        steps = [path.split(".") for path in paths]
+        common = paths[0]
+        if len({len(s) for s in steps}) == 1:
+            common = ".".join(column[0] if len(set(column)) == 1 else "*" for column in zip(*steps, strict=True))
+        name = common if common not in self._taken else paths[0]
+        while name in self._taken:
+            name += "'"
+        self._taken.add(name)
+        return name
+
+    def _nodes(self, nodes: list[ir.Node], own: str, path: str) -> None:
+        """Name nodes, whose modules are below *own*, as if they were below *path*; say where they are from."""
+        taken: set[str] = set()
+        for node in nodes:
+            place = place_of(node)
+            scope = self.graph.calls[place.call].component
+            shown = path + scope[len(own) :] if scope == own or not own or scope.startswith(own + ".") else scope
+            shown = shown.removeprefix(".")
+            whole = scope != own and node.op_type != "Constant" and self._is_whole(node, nodes)
+            node.name = _free(shown if whole else f"{shown}/{node.op_type}".removeprefix("/"), taken, "_")
+            self._describe(node, shown)
+            for inner in _inner(node):
+                inner.name = _free(f"{node.name}/{inner.op_type}", taken, "_")
+
+    def _is_whole(self, node: ir.Node, nodes: list[ir.Node]) -> bool:
+        """Return whether *node* is all of its module's run: a call, or its only node."""
+        if node.domain:
+            return True
+        call = place_of(node).call
+        if not hasattr(self, "_counted") or self._counted[0] is not nodes:
+            self._counted = (nodes, Counter(place_of(n).call for n in nodes if n.op_type != "Constant"))
+        return self._counted[1][call] == 1
+
+    def _describe(self, node: ir.Node, shown: str) -> None:
+        place = place_of(node)
+        graph, props = self.graph, node.metadata_props
+        scope = graph.calls[place.call].component
+        chain = self._chain(place.call)
+        classes = [graph.components.nodes[graph.calls[call].component]["type"] for call in chain]
+        paths = [graph.calls[call].component for call in chain]
+        props["namespace"] = "/".join(
+            f"{self._shown(path, scope, shown) or graph.name}: {graph.classes[class_].name}"
+            for path, class_ in zip(paths, classes, strict=True)
+        )
+        props["pkg.torch.onnx.class_hierarchy"] = repr(classes)
+        props["ptgraph.module"] = shown or graph.name
+        props["ptgraph.class"] = classes[-1]
+        if place.op is None:
+            if node.domain:
+                parameters, flops = self._totals[place.call]
+                props["ptgraph.parameters"], props["ptgraph.flops"] = str(parameters), str(flops)
+            return
+        op = graph.ops.nodes[place.op]
+        props["ptgraph.operator"] = op["target"]
+        props["ptgraph.parameters"], props["ptgraph.flops"] = str(op["params"]), str(op["flops"])
+        if op["file"]:
+            props["ptgraph.source"] = f"{op['file']}:{op['line']}"
+
+    def _shown(self, path: str, scope: str, shown: str) -> str:
+        """Return *path*, one of those above *scope*, with the stars that *shown* has."""
+        steps = shown.split(".")
+        count = len(path.split(".")) if path else 0
+        same = len(steps) == len(scope.split(".")) and scope.startswith(path)
+        return ".".join(steps[:count]) if same else path
+
+    def _chain(self, call: str) -> list[str]:
+        if call not in self._chains:
+            parent = self.graph.calls[call].parent
+            self._chains[call] = [*([] if parent is None else self._chain(parent)), call]
+        return self._chains[call]
+
+    def _values(self, nodes: list[ir.Node], path: str, taken: set[str], kept: set[ir.Value]) -> None:
+        """Name what nodes yield after them; those in *kept* have their names."""
+        for node in (n for outer in nodes for n in (outer, *_inner(outer))):
+            name = node.name or ""
+            local = name[len(path) :].lstrip("./") if path and name.startswith(path) else name
+            for value in node.outputs:
+                if value not in kept:
+                    value.name = _free(local or node.op_type, taken)
+
+
+def _call_totals(graph: ModelGraph) -> dict[str, tuple[int, int]]:
+    """Return parameters and FLOPs of each run, what is in it included; a parameter counts once."""
+    flops: Counter[str] = Counter()
+    read: dict[str, set[str]] = defaultdict(set)
+    for name, op in graph.ops.nodes(data=True):
+        if op["kind"] == "op":
+            flops[op["call"]] += op["flops"]
+            read[op["call"]] |= {s for s in graph.ops.predecessors(name) if graph.ops.nodes[s]["kind"] == "parameter"}
+    for call in reversed(list(graph.calls)):
+        parent = graph.calls[call].parent
+        if parent is not None:
+            flops[parent] += flops[call]
+            read[parent] |= read[call]
+    sizes = {p.name: p.count for p in graph.parameters}
+    return {call: (sum(sizes.get(graph.ops.nodes[s]["target"], 0) for s in read[call]), flops[call]) for call in graph.calls}
+
+
+def _distinct(facts: list[dict[str, str]]) -> list[str]:
+    """Return for each of several things what tells it from the others, as short as it can be said."""
+    if len(facts) == 1:
+        return [""]
+    names = [n for n in dict.fromkeys(n for f in facts for n in f) if len({f.get(n, "") for f in facts}) > 1]
+    settings, shapes = [n for n in names if not n.startswith("shape ")], [n for n in names if n.startswith("shape ")]
+    for some in (settings, shapes, names):
+        for choice in [*([name] for name in some), *(some[: i + 1] for i in range(1, len(some)))]:
+            words = ["_".join(filter(None, (f.get(name, "") for name in choice))) for f in facts]
+            if len(set(words)) == len(facts) and max(map(len, words)) <= LONGEST:
+                return words
+    return [str(number) for number in range(1, len(facts) + 1)]
+
+
+def _word(name: str, value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return name if value else f"no_{name}"
+    return _NO_WORD.sub("_", str(value)).strip("_")
+
+
+def _free(name: str, taken: set[str], joint: str = "_") -> str:
+    """Return *name*, with a number if it is taken, and take it."""
+    free, number = name, 0
+    while free in taken:
+        number += 1
+        free = f"{name}{joint}{number}"
+    taken.add(free)
+    return free
+
+
+def _inner(node: ir.Node) -> Iterable[ir.Node]:
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            yield from attribute.as_graph().all_nodes()
+
+
+__all__ = ["Names"]

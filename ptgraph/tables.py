@@ -1,0 +1,85 @@
+"""Numbers as a person reads them: the rows, tables and lines that the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from .view import count_text, shape_text
+
+if TYPE_CHECKING:
+    from .analysis import Analysis
+    from .graph import ModelGraph
+    from .verification import Comparison
+
+MANY = 5  # differences, beyond which a line lists no more
+
+
+def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
+    """Return a row for each component: class, parameters, share, FLOPs and output shape."""
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    for heading in ("component", "class"):
+        table.add_column(heading, overflow="fold", no_wrap=True)
+    for heading in ("parameters", "share", "FLOPs", "output"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for layer in analysis.layers:
+        path = layer["path"]
+        indent = "  " * (path.count(".") + 1) if path else ""
+        table.add_row(
+            indent + (path.rpartition(".")[2] or graph.name),
+            layer["class"],
+            f"{layer['total_params']:,}",
+            f"{layer['share']:.1%}",
+            count_text(layer["flops"]) if layer["flops"] else "–",
+            shape_text(layer["output_shape"]),
+        )
+    return table
+
+
+def totals_text(analysis: Analysis) -> str:
+    """Return the sums over the whole model, as one line."""
+    totals = analysis.totals
+    return (
+        f"{totals['total_params']:,} parameters, {totals['trainable_params']:,} trainable, "
+        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; {totals['ops']:,} operations"
+    )
+
+
+def comparison_rows(found: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Return a row for each output of each run, after one of headings."""
+    return [
+        ("run", "output", "shape", "max abs", "max rel", ""),
+        *(
+            (
+                *(item.case, item.output, shape_text(item.shape)),
+                *(f"{item.max_abs:.2g}", f"{item.max_rel:.2g}", "" if item.agrees else "differs"),
+            )
+            for item in found
+        ),
+    ]
+
+
+def difference_text(found: Sequence[Comparison]) -> str:
+    """Return a line that names the outputs that differ, and by how much."""
+    different = [item for item in found if not item.agrees]
+    said = [
+        f"{item.output} with {item.case}: {item.reason or f'off by {item.max_abs:.2g}, tolerance {item.tolerance:.2g}'}"
+        for item in different[:MANY]
+    ]
+    more = f"; and {len(different) - MANY} more" if len(different) > MANY else ""
+    return f"ONNX Runtime and torch differ in {'; '.join(said)}{more}"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes with its unit."""
+    value, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+__all__ = ["analysis_table", "comparison_rows", "difference_text", "size_text", "totals_text"]
