@@ -31,6 +31,8 @@ def build(capture: Capture) -> ModelGraph | None:
 
     Nothing of *capture* is changed.
     """
+    for note in capture.notes:
+        log.debug("%s", note)
     tensors = tensors_of(capture)
     reader = Reader(capture, {name: held.first for name, held in tensors.items()})
     reader.read(capture.graph)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import sys
 import traceback
@@ -56,7 +57,9 @@ _opset = click.option(
     help="The version of ONNX's operators. Default: the one that gives the most legible graph.",
 )
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
-_debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+_debug = click.option(
+    "--debug", is_flag=True, help="Show the traceback of an error, and say which blocks are traced once."
+)
 
 
 class _Group(click.Group):
@@ -67,6 +70,8 @@ class _Group(click.Group):
         given = args[0] if args else kwargs.get("args")
         argv = sys.argv[1:] if given is None else list(given)
         debug = "--debug" in argv
+        if debug:
+            _log_to_stderr()
         try:
             sys.exit(super().main(**{**kwargs, "args": argv}) or 0)
         except PtgraphError as error:
@@ -322,6 +327,14 @@ def _graph(
         return graph_of(source, rungs=1)
     except TraceError:  # it may need numbers: its own, not such as the tracer would make up
         return graph_of(load(target, inputs, name=name, weights=True))
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("ptgraph: debug: %(message)s"))
+    log = logging.getLogger("ptgraph")
+    log.setLevel(logging.DEBUG)
+    log.handlers = [handler]
 
 
 @contextlib.contextmanager

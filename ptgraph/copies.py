@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from .graph import Op, Shape
+import networkx as nx
 
-if TYPE_CHECKING:
-    from .reader import Reader
+from .graph import Call, Op, Shape
 
 
 class Ref(NamedTuple):
@@ -36,7 +35,29 @@ class Run(NamedTuple):
     results: list[Value]
 
 
-def copy_run(reader: Reader, run: Run, call: str, inputs: list[Value]) -> tuple[list[Value], dict[str, str]]:
+class Ledger(Protocol):
+    """What has been read so far, and how to add to it (a `ptgraph.reader.Reader`)."""
+
+    ops: nx.DiGraph[str]
+    calls: dict[str, Call]
+    types: dict[str, str]
+    states: dict[str, Ref]
+    first: dict[str, str]
+
+    def within(self, call: str) -> list[str]:
+        """Return the operations of a run of a module, in order."""
+
+    def add(self, op: Op) -> Ref:
+        """Add an operation."""
+
+    def connect(self, reads: list[Read], name: str) -> None:
+        """Let an operation read values, one a slot."""
+
+    def new_call(self, path: str, parent: str) -> str:
+        """Note another run of the module at *path*, and return its key."""
+
+
+def copy_run(reader: Ledger, run: Run, call: str, inputs: list[Value]) -> tuple[list[Value], dict[str, str]]:
     """Add what *run* does once more, for *call* and on *inputs*; return its results, and the copy of each operation.
 
     A parameter of the block becomes that of the same name in the other module; any other value from outside is
@@ -64,7 +85,8 @@ def copy_run(reader: Reader, run: Run, call: str, inputs: list[Value]) -> tuple[
         target = reader.ops.nodes[ref.op]["target"]
         if reader.ops.nodes[ref.op]["kind"] in ("parameter", "buffer") and moved(target) != target:
             return reader.states[reader.first.get(moved(target), moved(target))]
-        return given.get(ref, ref)
+        other: Ref = given.get(ref, ref)
+        return other
 
     for name in reader.within(run.call):
         op = reader.ops.nodes[name]

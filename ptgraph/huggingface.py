@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch._subclasses import fake_tensor
 
+from ptgraph.empty import on_meta
 from ptgraph.errors import LoadError
 
 __all__ = ["build", "dynamic_shapes", "example_inputs", "is_config", "model_name"]
@@ -55,7 +56,7 @@ def build(path: Path, device: str = "meta") -> nn.Module:
             part.use_cache = False
     make = _maker(transformers, config, settings, path)
     try:
-        with torch.device(device):
+        with on_meta() if device == "meta" else torch.device(device):
             model = make(config, experts_implementation=EXPERTS)
         if device == "meta":
             model.to(device)  # parameters made by torch.Tensor(n), an old constructor, ignored the device above

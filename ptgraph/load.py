@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from .checkpoint import fill, parameters_on_meta
+from .empty import on_meta
 from .errors import LoadError, PtgraphError, UsageError, first_line, need_file
 from .inputs import FORM, Input, parse_inputs
 from .quiet import quiet
@@ -273,7 +274,7 @@ def _empty(factory: Callable[[], Any], wanted: _Wanted) -> Any:
             return factory()
     if wanted.weights or wanted.made_up:
         raise NotImplementedError
-    with torch.device("meta"), quiet():
+    with on_meta(), quiet():
         model = factory()
     if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
         model.to("meta")  # what came from numpy or by an old constructor ignored the device

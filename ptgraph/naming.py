@@ -56,7 +56,10 @@ class Names:
                 inner.domain for node in form.nodes for inner in _inner(node) if inner.domain
             }
             body = ir.Graph(
-                form.inputs, form.outputs, nodes=form.nodes, opset_imports={"": opset, **dict.fromkeys(sorted(domains), 1)}
+                form.inputs,
+                form.outputs,
+                nodes=form.nodes,
+                opset_imports={"": opset, **dict.fromkeys(sorted(domains), 1)},
             )
             function = ir.Function(self._domain(form.type), name, graph=body, attributes=[])
             function.doc_string = self.graph.classes[form.type].doc or None
@@ -104,25 +107,19 @@ class Names:
     def _nodes(self, nodes: list[ir.Node], own: str, path: str) -> None:
         """Name nodes, whose modules are below *own*, as if they were below *path*; say where they are from."""
         taken: set[str] = set()
+        counts = Counter(place_of(node).call for node in nodes if node.op_type != "Constant")
         for node in nodes:
             place = place_of(node)
+            whole = bool(node.domain) or (counts[place.call] == 1 and node.op_type != "Constant")
             scope = self.graph.calls[place.call].component
             shown = path + scope[len(own) :] if scope == own or not own or scope.startswith(own + ".") else scope
             shown = shown.removeprefix(".")
-            whole = scope != own and node.op_type != "Constant" and self._is_whole(node, nodes)
-            node.name = _free(shown if whole else f"{shown}/{node.op_type}".removeprefix("/"), taken, "_")
+            node.name = _free(
+                shown if whole and scope != own else f"{shown}/{node.op_type}".removeprefix("/"), taken, "_"
+            )
             self._describe(node, shown)
             for inner in _inner(node):
-                inner.name = _free(f"{node.name}/{inner.op_type}", taken, "_")
-
-    def _is_whole(self, node: ir.Node, nodes: list[ir.Node]) -> bool:
-        """Return whether *node* is all of its module's run: a call, or its only node."""
-        if node.domain:
-            return True
-        call = place_of(node).call
-        if not hasattr(self, "_counted") or self._counted[0] is not nodes:
-            self._counted = (nodes, Counter(place_of(n).call for n in nodes if n.op_type != "Constant"))
-        return self._counted[1][call] == 1
+                inner.name = _free(f"{node.name}/{inner.op_type}", taken)
 
     def _describe(self, node: ir.Node, shown: str) -> None:
         place = place_of(node)
@@ -186,7 +183,9 @@ def _call_totals(graph: ModelGraph) -> dict[str, tuple[int, int]]:
             flops[parent] += flops[call]
             read[parent] |= read[call]
     sizes = {p.name: p.count for p in graph.parameters}
-    return {call: (sum(sizes.get(graph.ops.nodes[s]["target"], 0) for s in read[call]), flops[call]) for call in graph.calls}
+    return {
+        call: (sum(sizes.get(graph.ops.nodes[s]["target"], 0) for s in read[call]), flops[call]) for call in graph.calls
+    }
 
 
 def _distinct(facts: list[dict[str, str]]) -> list[str]:
@@ -209,12 +208,12 @@ def _word(name: str, value: Any) -> str:
     return _NO_WORD.sub("_", str(value)).strip("_")
 
 
-def _free(name: str, taken: set[str], joint: str = "_") -> str:
+def _free(name: str, taken: set[str]) -> str:
     """Return *name*, with a number if it is taken, and take it."""
     free, number = name, 0
     while free in taken:
         number += 1
-        free = f"{name}{joint}{number}"
+        free = f"{name}_{number}"
     taken.add(free)
     return free
 

@@ -8,8 +8,7 @@ import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import networkx as nx
 import torch
@@ -199,7 +198,9 @@ class Reader:
             for key, made in self.calls.items():  # a call stands after the one that made it
                 if made.parent in inside:
                     inside.add(key)
-            self._within[call] = [n for n, op in self.ops.nodes(data=True) if op["kind"] == "op" and op["call"] in inside]
+            self._within[call] = [
+                n for n, op in self.ops.nodes(data=True) if op["kind"] == "op" and op["call"] in inside
+            ]
         return self._within[call]
 
     def _op(self, node: fx.Node, target: str) -> None:
@@ -390,7 +391,9 @@ class Reader:
         named: nx.DiGraph[str] = nx.DiGraph()
         named.add_nodes_from((names.get(name, name), op) for name, op in self.ops.nodes(data=True))
         for target in self.ops:  # what feeds an operation stays in its order
-            named.add_edges_from((names.get(s, s), names.get(t, t), e) for s, t, e in self.ops.in_edges(target, data=True))
+            named.add_edges_from(
+                (names.get(s, s), names.get(t, t), e) for s, t, e in self.ops.in_edges(target, data=True)
+            )
         self.ops = named
         self.nodes = {node: (call, names.get(op or "")) for node, (call, op) in self.nodes.items()}
         for node, (run, call, copies) in self.repeated.items():

@@ -55,7 +55,8 @@ class Source:
 class Capture:
     """A traced model. ``states`` says of a node that reads model state which kind and name it is.
 
-    ``constants`` holds the tensors that are neither parameter nor buffer, by name.
+    ``constants`` holds the tensors that are neither parameter nor buffer, by name, and ``notes`` what was done
+    about blocks that look alike.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Capture:
     program: ExportedProgram | None = None
     dimensions: dict[str, str] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> Capture:
@@ -91,8 +93,7 @@ def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> C
                 source.model.eval()
             try:
                 if once and rung is _export:
-                    with contextlib.suppress(Exception), watched(source.model):
-                        return rung(source, tracer, shapes, tuple(attempts))
+                    return _export_once(source, tracer, shapes, tuple(attempts))
                 return rung(source, tracer, shapes, tuple(attempts))
             except TraceError:
                 raise
@@ -139,6 +140,18 @@ def _export(source: Source, tracer: str, shapes: Any, attempts: Any, *, strict: 
             ) from error
         raise
     return _from_program(source, program, tracer, attempts)
+
+
+def _export_once(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
+    """Export with repeated blocks traced once, or in full where that does not work."""
+    assert source.model is not None
+    try:
+        with watched(source.model) as repeats:
+            traced = _export(source, tracer, shapes, attempts)
+        return dataclasses.replace(traced, notes=(*repeats.notes, f"{repeats.count} runs of blocks repeat others"))
+    except Exception as error:  # as a rule it has nothing to do with the blocks, and comes again
+        traced = _export(source, tracer, shapes, attempts)
+        return dataclasses.replace(traced, notes=(f"all blocks are traced: {_reason(error)}",))
 
 
 def _named_in(message: str, source: Source) -> list[str]:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import onnx_ir as ir
 import torch
+from torch import fx
+from torch.export import ExportedProgram, ExportGraphSignature
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .errors import ExportError
@@ -46,7 +48,7 @@ def translate(graph: ModelGraph, opset: int) -> Translated:
     state = {**graph.program.state_dict, **graph.program.constants}
     order = list(graph.origins.nodes)
     with _places_written(graph):
-        model = _translate(graph, opset)
+        model = _translate(graph.name, _without_unread(graph.program), opset)
     held = _take_weights(model, state)
     marks = [node for node in model.graph if node.domain == DOMAIN]
     numbers = {node: _number(node) for node in marks}
@@ -101,12 +103,42 @@ def _places_written(graph: ModelGraph) -> Iterator[None]:
             node.meta["nn_module_stack"] = stack
 
 
-def _translate(graph: ModelGraph, opset: int) -> ir.Model:
+def _without_unread(program: ExportedProgram) -> ExportedProgram:
+    """Return *program* without the parameters that nothing in it reads: those of the blocks that repeat another.
+
+    torch.onnx takes time for each, and more than in proportion.
+    """
+    signature = program.graph_signature
+    states = {spec.arg.name for spec in signature.input_specs if spec.kind.name in ("PARAMETER", "BUFFER")}
+    unread = {n.name for n in program.graph.find_nodes(op="placeholder") if n.name in states and not n.users}
+    if not unread:
+        return program
+    nodes: dict[fx.Node, fx.Node] = {}
+    graph = fx.Graph()
+    for node in program.graph.nodes:
+        if node.name not in unread:
+            nodes[node] = graph.node_copy(node, nodes.__getitem__)
+    inputs = [spec for spec in signature.input_specs if spec.arg.name not in unread]
+    left_out = {spec.target for spec in signature.input_specs if spec.arg.name in unread}
+    return ExportedProgram(
+        root=program.graph_module,
+        graph=graph,
+        graph_signature=ExportGraphSignature(inputs, signature.output_specs),
+        state_dict={name: tensor for name, tensor in program.state_dict.items() if name not in left_out},
+        range_constraints=program.range_constraints,
+        module_call_graph=program.module_call_graph,
+        example_inputs=program.example_inputs,
+        constants=program.constants,
+        verifiers=program.verifiers,
+    )
+
+
+def _translate(name: str, program: ExportedProgram, opset: int) -> ir.Model:
     table = {getattr(torch.ops.ptgraph, name).default: _opaque(name) for name in ("enter", "leave", "repeat")}
     try:
         with quiet(), sdpa_kernel(SDPBackend.MATH):  # else torch.onnx takes results to lie in memory as they do not
             exported = torch.onnx.export(
-                graph.program,
+                program,
                 dynamo=True,
                 optimize=False,
                 opset_version=opset,
@@ -119,20 +151,21 @@ def _translate(graph: ModelGraph, opset: int) -> ir.Model:
             for cause in _causes(error)
         ]
         why = ": ".join(said[1:] or said)  # the first says only that something failed
-        raise ExportError(f"torch.onnx cannot translate {graph.name}: {why}") from error
+        raise ExportError(f"torch.onnx cannot translate {name}: {why}") from error
     assert exported is not None
     return exported.model
 
 
 def _opaque(name: str) -> Any:
     """Return the translation of an operator of `ptgraph.repeats`: a node of our own domain."""
-    import onnxscript
+    from onnxscript import evaluator
 
     def translation(tensors: Sequence[ir.Value], *rest: Any) -> Any:
         mark = rest[:-1] if name == "leave" else rest[:1] if name == "repeat" else ()
         outputs = len(rest[-2].split(",")) if name == "repeat" else 1
         node = ir.Node(DOMAIN, name, [*tensors, *mark], [ir.AttrString("id", rest[-1])], num_outputs=outputs)
-        onnxscript.evaluator.default().nodes.append(node)
+        recorder: Any = evaluator.default()
+        recorder.nodes.append(node)
         return list(node.outputs) if name == "repeat" else node.outputs[0]
 
     return translation

@@ -13,22 +13,11 @@ from tests.conftest import ROOT
 
 # Each may import those before it, and no other.
 ORDER = [
-    *("errors", "options", "quiet", "graph", "inputs", "sources", "categories", "restore", "record", "tracer"),
-    *("huggingface", "checkpoint", "load", "aliases", "flops", "reader", "components", "blocks", "build", "analysis"),
-    *(
-        "view",
-        "style",
-        "layout",
-        "backends",
-        "exporter",
-        "samples",
-        "runtime",
-        "verification",
-        "tables",
-        "api",
-        "cli",
-        "__main__",
-    ),
+    *("errors", "options", "quiet", "graph", "inputs", "sources", "categories", "restore", "record", "tracked"),
+    *("signature", "repeats", "tracer", "empty", "huggingface", "checkpoint", "load", "aliases", "flops", "copies", "reader", "components"),
+    *("blocks", "build", "analysis", "view", "style", "layout", "translation", "legible", "outline", "naming"),
+    *("weights", "attachment", "backends", "exporter", "samples", "runtime", "verification", "tables", "api", "cli"),
+    "__main__",
 ]
 FILES = sorted((ROOT / "ptgraph").rglob("*.py"))
 

@@ -15,6 +15,7 @@ from importlib.metadata import version
 import onnx
 import onnx_ir as ir
 
+from ..attachment import attachment
 from ..errors import ExportError
 from ..graph import ModelGraph
 from ..legible import make_legible
@@ -31,7 +32,7 @@ _WORD = re.compile(r"\b[su]\d+\b")
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the model as ``onnx``, and with external weights their file ``onnx.data`` beside it.
+    """Return the model as ``onnx``, its numbers as ``netron.json``, and external weights as ``onnx.data``.
 
     Raises ExportError where the model could not be traced by torch.export, where an operator has no
     translation, and where weights are asked for that the model does not have.
@@ -58,14 +59,15 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         proto = ir.to_proto(model)
     _describe(proto, graph, options)
     weights = {name: tensor for name, tensor in weights.items() if name in model.graph.initializers}
+    beside = {"netron.json": [attachment(model, graph)]}
     if options.weights == "none":
         declare(proto, weights)
-        return {"onnx": [_serialize(proto)]}
+        return {"onnx": [_serialize(proto)], **beside}
     if options.weights == "embedded":
         embed(proto, weights)
-        return {"onnx": [_serialize(proto)]}
+        return {"onnx": [_serialize(proto)], **beside}
     refer(proto, weights, f"{graph.name}.onnx.data")
-    return {"onnx.data": stream(weights), "onnx": [_serialize(proto)]}
+    return {"onnx.data": stream(weights), "onnx": [_serialize(proto)], **beside}
 
 
 def _drop_unread(model: ir.Model) -> None:
