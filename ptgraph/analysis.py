@@ -15,35 +15,40 @@ class Analysis:
 
     ``totals`` holds the scalars. ``layers`` lists the components that the forward pass runs (path, class,
     category, parameters, share of all, FLOPs, output shape), in the order of the module tree;
-    ``parameters`` every name of the ``state_dict`` and what it is tied to.
+    ``parameters`` every name of the ``state_dict`` and what it is tied to. ``elements`` says where the elements of
+    the parameters are: ``state_dict`` counts a tied one under each of its names, ``merged`` what is too many of that,
+    ``model`` each once; ``onnx`` is what an ONNX file holds (None where there can be none) and ``duplicated`` what it
+    would hold twice; ``balance`` is what is left unexplained.
     """
 
     name: str
     totals: dict[str, int]
     layers: tuple[dict[str, Any], ...]
     parameters: tuple[dict[str, Any], ...]
+    elements: dict[str, int | None]
 
     def __getitem__(self, key: str) -> Any:
-        if key in ("name", "totals", "layers", "parameters"):
+        if key in ("name", "totals", "layers", "parameters", "elements"):
             return getattr(self, key)
         if key in self.totals:
             return self.totals[key]
         raise KeyError(f"{key!r}; there are: {', '.join(self)}")
 
     def __iter__(self) -> Iterator[str]:
-        yield from ("name", "totals", "layers", "parameters", *self.totals)
+        yield from ("name", "totals", "layers", "parameters", "elements", *self.totals)
 
     def keys(self) -> list[str]:
         """Return the keys that ``analysis[key]`` takes."""
         return list(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the analysis JSON-plain: totals at the top level, beside ``layers`` and ``parameters``."""
+        """Return the analysis JSON-plain: totals at the top level, beside the lists and ``elements``."""
         return {
             "name": self.name,
             **self.totals,
             "layers": [dict(layer) for layer in self.layers],
             "parameters": [dict(parameter) for parameter in self.parameters],
+            "elements": dict(self.elements),
         }
 
 
@@ -76,7 +81,25 @@ def analyze(graph: ModelGraph) -> Analysis:
         for _, node in graph.components.nodes(data=True)
         if node["calls"] or node["total_params"]
     )
-    return Analysis(graph.name, totals, layers, tuple(plain(p) for p in graph.parameters))
+    return Analysis(graph.name, totals, layers, tuple(plain(p) for p in graph.parameters), _elements(graph))
+
+
+def _elements(graph: ModelGraph) -> dict[str, int | None]:
+    named = [p for p in graph.parameters if p.kind == "parameter"]
+    state, model = sum(p.count for p in named), graph.component("").total_params
+    merged = sum(p.count for p in named if p.tied_to is not None)
+    held = [p for p in named if p.tied_to is None]  # the ONNX backend refuses to write anything else
+    onnx = sum(p.count for p in held) if graph.program is not None else None
+    duplicated = sum(p.count for p in held) - sum({p.name: p.count for p in held}.values())
+    balance = state - merged - model + (0 if onnx is None else onnx - duplicated - model)
+    return {
+        "state_dict": state,
+        "merged": merged,
+        "model": model,
+        "onnx": onnx,
+        "duplicated": duplicated,
+        "balance": balance,
+    }
 
 
 def _counts(parameter: Any) -> bool:

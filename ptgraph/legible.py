@@ -17,6 +17,8 @@ def make_legible(model: ir.Model) -> None:
             _constant_shape(model.graph, node)
         elif node.op_type == "RMSNormalization" and not node.domain:
             _constant_scale(model.graph, node)
+        elif node.op_type == "Attention" and not node.domain:
+            _whole_mask(model.graph, node)
     _split(model.graph)
     ir.passes.common.RemoveUnusedNodesPass()(model)
 
@@ -53,6 +55,34 @@ def _constant_scale(graph: ir.Graph, node: ir.Node) -> None:
         return
     dtype = (scale.dtype or ir.DataType.FLOAT).numpy()
     node.replace_input_with(1, _constant(graph, "one", np.ones(1, dtype=dtype)))
+
+
+def _whole_mask(graph: ir.Graph, node: ir.Node) -> None:
+    """Give Attention a mask with a row for each query where it has one for all: ONNX Runtime does not broadcast it."""
+    query, mask = node.inputs[0], node.inputs[3] if len(node.inputs) > 3 else None
+    if query is None or mask is None or mask.shape is None or query.shape is None or len(query.shape) != 4:
+        return
+    rank, rows = len(mask.shape), query.shape[2]
+    if rank < 2 or mask.shape[rank - 2] != 1 or rows == 1:
+        return
+    ones = [1] * rank
+    if isinstance(rows, int):
+        sizes = _constant(graph, "rows", np.array([*ones[2:], rows, 1], dtype=np.int64))
+        made = []
+    else:
+        one = _constant(graph, "ones", np.ones(1, dtype=np.int64))
+        count = ir.Node("", "Shape", [query], [ir.AttrInt64("start", 2), ir.AttrInt64("end", 3)])
+        together = ir.Node("", "Concat", [*[one] * (rank - 2), count.outputs[0], one], [ir.AttrInt64("axis", 0)])
+        made, sizes = [count, together], together.outputs[0]
+        for size, length in ((count.outputs[0], 1), (sizes, rank)):
+            size.shape, size.type = ir.Shape([length]), ir.TensorType(ir.DataType.INT64)
+    expand = ir.Node("", "Expand", [mask, sizes])
+    expand.outputs[0].type = mask.type
+    expand.outputs[0].shape = ir.Shape([*mask.shape[: rank - 2], rows, mask.shape[rank - 1]])
+    for new in (*made, expand):
+        new.meta["place"] = place_of(node)
+    graph.insert_before(node, [*made, expand])
+    node.replace_input_with(3, expand.outputs[0])
 
 
 def _split(graph: ir.Graph) -> None:

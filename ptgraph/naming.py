@@ -114,9 +114,7 @@ class Names:
             scope = self.graph.calls[place.call].component
             shown = path + scope[len(own) :] if scope == own or not own or scope.startswith(own + ".") else scope
             shown = shown.removeprefix(".")
-            node.name = _free(
-                shown if whole and scope != own else f"{shown}/{node.op_type}".removeprefix("/"), taken, "_"
-            )
+            node.name = _free(shown if whole and scope != own else f"{shown}/{node.op_type}".removeprefix("/"), taken)
             self._describe(node, shown)
             for inner in _inner(node):
                 inner.name = _free(f"{node.name}/{inner.op_type}", taken)
@@ -138,6 +136,9 @@ class Names:
         if place.op is None:
             if node.domain:
                 parameters, flops = self._totals[place.call]
+                info = graph.classes[classes[-1]]
+                if info.file:
+                    props["ptgraph.source"] = f"{info.file}:{info.line}"
                 props["ptgraph.parameters"], props["ptgraph.flops"] = str(parameters), str(flops)
             return
         op = graph.ops.nodes[place.op]

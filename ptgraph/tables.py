@@ -39,11 +39,15 @@ def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
 
 
 def totals_text(analysis: Analysis) -> str:
-    """Return the sums over the whole model, as one line."""
-    totals = analysis.totals
+    """Return the sums over the whole model, a line for what it does and one for where its parameters are."""
+    totals, elements = analysis.totals, analysis.elements
+    held = f"{elements['onnx']:,} in ONNX" if elements["onnx"] is not None else "no ONNX"
     return (
         f"{totals['total_params']:,} parameters, {totals['trainable_params']:,} trainable, "
-        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; {totals['ops']:,} operations"
+        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; {totals['ops']:,} operations\n"
+        f"elements: {elements['state_dict']:,} in the state_dict − {elements['merged']:,} tied = "
+        f"{elements['model']:,} in the model; {held}, {elements['duplicated']:,} of them duplicated; "
+        f"balance {elements['balance']}"
     )
 
 

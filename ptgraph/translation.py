@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 class Translated(NamedTuple):
-    """A flat model, and its weights by their first ``state_dict`` name (its initializers have no values of them)."""
+    """A flat model, and all weights by their first ``state_dict`` name (its initializers have no values of them)."""
 
     model: ir.Model
     weights: dict[str, torch.Tensor]
@@ -81,7 +81,8 @@ def translate(graph: ModelGraph, opset: int) -> Translated:
     for node in reversed(marks):
         model.graph.remove(node)
     ir.passes.common.RemoveUnusedNodesPass()(model)
-    return Translated(model, {name: tensor for name, tensor in weights.items() if name in model.graph.initializers})
+    model.opset_imports.pop(DOMAIN, None)
+    return Translated(model, weights)
 
 
 def place_of(node: ir.Node) -> Place:

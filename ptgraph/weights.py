@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import onnx
 import onnx_ir as ir
 import torch
 
-from .errors import ExportError
+from .errors import ExportError, listed
 from .graph import ModelGraph
 
 PROTOBUF_LIMIT = 2**31 - 1
 ALIGNMENT = 64  # of each tensor in the external file
+
+
+def check_balance(proto: onnx.ModelProto, graph: ModelGraph) -> None:
+    """Raise ExportError unless the file holds every parameter of the model once, under its first name."""
+    sizes = {item.name: _elements(item.dims) for item in proto.graph.initializer}
+    sizes |= {item.values.name: _elements(item.dims) for item in proto.graph.sparse_initializer}
+    wanted = {p.name: p.count for p in graph.parameters if p.kind == "parameter" and p.tied_to is None}
+    merged = {p.name for p in graph.parameters if p.tied_to is not None}
+    wrong = [name for name, count in wanted.items() if sizes.get(name) != count] + sorted(merged & set(sizes))
+    if wrong:
+        raise ExportError(f"the ONNX of {graph.name} does not hold the parameters of the model once: {listed(wrong)}")
+
+
+def _elements(sizes: Iterable[int]) -> int:
+    return math.prod(sizes)
 
 
 def declare(proto: onnx.ModelProto, weights: dict[str, torch.Tensor]) -> None:
@@ -89,4 +105,4 @@ def _is_fake(tensor: torch.Tensor) -> bool:
     return type(tensor).__name__ == "FakeTensor"
 
 
-__all__ = ["ALIGNMENT", "declare", "embed", "need_weights", "refer", "stream"]
+__all__ = ["ALIGNMENT", "check_balance", "declare", "embed", "need_weights", "refer", "stream"]

@@ -14,7 +14,20 @@ from tests.conftest import ROOT
 # Each may import those before it, and no other.
 ORDER = [
     *("errors", "options", "quiet", "graph", "inputs", "sources", "categories", "restore", "record", "tracked"),
-    *("signature", "repeats", "tracer", "empty", "huggingface", "checkpoint", "load", "aliases", "flops", "copies", "reader", "components"),
+    *(
+        "signature",
+        "repeats",
+        "tracer",
+        "empty",
+        "huggingface",
+        "checkpoint",
+        "load",
+        "aliases",
+        "flops",
+        "copies",
+        "reader",
+        "components",
+    ),
     *("blocks", "build", "analysis", "view", "style", "layout", "translation", "legible", "outline", "naming"),
     *("weights", "attachment", "backends", "exporter", "samples", "runtime", "verification", "tables", "api", "cli"),
     "__main__",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from torch import nn
 
 import ptgraph
 from ptgraph.backends import onnx as backend
+from ptgraph.build import build
 from ptgraph.errors import ExportError
 from ptgraph.graph import ModelGraph
 from ptgraph.models import TransformerConfig, TransformerLM
 from ptgraph.options import Options
+from ptgraph.tracer import Source, capture
 
 SMALL = {
     "vocab_size": 96,
@@ -34,7 +37,7 @@ SMALL = {
 
 def transformer(**overrides: Any) -> TransformerLM:
     torch.manual_seed(0)
-    return TransformerLM(TransformerConfig(**SMALL, **overrides)).eval()
+    return TransformerLM(TransformerConfig(**{**SMALL, **overrides})).eval()
 
 
 def proto_of(graph: ModelGraph, **options: Any) -> onnx.ModelProto:
@@ -99,13 +102,13 @@ def models() -> dict[str, tuple[nn.Module, dict[str, torch.Tensor]]]:
     }
 
 
-@pytest.mark.parametrize("weights", ["embedded", "external"])
+@pytest.mark.parametrize(("weights", "structure"), [("embedded", "flat"), ("external", "functions")])
 @pytest.mark.parametrize("name", list(models()))
-def test_it_runs_and_agrees_with_torch(name: str, weights: Any, tmp_path: Path) -> None:
+def test_it_runs_and_agrees_with_torch(name: str, weights: Any, structure: Any, tmp_path: Path) -> None:
     model, inputs = models()[name]
     model.eval()
-    paths = ptgraph.export(model, tmp_path, "onnx", name="m", weights=weights, kwargs=inputs)
-    assert [p.name for p in paths] == (["m.onnx.data", "m.onnx"] if weights == "external" else ["m.onnx"])
+    paths = ptgraph.export(model, tmp_path, "onnx", name="m", weights=weights, structure=structure, kwargs=inputs)
+    assert [p.name for p in paths] == [*(["m.onnx.data"] if weights == "external" else []), "m.onnx", "m.netron.json"]
     onnx.checker.check_model(str(tmp_path / "m.onnx"), full_check=True)
     agree(tmp_path / "m.onnx", model, inputs)
 
@@ -166,18 +169,140 @@ def test_scalars_and_bfloat16_have_a_weightless_form(tmp_path: Path) -> None:
     assert np.isnan(onnx.numpy_helper.to_array(scalar).astype(np.float32))
 
 
-def test_every_edge_has_a_shape_and_every_node_says_where_it_is_from(tiny: ModelGraph) -> None:
-    proto = proto_of(tiny)
-    shaped = {v.name for v in [*proto.graph.value_info, *proto.graph.output] if v.type.tensor_type.HasField("shape")}
-    assert {name for node in proto.graph.node for name in node.output} <= shaped
-    for node in proto.graph.node:
-        props = {p.key: p.value for p in node.metadata_props}
-        assert props["ptgraph.module"] in {*tiny.components, tiny.name}
-        assert props["ptgraph.class"] in tiny.classes
-        if "ptgraph.source" in props:
+@pytest.mark.parametrize("structure", ["functions", "flat"])
+def test_every_edge_has_a_shape_and_every_node_says_where_it_is_from(tiny: ModelGraph, structure: str) -> None:
+    proto = proto_of(tiny, structure=structure)
+    for graph in (proto.graph, *proto.functions):
+        infos = [*graph.value_info, *(graph.output if graph is proto.graph else ())]
+        shaped = {v.name for v in infos if v.type.tensor_type.HasField("shape")}
+        assert {name for node in graph.node for name in node.output} <= shaped
+        assert graph is proto.graph or set(graph.input) <= shaped
+        names = [node.name for node in graph.node]
+        assert len(set(names)) == len(names)
+        for node in (node for node in graph.node if node.op_type != "Constant"):
+            props = {p.key: p.value for p in node.metadata_props}
+            shown = props["ptgraph.module"]
+            meant = [path for path in (*tiny.components, tiny.name) if fnmatch.fnmatchcase(path, shown)]
+            assert meant
+            assert props["ptgraph.class"] in tiny.classes
+            assert node.name.startswith("" if shown == tiny.name else shown)
+            assert props["namespace"].split("/")[0] == "tiny: TransformerLM"
+            assert props["namespace"].split("/")[-1] == f"{shown}: {tiny.classes[props['ptgraph.class']].name}"
+            if meant[0] in tiny.components:
+                assert int(props["ptgraph.parameters"]) <= tiny.component(meant[0]).total_params
+                assert int(props["ptgraph.flops"]) <= tiny.component(meant[0]).flops
             assert re.fullmatch(r"(ptgraph|torch)/[\w/]+\.py:\d+", props["ptgraph.source"])
-    sources = [p.value for n in proto.graph.node for p in n.metadata_props if p.key == "ptgraph.source"]
-    assert len(sources) > 0.9 * len(proto.graph.node)
+
+
+def test_every_module_with_more_than_one_operation_is_a_function(tiny: ModelGraph) -> None:
+    proto = proto_of(tiny)
+    config = tiny.config
+    blocks = [node for node in proto.graph.node if node.op_type == "TransformerBlock"]
+    assert [node.name for node in blocks] == [f"layers.{i}" for i in range(config["num_layers"])]
+    assert {node.domain for node in blocks} == {"ptgraph.models.block"}
+    functions = {(f.domain, f.name): f for f in proto.functions}
+    block = functions["ptgraph.models.block", "TransformerBlock"]
+    assert block.doc_string == tiny.classes["ptgraph.models.block.TransformerBlock"].doc
+    named = {node.name: node for node in block.node}
+    assert {"layers.*.attention", "layers.*.feed_forward", "layers.*/Add", "layers.*/Add_1"} <= set(named)
+    assert named["layers.*.attention_norm"].op_type == "RMSNormalization"  # one operation: no function
+    attention = functions["ptgraph.models.attention", "Attention"]
+    linears = {n.name.rpartition(".")[2]: n.op_type for n in attention.node if n.domain == "torch.nn.modules.linear"}
+    width, narrow = config["hidden_size"], config["num_kv_heads"] * config["head_dim"]
+    assert linears == {
+        "q_proj": f"Linear_{width}_{width}",
+        "k_proj": f"Linear_{width}_{narrow}",
+        "v_proj": f"Linear_{width}_{narrow}",
+        "o_proj": f"Linear_{width}_{width}",
+    }
+    assert [n.op_type for n in functions["torch.nn.modules.linear", linears["q_proj"]].node] == ["Transpose", "MatMul"]
+    called = {(n.domain, n.op_type) for graph in (proto.graph, *proto.functions) for n in graph.node if n.domain}
+    assert called == set(functions)
+    assert not {n.op_type for f in proto.functions for n in f.node} & {"Shape", "Gather", "Cast", "Expand", "Unsqueeze"}
+
+
+def test_a_block_is_few_nodes(tiny_dynamic: ModelGraph, tiny: ModelGraph) -> None:
+    for graph in (tiny, tiny_dynamic):
+        nodes = [n for n in proto_of(graph, structure="flat").graph.node if n.name.startswith("layers.5")]
+        assert len([n for n in nodes if n.op_type != "Constant"]) <= 45
+
+
+def test_what_is_traced_once_gives_the_same_bytes_as_what_is_traced_in_full() -> None:
+    source = Source("net", transformer(num_layers=5), (), {"input_ids": torch.zeros(2, 16, dtype=torch.int64)})
+    once, full = build(capture(source)), build(capture(source, once=False))
+    assert once is not None
+    assert full is not None
+    assert len(once.origins.repeated) == 3
+    for structure in ("functions", "flat"):
+        files = [backend.render(g, Options(weights="embedded", structure=structure)) for g in (once, full)]
+        assert [b"".join(chunks) for chunks in files[0].values()] == [b"".join(chunks) for chunks in files[1].values()]
+
+
+class Forms(nn.Module):
+    """Linears of one class in several forms, a wrapper, and a branch that repeats."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down, self.plain = nn.Linear(4, 8), nn.Linear(8, 4), nn.Linear(4, 8, bias=False)
+        self.wrapped = nn.Sequential(nn.Sequential(nn.Linear(4, 8), nn.ReLU()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down(self.up(x) + self.plain(x)) + self.down(self.wrapped(x))
+
+
+def test_forms_of_one_class_are_named_by_what_differs() -> None:
+    proto = proto_of(ptgraph.trace(Forms(), torch.zeros(2, 3, 4)))
+    names = {node.name: node.op_type for node in proto.graph.node if node.domain}
+    assert names["up"] != names["plain"]
+    assert names["down"] == names["down_1"]
+    inside = {f.name: f for f in proto.functions}
+    (outer,) = inside[names["wrapped"]].node
+    assert [n.op_type for n in inside[outer.op_type].node] == [names["up"], "Relu"]
+    assert {names["up"], names["down"], names["plain"]} == {"Linear_4_8_bias", "Linear_8_4_bias", "Linear_4_8_no_bias"}
+
+
+@pytest.mark.parametrize("opset", [18, 21, 24])
+def test_another_opset(opset: int, tmp_path: Path) -> None:
+    model, inputs = models()["dense"]
+    ptgraph.export(model, tmp_path, "onnx", name="m", weights="embedded", opset=opset, kwargs=inputs)
+    proto = onnx.load(tmp_path / "m.onnx")
+    assert {o.version for o in proto.opset_import if not o.domain} == {opset}
+    assert {o.version for f in proto.functions for o in f.opset_import if not o.domain} == {opset}
+    agree(tmp_path / "m.onnx", model, inputs)
+
+
+def test_a_mask_with_one_row_for_all_queries_runs(tmp_path: Path) -> None:
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
+    mask = torch.zeros(2, 7, dtype=torch.bool)
+    mask[1, 5:] = True
+    inputs = {"src": torch.randn(2, 7, 16), "src_key_padding_mask": mask}
+    ptgraph.export(model, tmp_path, "onnx", name="m", weights="embedded", kwargs=inputs)
+    agree(tmp_path / "m.onnx", model, inputs)
+
+
+class Unread(nn.Module):
+    """Holds a parameter that nothing reads, and two names of one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.spare = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(3, 3)
+        self.two.weight = self.one.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.two(self.one(x))
+
+
+def test_every_parameter_is_in_the_file_once_and_the_elements_balance() -> None:
+    graph = ptgraph.trace(Unread(), torch.zeros(2, 4))
+    proto = proto_of(graph, weights="embedded")
+    sizes = {i.name: int(np.prod(i.dims)) for i in proto.graph.initializer}
+    assert sizes == {name: p.numel() for name, p in Unread().named_parameters()}
+    elements = ptgraph.analyze(graph).elements
+    assert elements["onnx"] == sum(sizes.values()) == elements["model"]
+    assert elements["state_dict"] == sum(t.numel() for t in Unread().state_dict().values())
+    assert elements["merged"] == 16
+    assert elements["balance"] == 0
 
 
 def test_weights_keep_their_names_and_values_once(tmp_path: Path) -> None:
@@ -185,6 +310,7 @@ def test_weights_keep_their_names_and_values_once(tmp_path: Path) -> None:
     graph = ptgraph.trace(model, torch.zeros(2, 16, dtype=torch.int64))
     held = {i.name: onnx.numpy_helper.to_array(i) for i in proto_of(graph, weights="embedded").graph.initializer}
     distinct = dict(model.named_parameters())
+    assert set(held) >= set(distinct)
     assert "head.weight" not in held
     for name, parameter in distinct.items():
         assert np.array_equal(held[name], parameter.detach().numpy())
@@ -197,7 +323,7 @@ def test_weights_of_a_model_on_meta_are_refused(tiny: ModelGraph) -> None:
 
 def test_too_much_for_one_file_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = ptgraph.trace(ConvNet(), torch.zeros(2, 3, 8, 8))
-    monkeypatch.setattr(backend, "PROTOBUF_LIMIT", 100)
+    monkeypatch.setattr("ptgraph.weights.PROTOBUF_LIMIT", 100)
     with pytest.raises(ExportError, match="--weights external"):
         backend.render(graph, Options(weights="embedded"))
 

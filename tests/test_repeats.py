@@ -252,7 +252,7 @@ DECEPTIVE: dict[str, Callable[[int], nn.Module]] = {
     kind.__name__: kind
     for kind in (EverySecond, Fifth, Scaled, FromTable, ByName, Counts, CountsGlobally, Iterates, Own, Hooked)
 }
-DECEPTIVE["Remembers"] = lambda index, seen=[]: Remembers(index, seen)  # type: ignore[misc]  # noqa: B006
+DECEPTIVE["Remembers"] = lambda index, seen=[]: Remembers(index, seen)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", DECEPTIVE)

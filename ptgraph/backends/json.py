@@ -13,7 +13,8 @@ from ..graph import ModelGraph, plain
 from ..options import Options
 
 # 1 first form.
-SCHEMA_VERSION = 1
+# 2 `elements`: where the elements of the parameters are.
+SCHEMA_VERSION = 2
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
@@ -40,6 +41,7 @@ def document(graph: ModelGraph) -> dict[str, Any]:
         "totals": analysis.totals,
         "layers": list(analysis.layers),
         "parameters": list(analysis.parameters),
+        "elements": analysis.elements,
         "components": [_component(graph, path) for path in graph.components],
         "classes": {name: plain(info) for name, info in graph.classes.items()},
         "ops": [{"id": name, **plain(graph.op(name))} for name in graph.ops],

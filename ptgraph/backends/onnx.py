@@ -25,7 +25,7 @@ from ..outline import outline
 from ..quiet import quiet
 from ..translation import translate
 from ..view import count_text
-from ..weights import declare, embed, need_weights, refer, stream
+from ..weights import check_balance, declare, embed, need_weights, refer, stream
 
 OPSET = 23  # the first with Attention and RMSNormalization: one node where there were twenty
 _WORD = re.compile(r"\b[su]\d+\b")
@@ -58,16 +58,18 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     with quiet():  # it logs every weight that it finds taken off
         proto = ir.to_proto(model)
     _describe(proto, graph, options)
-    weights = {name: tensor for name, tensor in weights.items() if name in model.graph.initializers}
-    beside = {"netron.json": [attachment(model, graph)]}
+    parameters = {p.name for p in graph.parameters if p.kind == "parameter"}  # all of the checkpoint, read or not
+    weights = {n: tensor for n, tensor in weights.items() if n in parameters or n in model.graph.initializers}
+    files: dict[str, Iterable[bytes]] = {}
     if options.weights == "none":
         declare(proto, weights)
-        return {"onnx": [_serialize(proto)], **beside}
-    if options.weights == "embedded":
+    elif options.weights == "embedded":
         embed(proto, weights)
-        return {"onnx": [_serialize(proto)], **beside}
-    refer(proto, weights, f"{graph.name}.onnx.data")
-    return {"onnx.data": stream(weights), "onnx": [_serialize(proto)], **beside}
+    else:
+        refer(proto, weights, f"{graph.name}.onnx.data")
+        files["onnx.data"] = stream(weights)
+    check_balance(proto, graph)
+    return {**files, "onnx": [_serialize(proto)], "netron.json": [attachment(model, graph)]}
 
 
 def _drop_unread(model: ir.Model) -> None:

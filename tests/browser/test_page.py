@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from playwright import sync_api
 from torch import Tensor, nn
 
 import ptgraph
 from ptgraph.backends.html import render
 from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
-from tests.conftest import CHROMIUM, CHROMIUM_FLAGS
 
 ATTENTION = "/layers.0.attention"
 SCRIPT = "</script><script>hacked=1</script>"
@@ -123,14 +121,6 @@ def files(tmp_path_factory: pytest.TempPathFactory, tiny: ModelGraph) -> dict[st
     for name, graph in graphs.items():
         (folder / f"{name}.html").write_bytes(b"".join(render(graph, Options())["html"]))
     return {name: folder / f"{name}.html" for name in graphs}
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture
