@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import onnx_ir as ir
@@ -84,13 +84,16 @@ class Names:
                 names[index] = f"{name}_{suffix}" if suffix else name
         return names
 
-    def _facts(self, form: Form) -> dict[str, str]:
-        """Return what may tell a form from others of its class, in words: its settings, then its shapes."""
+    def _facts(self, form: Form) -> list[dict[str, str]]:
+        """Return what may tell a form from others of its class, in words: its settings, its weights, its shapes."""
         component = self.graph.components.nodes[self.graph.calls[form.runs[0]].component]
-        facts = {name: _word(name, value) for name, value in component["settings"].items()}
-        for number, value in enumerate([*form.inputs, *form.outputs]):
-            facts[f"shape {number}"] = "x".join(map(str, value.shape)) if value.shape is not None else ""
-        return facts
+        settings = {name: _word(name, value) for name, value in component["settings"].items()}
+        weights = {value.name or "": _word("", value.name) for value in form.inputs if value.name != "x"}
+        shapes = {}
+        for kind, values in (("input", form.inputs), ("output", form.outputs)):
+            for number, value in enumerate(values):
+                shapes[f"{kind} {number}"] = "x".join(map(str, value.shape)) if value.shape is not None else ""
+        return [settings, weights, shapes]
 
     def _pattern(self, paths: list[str]) -> str:
         """Return the common form of *paths*, or the first of them where another function has that already."""
@@ -189,22 +192,39 @@ def _call_totals(graph: ModelGraph) -> dict[str, tuple[int, int]]:
     }
 
 
-def _distinct(facts: list[dict[str, str]]) -> list[str]:
-    """Return for each of several things what tells it from the others, as short as it can be said."""
+def _distinct(facts: list[list[dict[str, str]]]) -> list[str]:
+    """Return for each of several things what tells it from the others, as short as it can be said.
+
+    Each has facts of several kinds; those of a later kind serve only where the earlier ones do not tell all apart.
+    """
     if len(facts) == 1:
         return [""]
-    names = [n for n in dict.fromkeys(n for f in facts for n in f) if len({f.get(n, "") for f in facts}) > 1]
-    settings, shapes = [n for n in names if not n.startswith("shape ")], [n for n in names if n.startswith("shape ")]
-    for some in (settings, shapes, names):
-        for choice in [*([name] for name in some), *(some[: i + 1] for i in range(1, len(some)))]:
-            words = ["_".join(filter(None, (f.get(name, "") for name in choice))) for f in facts]
+    told: list[str] = []  # facts of earlier kinds that differ
+    for kind in range(len(facts[0])):
+        names = dict.fromkeys(name for thing in facts for name in thing[kind])
+        differ = [name for name in names if len({thing[kind].get(name) for thing in facts}) > 1]
+        for choice in [*([name] for name in differ if not told), *(differ[: i + 1] for i in range(len(differ)))]:
+            words = ["_".join(_said(thing, kind, told, choice)) for thing in facts]
             if len(set(words)) == len(facts) and max(map(len, words)) <= LONGEST:
                 return words
+        if kind < len(facts[0]) - 2:
+            told += differ
     return [str(number) for number in range(1, len(facts) + 1)]
+
+
+def _said(thing: list[dict[str, str]], kind: int, told: list[str], choice: list[str]) -> Iterator[str]:
+    """Yield the words for the facts *told* of earlier kinds, and for those of *choice*, of this one."""
+    for name in told:
+        yield from (facts[name] for facts in thing[:kind] if name in facts)
+    for name in choice:
+        word = thing[kind].get(name, _word(name, None) if kind == 1 else "")
+        if word:
+            yield word
 
 
 def _word(name: str, value: Any) -> str:
     if value is None or isinstance(value, bool):
+        name = _NO_WORD.sub("_", name)
         return name if value else f"no_{name}"
     return _NO_WORD.sub("_", str(value)).strip("_")
 

@@ -230,6 +230,7 @@ class _Outline:
 def _constant_node(value: ir.Value, reader: ir.Node) -> ir.Node:
     """Return a node that yields a constant, in the place where *reader* is."""
     assert value.const_value is not None
+    value.const_value.name = None
     node = ir.Node("", "Constant", [], [ir.AttrTensor("value", value.const_value)])
     node.meta["place"] = Place(place_of(reader).call, None)
     node.outputs[0].shape, node.outputs[0].type = value.shape, value.type

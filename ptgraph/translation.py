@@ -22,6 +22,7 @@ from .graph import ModelGraph
 from .quiet import quiet
 
 DOMAIN = "ptgraph"  # of the nodes that mark and repeat blocks; none is left in the end
+LARGEST_CONSTANT = 2**24  # elements of a constant that is compared with others
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _MARK = re.compile(r"ptgraph:(\d+)")
 
@@ -79,8 +80,11 @@ def translate(graph: ModelGraph, opset: int) -> Translated:
         for block in open_.values():
             block.nodes.extend(made)
     for node in reversed(marks):
-        model.graph.remove(node)
+        model.graph.remove(node, safe=True)
     ir.passes.common.RemoveUnusedNodesPass()(model)
+    for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()  # what torch.onnx and the optimiser say of their own work
+    model.graph.metadata_props.clear()
     model.opset_imports.pop(DOMAIN, None)
     return Translated(model, weights)
 
@@ -207,7 +211,7 @@ def _optimize(model: ir.Model) -> None:
             common.RemoveUnusedOpsetsPass(),
             common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
             common.LiftSubgraphInitializersToMainGraphPass(),
-            common.DeduplicateInitializersPass(),
+            common.DeduplicateInitializersPass(size_limit=LARGEST_CONSTANT),
         )(model)
 
 

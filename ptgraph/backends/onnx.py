@@ -8,6 +8,7 @@ that shape inference, which knows no sparse weights, fails; the file says in its
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -47,7 +48,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     _name_dimensions(model, graph.dimensions)
     make_legible(model)
     forms = outline(model, graph, weights) if options.structure == "functions" else []
-    _drop_unread(model)
+    _order_constants(model)
     _name_outputs(model, [graph.op(name).target for name in graph.of_kind("output")])
     names = Names(graph)
     functions = names.functions(forms, opset)
@@ -72,10 +73,19 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     return {**files, "onnx": [_serialize(proto)], "netron.json": [attachment(model, graph)]}
 
 
-def _drop_unread(model: ir.Model) -> None:
-    """Remove the initializers that nothing reads, in place: constants that stand inside functions now."""
-    for name in [name for name, v in model.graph.initializers.items() if not v.uses() and not v.is_graph_output()]:
-        del model.graph.initializers[name]
+def _order_constants(model: ir.Model) -> None:
+    """Number the constants of the main graph as they are read, and remove what nothing reads, in place."""
+    initializers = model.graph.initializers
+    read = dict.fromkeys(v for node in model.graph.all_nodes() for v in node.inputs if v is not None)
+    kept = [v for v in read if v.is_initializer() and v.graph is model.graph]
+    kept += [v for v in model.graph.outputs if v.is_initializer()]
+    for name in list(initializers):
+        del initializers[name]
+    numbers = itertools.count(1)
+    for value in dict.fromkeys(kept):
+        if value.const_value is not None:
+            value.name = value.const_value.name = f"constant {next(numbers)}"
+        initializers[value.name or ""] = value
 
 
 def _name_dimensions(model: ir.Model, names: dict[str, str]) -> None:
