@@ -30,8 +30,9 @@ check: $(VENV)/test chromium
 exports: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
 
-bench: $(VENV)/test
-	$(RUN) benchmarks/run.py
+# Half an hour; writes docs/benchmarks.md. `ONLY=a,c` measures some of its parts, `RUNS=1` is quick.
+bench: $(VENV)/bench
+	$(RUN) -m benchmarks.run --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'
@@ -44,6 +45,10 @@ $(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/test: $(VENV)/demo
 	$(RUN) -m pip install --quiet -c constraints.txt -e '.[hf,test,lint]'
+	touch $@
+
+$(VENV)/bench: $(VENV)/demo
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[hf,bench]'
 	touch $@
 
 chromium:

@@ -1,65 +1,55 @@
-"""Whole processes, side by side in one run: ``ptgraph export`` (all four files) and ``torch.onnx.export`` alone.
+"""Whole processes, side by side in one run: ptgraph and other tools. Writes docs/benchmarks.md and its picture.
 
-    python benchmarks/run.py [--runs N] [preset ...]
+    python -m benchmarks.run [--runs N] [--only a,c]
 
-Prints the median seconds and peak memory of each, and the ratio, which is what to compare between machines.
+a: against torch.onnx.export; b: against torchview and torchlens; c: a Llama of 70 billion parameters; d: growth with
+the number of layers. What is not measured now stays as it was measured last; ``--only ''`` writes the document alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ALONE = """
-import sys, torch
-from ptgraph.models import build
-model = build(sys.argv[1]).eval()
-torch.onnx.export(model, (), kwargs=model.example_inputs(), dynamo=True, verbose=False, f=sys.argv[2])
-"""
+from . import document, results
+from .measure import Run, measure, programs
+from .parts import PARTS
+from .results import Result, Row
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Return seconds and peak megabytes of one process."""
-    start = time.perf_counter()
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    streams = [(os.POSIX_SPAWN_DUP2, quiet, 1), (os.POSIX_SPAWN_DUP2, quiet, 2)]
-    process = os.posix_spawn(command[0], command, os.environ, file_actions=streams)
-    _, status, usage = os.wait4(process, 0)
-    os.close(quiet)
-    if status:
-        sys.exit(f"failed: {' '.join(command)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1000
+def part(name: str, count: int) -> Result:
+    """Measure one part: every command once, then every command again, so that drift hits all alike.
+
+    A command that failed is not run again.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = programs(Path(folder))
+        commands = PARTS[name](Path(folder))
+        found: dict[tuple[str, str], list[Run]] = {key: [] for key in commands}
+        for index in range(count):
+            for key, command in commands.items():
+                if not any(run.failed for run in found[key]):
+                    run = measure(command, environment)
+                    found[key].append(run)
+                    words = run.failed or f"{run.seconds:.1f} s, {run.megabytes:.0f} MB"
+                    print(f"{name} {index + 1}/{count}  {' · '.join(key)}: {words}", file=sys.stderr, flush=True)
+    return Result(results.machine(), count, {key: Row(*key, runs) for key, runs in found.items()})
 
 
 def main() -> None:
-    """Measure each preset, alternating the two commands."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("presets", nargs="*", default=["tiny", "medium"])
-    parser.add_argument("--runs", type=int, default=3)
+    """Measure what is asked for, and write the document."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, help="how often each command runs (5)")
+    parser.add_argument("--only", default=",".join(PARTS), help="the parts to measure, with commas (all)")
     args = parser.parse_args()
-    print(f"{'preset':<8} {'ptgraph':>9} {'memory':>9}   {'torch.onnx':>10} {'memory':>9}   {'ratio':>6}")
-    with tempfile.TemporaryDirectory() as folder:
-        for preset in args.presets:
-            commands = {
-                "ptgraph": [sys.executable, "-m", "ptgraph", "export", preset, "-q", "-o", folder],
-                "torch": [sys.executable, "-c", ALONE, preset, str(Path(folder) / "alone.onnx")],
-            }
-            found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-            for _ in range(args.runs):
-                for name, command in commands.items():
-                    found[name].append(measure(command))
-            (ours, our_memory), (theirs, their_memory) = (
-                [statistics.median(column) for column in zip(*found[name], strict=True)] for name in commands
-            )
-            print(
-                f"{preset:<8} {ours:>7.1f} s {our_memory:>6.0f} MB   {theirs:>8.1f} s {their_memory:>6.0f} MB   "
-                f"{ours / theirs:>6.2f}"
-            )
+    names = [name for name in args.only.split(",") if name]
+    if args.runs < 1 or not set(names) <= set(PARTS):
+        parser.error(f"--runs is at least 1, and the parts are {', '.join(PARTS)}")
+    for name in names:
+        results.write(results.read() | {name: part(name, args.runs)})
+    document.write(results.read())
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def _of_functions(calls: dict[ir.Function, ir.Node], graph: ModelGraph) -> list[
     for function, call in calls.items():
         if names[function.name] == 1:
             parameters, flops = (int(call.metadata_props[f"ptgraph.{word}"]) for word in ("parameters", "flops"))
-            entries += _entries("graph", function.name, {"parameters of a run": parameters, "FLOPs of a run": flops})
+            entries += _entries("graph", function.name, {"run parameters": parameters, "run FLOPs": flops})
     return entries
 
 

@@ -161,7 +161,7 @@ def export(
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Write TARGET as files DIR/NAME.onnx, .html, .svg and .json."""
+    """Write TARGET as files DIR/NAME.onnx (and .netron.json, its numbers), .html, .svg and .json."""
     with _progress(quiet) as step:
         from . import exporter
         from .options import Options

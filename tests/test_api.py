@@ -319,7 +319,7 @@ def test_export_returns_the_paths_it_wrote(graph, tmp_path):
 def test_export_writes_all_formats_into_exports_by_default(graph, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = ptgraph.export(graph)
-    assert paths == [Path("exports") / f"Net.{suffix}" for suffix in ("onnx", "html", "svg", "json")]
+    assert paths == [Path("exports") / f"Net.{suffix}" for suffix in ("onnx", "netron.json", "html", "svg", "json")]
     assert sorted(path.name for path in Path("exports").iterdir()) == sorted(path.name for path in paths)
 
 

@@ -143,7 +143,7 @@ def _byproduct(path: Path) -> bool:
 
 
 def test_export_writes_all_formats_and_one_line_for_each():
-    paths = [f"exports/Net.{suffix}" for suffix in ("onnx", "html", "svg", "json")]
+    paths = [f"exports/Net.{suffix}" for suffix in ("onnx", "netron.json", "html", "svg", "json")]
     assert files(done("export", "net.py:Net")) == paths
     assert sorted(map(str, Path("exports").iterdir())) == sorted(paths)
     onnx.checker.check_model(onnx.load("exports/Net.onnx"))
@@ -191,7 +191,7 @@ def test_weights_are_left_out_or_inside_or_beside():
     held = {}
     for weights in ("none", "embedded", "external"):
         lines = files(done("export", "net.py:Net", "-f", "onnx", "--weights", weights, "--name", weights))
-        expected = [f"exports/{weights}.onnx"]
+        expected = [f"exports/{weights}.netron.json", f"exports/{weights}.onnx"]
         if weights == "external":
             expected.append(f"exports/{weights}.onnx.data")
         assert sorted(lines) == expected

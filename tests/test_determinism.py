@@ -63,7 +63,7 @@ def test_the_same_bytes_from_two_folders_and_two_hash_seeds(tmp_path: Path) -> N
         folder.mkdir(parents=True)
         (folder / "net.py").write_text(MODEL)
         found.append(export("net.py:Net", folder, seed, "--weights", "embedded"))
-    assert sorted(found[0]) == ["Net.html", "Net.json", "Net.onnx", "Net.svg"]
+    assert sorted(found[0]) == ["Net.html", "Net.json", "Net.netron.json", "Net.onnx", "Net.svg"]
     for name in found[0]:
         assert found[0][name] == found[1][name], f"{name} differs"
         assert str(tmp_path).encode() not in found[0][name], f"{name} holds an absolute path"
@@ -71,7 +71,7 @@ def test_the_same_bytes_from_two_folders_and_two_hash_seeds(tmp_path: Path) -> N
 
 def test_the_committed_exports_are_what_the_code_writes_now(tmp_path: Path) -> None:
     kept = {path.name: path.read_bytes() for path in (ROOT / "exports").glob("tiny.*")}
-    assert sorted(kept) == ["tiny.html", "tiny.json", "tiny.onnx", "tiny.svg"]
+    assert sorted(kept) == ["tiny.html", "tiny.json", "tiny.netron.json", "tiny.onnx", "tiny.svg"]
     written = export("tiny", tmp_path, "3")
     for name, data in kept.items():
         assert data == written[name], f"exports/{name} is old; run: make exports"

@@ -280,7 +280,7 @@ def test_an_export_that_is_killed_leaves_the_older_files_whole_and_the_next_one_
 
     run()
     before = contents(out)
-    assert sorted(before) == ["net.onnx", "net.onnx.data"]
+    assert sorted(before) == ["net.netron.json", "net.onnx", "net.onnx.data"]
     process = subprocess.Popen(command("models.py:big"), cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
         while not any(path.stat().st_size for path in strays(out)):

@@ -37,7 +37,7 @@ def test_the_wheel_works_on_its_own(tmp_path: Path) -> None:
     run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", "torch", wheel, cwd=tmp_path)
     lines = run(tmp_path / "clean" / "bin" / "ptgraph", "export", "tiny", "-o", "out", cwd=tmp_path).splitlines()
     assert [line.partition("\t")[0] for line in lines] == [
-        f"out/tiny.{format}" for format in ("onnx", "html", "svg", "json")
+        f"out/tiny.{suffix}" for suffix in ("onnx", "netron.json", "html", "svg", "json")
     ]
     for path in (tmp_path / "out").iterdir():  # and the very bytes that the checkout writes
         assert path.read_bytes() == (ROOT / "exports" / path.name).read_bytes()

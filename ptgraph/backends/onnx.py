@@ -29,7 +29,8 @@ from ..view import count_text
 from ..weights import check_balance, declare, embed, need_weights, refer, stream
 
 OPSET = 23  # the first with Attention and RMSNormalization: one node where there were twenty
-_WORD = re.compile(r"\b[su]\d+\b")
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b(?!\()")  # a name in an expression, functions left out
+_SIZE = re.compile(r"s\d+")  # a size of an input, which torch has named
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
@@ -89,20 +90,23 @@ def _order_constants(model: ir.Model) -> None:
 
 
 def _name_dimensions(model: ir.Model, names: dict[str, str]) -> None:
-    """Give dynamic dimensions the names that the user gave them, in place."""
-    if not names:
-        return
+    """Give dynamic dimensions the names that the user gave them, in place; any other that varies is unknown."""
     values = [
         *model.graph.inputs,
         *model.graph.outputs,
-        *(o for node in model.graph.all_nodes() for o in node.outputs),
+        *(output for node in model.graph.all_nodes() for output in node.outputs),
     ]
+
+    def named(size: int | ir.SymbolicDim) -> int | str | None:
+        if isinstance(size, int) or size.value is None:
+            return size if isinstance(size, int) else None
+        if not all(word in names or _SIZE.fullmatch(word) for word in _WORD.findall(size.value)):
+            return None  # it depends on data, and need not be the same each time that a block runs
+        return _WORD.sub(lambda word: names.get(word[0], word[0]), size.value)
+
     for value in values:
-        if value.shape is not None and any(not isinstance(d, int) for d in value.shape):
-            value.shape = ir.Shape(
-                d if isinstance(d, int) else _WORD.sub(lambda m: names.get(m[0], m[0]), str(d.value))
-                for d in value.shape
-            )
+        if value.shape is not None and any(not isinstance(size, int) for size in value.shape):
+            value.shape = ir.Shape(map(named, value.shape))
 
 
 def _name_outputs(model: ir.Model, names: list[str]) -> None:

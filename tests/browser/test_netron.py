@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,18 @@ def address() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-u", "-c", SERVE, str(port)], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    assert "Serving" in server.stdout.readline()
-    yield f"http://127.0.0.1:{port}"
-    server.kill()
-    server.wait()
+    output = subprocess.DEVNULL
+    server = subprocess.Popen([sys.executable, "-c", SERVE, str(port)], stdout=output, stderr=output)
+    try:
+        for _ in range(100):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
 
 
 @pytest.fixture
@@ -245,4 +252,4 @@ def test_the_numbers_of_the_sidecar_are_in_the_sidebar(netron: Netron, write: Wr
         assert netron.said_of(name)["Metrics"] == expected["node", name]
     said = netron.said(netron.page.locator("#sidebar-target-button"), "Function Properties")["Metadata"]
     assert said == expected["graph", "TransformerBlock"]
-    assert said["parameters of a run"] == f"{block.total_params:,}"
+    assert said["run parameters"] == f"{block.total_params:,}"

@@ -1,0 +1,153 @@
+"""docs/benchmarks.md, from what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import plot
+from .measure import LIMIT
+from .parts import LAYERS, LAYERS_OF_TORCH, OURS, PAIRS, TORCH
+from .results import Result, Row
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+BASE = 24  # layers that growth is told relative to
+
+HEAD = f"""\
+# Benchmarks
+
+`make bench` measures all of this again and writes this page;
+`python -m benchmarks.run --only a,c --runs 3` measures some of it.
+
+Each number is a whole process, from its start to its exit: the seconds on the clock, and the most memory that it held
+at a time (for a process that starts others, of the one that held most). It is the median of the runs. In each round
+every command of a table runs once, so that what changes on the machine meanwhile hits all alike. A process that takes
+more than {LIMIT} s is stopped, and one that failed is not run again.
+
+Seconds differ between machines. What to compare are the ratios: **ptgraph divided by the other tool; below 1,
+ptgraph takes less**.
+"""
+
+TITLES = {
+    "a": "Against torch.onnx.export",
+    "b": "Against torchview and torchlens",
+    "c": "A model of 70 billion parameters",
+    "d": "Growth with the number of layers",
+}
+
+TEXTS = {
+    "a": """\
+`ptgraph export PRESET` writes all its formats (ONNX, HTML, SVG, JSON); `torch.onnx.export(model, dynamo=True)` writes
+the ONNX file alone. Without weights ptgraph builds the model on the meta device. `torch.onnx.export` needs a real
+model to write a file, so that its run with real weights stands in both comparisons. On meta it makes the graph in
+memory if it is told not to optimise it, but cannot write it; this is measured too. With `--weights external` both
+write the weights.
+""",
+    "b": """\
+`ptgraph export PRESET -f svg` against `torchview.draw_graph` on the meta device, once drawn as SVG and once only
+written as text for Graphviz. `ptgraph export PRESET -f json` against `torchlens.trace`, as it is called (it keeps
+every activation) and told to record the structure alone; it keeps its result in memory and writes nothing.
+
+torchview and ptgraph draw with the same Graphviz program, `graphviz-pure`, which torchview finds here as `dot`. It is
+one large graph that takes it so long: torchview draws every layer, ptgraph equal layers once.
+""",
+    "c": """\
+The config of a Llama with 80 layers of width 8192, without weights: `ptgraph export FOLDER`, all formats, against
+`torch.onnx.export(model, dynamo=True, optimize=False)` of the same model on the meta device.
+""",
+    "d": """\
+The preset `medium` (24 layers) with fewer and more layers, all formats, without weights, against `torch.onnx.export`
+of the real model. Ratios in brackets are to 24 layers.
+
+![Seconds and memory with 12 to 96 layers](benchmarks.svg)
+""",
+}
+
+
+def write(results: dict[str, Result]) -> None:
+    """Write the page, and the picture if growth was measured."""
+    sections = [HEAD, _measured(results)]
+    for part, result in results.items():
+        table = _growth(result) if part == "d" else _table(part, result)
+        sections.append(f"## {TITLES[part]}\n\n{TEXTS[part]}\n{table}\n{_notes(result)}")
+    (DOCS / "benchmarks.md").write_text("\n".join(sections), encoding="utf-8")
+    if "d" in results:
+        plot.write(results["d"], DOCS / "benchmarks.svg")
+
+
+def _measured(results: dict[str, Result]) -> str:
+    """Say where: once if all parts were measured alike, else for each."""
+    said: dict[str, list[str]] = {}
+    for part, result in results.items():
+        said.setdefault(f"{result.machine}; {result.runs} runs.", []).append(TITLES[part])
+    if len(said) == 1:
+        return f"Measured on {next(iter(said))}\n"
+    return "".join(f"- {', '.join(titles)}: measured on {text}\n" for text, titles in said.items())
+
+
+def _table(part: str, result: Result) -> str:
+    models = dict.fromkeys(model for model, _ in result.rows)
+    lines = [
+        "| model | ptgraph | s | MB | against | s | MB | ratio of time | of memory |",
+        "|---|---|--:|--:|---|--:|--:|--:|--:|",
+    ]
+    for model in models:
+        for our_name, their_name in PAIRS[part]:
+            ours, theirs = result.rows[model, our_name], result.rows[model, their_name]
+            cells = [model, our_name, *_cells(ours), their_name, *_cells(theirs), *_ratios(ours, theirs)]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _growth(result: Result) -> str:
+    lines = [
+        "| layers | ptgraph, s | MB | torch.onnx.export, s | MB | ratio of time | of memory |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for layers in LAYERS:
+        cells = [str(layers), *_grown(result, layers, OURS)]
+        if layers in LAYERS_OF_TORCH:
+            pair = result.rows[str(layers), OURS], result.rows[str(layers), TORCH]
+            cells += [*_grown(result, layers, TORCH), *_ratios(*pair)]
+        else:
+            cells += ["not measured", "", "", ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _grown(result: Result, layers: int, name: str) -> tuple[str, str]:
+    row, base = result.rows[str(layers), name], result.rows[str(BASE), name]
+    seconds, megabytes = _cells(row)
+    if row.failed or base.failed:
+        return seconds, megabytes
+    return (
+        f"{seconds} (× {row.seconds / base.seconds:.2f})",
+        f"{megabytes} (× {row.megabytes / base.megabytes:.2f})",
+    )
+
+
+def _cells(row: Row) -> tuple[str, str]:
+    if not row.failed:
+        return f"{row.seconds:.1f}", f"{row.megabytes:,.0f}"
+    return (f"> {LIMIT}" if row.seconds >= LIMIT else f"fails after {row.seconds:.0f}"), "–"
+
+
+def _ratios(ours: Row, theirs: Row) -> tuple[str, str]:
+    if ours.failed or (theirs.failed and theirs.seconds < LIMIT):
+        return "–", "–"
+    seconds = ours.seconds / theirs.seconds
+    if theirs.failed:
+        return f"< {seconds:.3f}", "–"
+    return f"{seconds:.2f}", f"{ours.megabytes / theirs.megabytes:.2f}"
+
+
+def _notes(result: Result) -> str:
+    """Say in words what failed, and how far the runs of a command lie apart."""
+    notes = [f"- {row.model}: {row.name} {_fails(row)}.\n" for row in result.rows.values() if row.failed]
+    if result.runs > 1:
+        spread = max(row.spread for row in result.rows.values())
+        notes.append(f"- The run that is furthest from its median is {spread:.0%} off it.\n")
+    return "".join(notes)
+
+
+def _fails(row: Row) -> str:
+    return row.failed if row.seconds >= LIMIT else f"fails: `{row.failed.replace('`', '')}`"

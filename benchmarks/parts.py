@@ -1,0 +1,105 @@
+"""What is measured: the commands of each part, named as in the document, and what is compared with what."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PRESETS = ("tiny", "small", "medium")
+LAYERS = (12, 24, 48, 96)
+LAYERS_OF_TORCH = (12, 24)
+LLAMA = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "num_hidden_layers": 80,
+    "hidden_size": 8192,
+    "intermediate_size": 28672,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+}
+
+OURS = "all formats"
+WEIGHTS = "all formats, `--weights external`"
+SVG = "`-f svg`"
+JSON = "`-f json`"
+TORCH = "`torch.onnx.export`"
+TORCH_PLAIN = "`torch.onnx.export(optimize=False)` on meta"
+TORCH_UNWRITTEN = "`torch.onnx.export(optimize=False)` on meta, no file"
+VIEW = "torchview on meta, SVG"
+VIEW_GRAPH = "torchview on meta, not drawn"
+LENS = "torchlens"
+LENS_STRUCTURE = "torchlens on meta, structure only"
+
+
+Commands = dict[tuple[str, str], list[str]]  # by model and name
+
+
+def ours(target: str, *options: str) -> list[str]:
+    """Return the command that exports *target*."""
+    return [sys.executable, "-m", "ptgraph", "export", target, "-q", "-o", ".", *options]
+
+
+def theirs(tool: str, model: str, device: str = "cpu") -> list[str]:
+    """Return the command that runs another tool on *model*."""
+    return [sys.executable, str(HERE / "others.py"), tool, model, device]
+
+
+def onnx(folder: Path) -> Commands:
+    """All four files against the ONNX file alone."""
+    commands: Commands = {}
+    for preset in PRESETS:
+        commands[preset, OURS] = ours(preset)
+        commands[preset, WEIGHTS] = ours(preset, "--weights", "external")
+        commands[preset, TORCH] = theirs("onnx", preset)
+        commands[preset, TORCH_UNWRITTEN] = theirs("onnx-unwritten", preset, "meta")
+    return commands
+
+
+def pictures(folder: Path) -> Commands:
+    """One file against the tool that makes such a thing."""
+    commands: Commands = {}
+    for preset in PRESETS:
+        commands[preset, SVG] = ours(preset, "-f", "svg")
+        commands[preset, VIEW] = theirs("torchview", preset, "meta")
+        commands[preset, VIEW_GRAPH] = theirs("torchview-graph", preset, "meta")
+        commands[preset, JSON] = ours(preset, "-f", "json")
+        commands[preset, LENS] = theirs("torchlens", preset)
+        commands[preset, LENS_STRUCTURE] = theirs("torchlens-structure", preset, "meta")
+    return commands
+
+
+def llama(folder: Path) -> Commands:
+    """A model that does not fit into memory."""
+    name = "Llama 80 × 8192"
+    config = folder / "llama"
+    config.mkdir()
+    (config / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
+    return {
+        (name, OURS): ours(str(config)),
+        (name, TORCH_PLAIN): theirs("onnx-plain", str(config), "meta"),
+        (name, TORCH_UNWRITTEN): theirs("onnx-unwritten", str(config), "meta"),
+    }
+
+
+def growth(folder: Path) -> Commands:
+    """The same model with more and more layers."""
+    commands: Commands = {}
+    for layers in LAYERS:
+        commands[str(layers), OURS] = ours(f"{HERE / 'layers.py'}:layers_{layers}")
+        if layers in LAYERS_OF_TORCH:
+            commands[str(layers), TORCH] = theirs("onnx", f"medium:{layers}")
+    return commands
+
+
+# What is compared with what, on each model.
+PAIRS: dict[str, list[tuple[str, str]]] = {
+    "a": [(OURS, TORCH), (OURS, TORCH_UNWRITTEN), (WEIGHTS, TORCH)],
+    "b": [(SVG, VIEW), (SVG, VIEW_GRAPH), (JSON, LENS), (JSON, LENS_STRUCTURE)],
+    "c": [(OURS, TORCH_PLAIN), (OURS, TORCH_UNWRITTEN)],
+    "d": [(OURS, TORCH)],
+}
+
+PARTS: dict[str, Callable[[Path], Commands]] = {"a": onnx, "b": pictures, "c": llama, "d": growth}
