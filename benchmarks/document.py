@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from . import plot
@@ -47,8 +48,8 @@ write the weights.
 written as text for Graphviz. `ptgraph export PRESET -f json` against `torchlens.trace`, as it is called (it keeps
 every activation) and told to record the structure alone; it keeps its result in memory and writes nothing.
 
-torchview and ptgraph draw with the same Graphviz program, `graphviz-pure`, which torchview finds here as `dot`. It is
-one large graph that takes it so long: torchview draws every layer, ptgraph equal layers once.
+torchview and ptgraph draw with the same Graphviz program, `graphviz-pure`, which torchview finds here as `dot`.
+torchview draws every layer (down to its default depth), ptgraph equal layers once.
 """,
     "c": """\
 The config of a Llama with 80 layers of width 8192, without weights: `ptgraph export FOLDER`, all formats, against
@@ -68,7 +69,7 @@ def write(results: dict[str, Result]) -> None:
     sections = [HEAD, _measured(results)]
     for part, result in results.items():
         table = _growth(result) if part == "d" else _table(part, result)
-        sections.append(f"## {TITLES[part]}\n\n{TEXTS[part]}\n{table}\n{_notes(result)}")
+        sections.append("\n".join([f"## {TITLES[part]}\n", TEXTS[part], table, *_notes(result)]))
     (DOCS / "benchmarks.md").write_text("\n".join(sections), encoding="utf-8")
     if "d" in results:
         plot.write(results["d"], DOCS / "benchmarks.svg")
@@ -78,10 +79,9 @@ def _measured(results: dict[str, Result]) -> str:
     """Say where: once if all parts were measured alike, else for each."""
     said: dict[str, list[str]] = {}
     for part, result in results.items():
-        said.setdefault(f"{result.machine}; {result.runs} runs.", []).append(TITLES[part])
-    if len(said) == 1:
-        return f"Measured on {next(iter(said))}\n"
-    return "".join(f"- {', '.join(titles)}: measured on {text}\n" for text, titles in said.items())
+        said.setdefault(f"Runs: {result.runs}. Machine: {result.machine}.", []).append(TITLES[part])
+    texts = said if len(said) == 1 else [f"{'; '.join(titles)}: {text}" for text, titles in said.items()]
+    return "\n".join(textwrap.fill(text, 118, break_on_hyphens=False) + "\n" for text in texts)
 
 
 def _table(part: str, result: Result) -> str:
@@ -140,13 +140,14 @@ def _ratios(ours: Row, theirs: Row) -> tuple[str, str]:
     return f"{seconds:.2f}", f"{ours.megabytes / theirs.megabytes:.2f}"
 
 
-def _notes(result: Result) -> str:
+def _notes(result: Result) -> list[str]:
     """Say in words what failed, and how far the runs of a command lie apart."""
-    notes = [f"- {row.model}: {row.name} {_fails(row)}.\n" for row in result.rows.values() if row.failed]
+    rows = result.rows.values()
+    notes = [f"- {row.model}: {row.name} {_fails(row)}." for row in rows if row.failed]
     if result.runs > 1:
-        spread = max(row.spread for row in result.rows.values())
-        notes.append(f"- The run that is furthest from its median is {spread:.0%} off it.\n")
-    return "".join(notes)
+        spread = max(row.spread for row in rows)
+        notes.append(f"- The run that is furthest from the median of its command is {spread:.0%} off it.")
+    return ["\n".join(notes) + "\n"] if notes else []
 
 
 def _fails(row: Row) -> str:

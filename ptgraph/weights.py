@@ -69,9 +69,10 @@ def refer(proto: onnx.ModelProto, weights: dict[str, torch.Tensor], location: st
 
 
 def stream(weights: dict[str, torch.Tensor]) -> Iterator[bytes]:
+    """Yield the contents of the external file, tensor by tensor: a weight in one piece of memory is not copied."""
     for tensor in weights.values():
-        data = _bytes(tensor)
-        yield data
+        data = _flat(tensor).numpy().data  # a view, which is written as bytes are
+        yield data  # type: ignore[misc]
         yield bytes(-len(data) % ALIGNMENT)
 
 
@@ -83,8 +84,12 @@ def _tensor(name: str, tensor: torch.Tensor, raw: bytes | None) -> onnx.TensorPr
 
 
 def _bytes(tensor: torch.Tensor) -> bytes:
+    return _flat(tensor).numpy().tobytes()
+
+
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
     flat = tensor.detach().cpu().contiguous().flatten()
-    return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+    return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)
 
 
 def _onnx_type(tensor: torch.Tensor) -> int:
