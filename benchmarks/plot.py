@@ -16,7 +16,7 @@ from .parts import LAYERS, OURS, TORCH
 from .results import Result
 
 # Colours of Okabe and Ito, which differ for colour-blind eyes too, and in grey by their markers and lines.
-LINES = {OURS: ("ptgraph, four files", "#0072B2", "o", "-"), TORCH: ("torch.onnx.export", "#D55E00", "s", "--")}
+LINES = {OURS: ("ptgraph, all formats", "#0072B2", "o", "-"), TORCH: ("torch.onnx.export", "#D55E00", "s", "--")}
 LOOKS: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -25,6 +25,7 @@ LOOKS: dict[Any, Any] = {
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
+    "figure.constrained_layout.wspace": 0.1,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "svg.hashsalt": "ptgraph",  # the same numbers give the same file
@@ -67,4 +68,4 @@ def _panel(axes: Axes, result: Result, label: str, value: Callable[[Run], float]
     axes.set_ylabel(label)
     axes.set_xticks(LAYERS)
     axes.set_xlim(0, max(LAYERS) * 1.04)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.05)

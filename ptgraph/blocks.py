@@ -19,24 +19,28 @@ def block_ids(graph: ModelGraph) -> dict[str, str]:
     module, and a constant by its value, or by its name where nobody knows its value (on meta).
     """
     inside: dict[str, list[str]] = defaultdict(list)
+    facts = {
+        name: json.dumps([op["target"], op["attributes"], op["shape"], op["dtype"]], sort_keys=True)
+        for name, op in graph.ops.nodes(data=True)
+    }
     for name, op in graph.ops.nodes(data=True):
         key: str | None = op["call"] if op["kind"] == "op" else None
         while key is not None:
             inside[key].append(name)
             key = graph.calls[key].parent
-    return {key: _signature(graph, key, names) for key, names in inside.items()}
+    return {key: _signature(graph, key, names, facts) for key, names in inside.items()}
 
 
-def _signature(graph: ModelGraph, key: str, names: list[str]) -> str:
+def _signature(graph: ModelGraph, key: str, names: list[str], facts: dict[str, str]) -> str:
     path = graph.calls[key].component
     position = {name: index for index, name in enumerate(names)}
     outside: dict[str, int] = {}
+    ops = graph.ops.nodes
     lines = [graph.components.nodes[path]["type"]]
     for name in names:
-        op = graph.ops.nodes[name]
         reads: list[Any] = []
-        for source, _, edge in graph.ops.in_edges(name, data=True):
-            origin = graph.ops.nodes[source]
+        for source, edge in graph.ops.pred[name].items():
+            origin = ops[source]
             if source in position:
                 place: Any = position[source]
             elif origin["kind"] in ("parameter", "buffer"):
@@ -46,9 +50,8 @@ def _signature(graph: ModelGraph, key: str, names: list[str]) -> str:
             else:
                 place = ["outside", outside.setdefault(source, len(outside)), edge["shape"], edge["dtype"]]
             reads.append([edge["slots"], edge["outputs"], place])
-        yields = any(target not in position for target in graph.ops.successors(name))
-        said = [op["target"], op["attributes"], op["shape"], op["dtype"], _within(op["scope"], path), reads, yields]
-        lines.append(json.dumps(said, sort_keys=True))
+        yields = any(target not in position for target in graph.ops.succ[name])
+        lines.append(f"{facts[name]} {_within(ops[name]['scope'], path)} {reads} {yields}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 

@@ -26,10 +26,11 @@ class _NoNumbers(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        filled = args[0] if args and getattr(func, "__name__", "") in _FILLS else None
-        if isinstance(filled, torch.Tensor) and filled.is_meta:
+        named = kwargs or {}
+        filled = args[0] if args else named.get("tensor")
+        if getattr(func, "__name__", "") in _FILLS and isinstance(filled, torch.Tensor) and filled.is_meta:
             return filled
-        return func(*args, **(kwargs or {}))
+        return func(*args, **named)
 
 
 __all__ = ["on_meta"]

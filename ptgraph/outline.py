@@ -258,13 +258,12 @@ def _inner(node: ir.Node) -> Iterator[ir.Node]:
 
 def _reads(node: ir.Node) -> list[ir.Value]:
     """Return the values from outside that *node* reads, those of its branches and loops included."""
+    bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
+    if not bodies:
+        return [value for value in node.inputs if value is not None]
     inner = list(_inner(node))
-    own = {output for n in inner for output in n.outputs}
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            own.update(attribute.as_graph().inputs)
-    outer = [v for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH for v in a.as_graph().outputs]
-    values = [*node.inputs, *(v for n in inner for v in n.inputs), *outer]
+    own = {value for body in bodies for value in body.inputs} | {output for n in inner for output in n.outputs}
+    values = [*node.inputs, *(v for n in inner for v in n.inputs), *(v for body in bodies for v in body.outputs)]
     return [value for value in values if value is not None and value not in own]
 
 

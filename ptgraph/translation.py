@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import onnx_ir as ir
 import torch
-from torch import fx
-from torch.export import ExportedProgram, ExportGraphSignature
+from torch.export import ExportedProgram
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .errors import ExportError
 from .graph import ModelGraph
 from .quiet import quiet
+from .reduced import reduced
 
 DOMAIN = "ptgraph"  # of the nodes that mark and repeat blocks; none is left in the end
 LARGEST_CONSTANT = 2**24  # elements of a constant that is compared with others
@@ -49,7 +49,8 @@ def translate(graph: ModelGraph, opset: int) -> Translated:
     state = {**graph.program.state_dict, **graph.program.constants}
     order = list(graph.origins.nodes)
     with _places_written(graph):
-        model = _translate(graph.name, _without_unread(graph.program), opset)
+        program, chains = reduced(graph.program, graph.origins.repeated)
+        model = _translate(graph.name, program, opset)
     held = _take_weights(model, state)
     marks = [node for node in model.graph if node.domain == DOMAIN]
     numbers = {node: _number(node) for node in marks}
@@ -75,8 +76,18 @@ def translate(graph: ModelGraph, opset: int) -> Translated:
             if id_ in open_:
                 blocks[id_] = open_.pop(id_)._replace(results=node.inputs[:-1])
         else:
-            _, call, ops = graph.origins.repeated[order[numbers[node] or 0]]
-            made = _copy(graph, model, blocks[id_], node, Copy(graph.origins.runs[id_], call, ops), names, weights)
+            head, made, values = order[numbers[node] or 0], [], list(node.inputs[:-1])
+            first = list(values)
+            for run, feed in [(head, [None] * len(values)), *chains.get(head, [])]:
+                _, call, ops = graph.origins.repeated[run]
+                copy = Copy(graph.origins.runs[id_], call, ops)
+                given = [first[i] if result is None else values[result] for i, result in enumerate(feed)]
+                nodes, values = _copy(graph, model, blocks[id_], given, copy, names, weights)
+                made += nodes
+            model.graph.insert_before(node, made)
+            for output, value in zip(node.outputs, values, strict=True):
+                assert value is not None
+                output.replace_all_uses_with(value, replace_graph_outputs=True)
         for block in open_.values():
             block.nodes.extend(made)
     for node in reversed(marks):
@@ -106,36 +117,6 @@ def _places_written(graph: ModelGraph) -> Iterator[None]:
     finally:
         for node, stack in before.items():
             node.meta["nn_module_stack"] = stack
-
-
-def _without_unread(program: ExportedProgram) -> ExportedProgram:
-    """Return *program* without the parameters that nothing in it reads: those of the blocks that repeat another.
-
-    torch.onnx takes time for each, and more than in proportion.
-    """
-    signature = program.graph_signature
-    states = {spec.arg.name for spec in signature.input_specs if spec.kind.name in ("PARAMETER", "BUFFER")}
-    unread = {n.name for n in program.graph.find_nodes(op="placeholder") if n.name in states and not n.users}
-    if not unread:
-        return program
-    nodes: dict[fx.Node, fx.Node] = {}
-    graph = fx.Graph()
-    for node in program.graph.nodes:
-        if node.name not in unread:
-            nodes[node] = graph.node_copy(node, nodes.__getitem__)
-    inputs = [spec for spec in signature.input_specs if spec.arg.name not in unread]
-    left_out = {spec.target for spec in signature.input_specs if spec.arg.name in unread}
-    return ExportedProgram(
-        root=program.graph_module,
-        graph=graph,
-        graph_signature=ExportGraphSignature(inputs, signature.output_specs),
-        state_dict={name: tensor for name, tensor in program.state_dict.items() if name not in left_out},
-        range_constraints=program.range_constraints,
-        module_call_graph=program.module_call_graph,
-        example_inputs=program.example_inputs,
-        constants=program.constants,
-        verifiers=program.verifiers,
-    )
 
 
 def _translate(name: str, program: ExportedProgram, opset: int) -> ir.Model:
@@ -267,17 +248,17 @@ def _copy(
     graph: ModelGraph,
     model: ir.Model,
     block: _Block,
-    node: ir.Node,
+    given: Sequence[ir.Value | None],
     copy: Copy,
     names: dict[str, str],
     weights: dict[str, torch.Tensor],
-) -> list[ir.Node]:
-    """Put a copy of the nodes of *block* in the place of *node*, and return them."""
+) -> tuple[list[ir.Node], list[ir.Value | None]]:
+    """Return a copy of the nodes of *block*, for other inputs, and the results that they yield."""
     old, new = graph.calls[copy.source].component, graph.calls[copy.call].component
     ops = graph.ops.nodes
     calls = {copy.source: copy.call, **{ops[a]["call"]: ops[b]["call"] for a, b in copy.ops.items()}}
     values: dict[ir.Value, ir.Value] = {
-        value: other for value, other in zip(block.inputs, node.inputs[:-1], strict=True) if value and other
+        value: other for value, other in zip(block.inputs, given, strict=True) if value and other
     }
 
     def moved(value: ir.Value | None) -> ir.Value | None:
@@ -305,12 +286,7 @@ def _copy(
             other.shape, other.type = output.shape, output.type
             values[output] = other
         made.append(clone)
-    model.graph.insert_before(node, made)
-    for result, output in zip(block.results, node.outputs, strict=True):
-        replacement = moved(result)
-        assert replacement is not None
-        output.replace_all_uses_with(replacement, replace_graph_outputs=True)
-    return made
+    return made, [moved(result) for result in block.results]
 
 
 def _weight(model: ir.Model, name: str, like: ir.Value) -> ir.Value:

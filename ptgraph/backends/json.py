@@ -44,7 +44,7 @@ def document(graph: ModelGraph) -> dict[str, Any]:
         "elements": analysis.elements,
         "components": [_component(graph, path) for path in graph.components],
         "classes": {name: plain(info) for name, info in graph.classes.items()},
-        "ops": [{"id": name, **plain(graph.op(name))} for name in graph.ops],
+        "ops": [{"id": name, **op} for name, op in graph.ops.nodes(data=True)],
         "edges": [{"source": s, "target": t, **e} for s, t, e in graph.ops.edges(data=True)],
         "calls": {key: plain(call) for key, call in graph.calls.items()},
         "blocks": _blocks(graph),
@@ -58,7 +58,7 @@ def _value(graph: ModelGraph, name: str) -> dict[str, Any]:
 
 def _component(graph: ModelGraph, path: str) -> dict[str, Any]:
     parent = next(graph.components.predecessors(path), None)
-    return {**plain(graph.component(path)), "parent": parent}
+    return {**graph.components.nodes[path], "parent": parent}
 
 
 def _blocks(graph: ModelGraph) -> dict[str, list[str]]:
