@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .graph import ModelGraph, plain
+from .graph import ModelGraph, attributes
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def analyze(graph: ModelGraph) -> Analysis:
         for _, node in graph.components.nodes(data=True)
         if node["calls"] or node["total_params"]
     )
-    return Analysis(graph.name, totals, layers, tuple(plain(p) for p in graph.parameters), _elements(graph))
+    return Analysis(graph.name, totals, layers, tuple(attributes(p) for p in graph.parameters), _elements(graph))
 
 
 def _elements(graph: ModelGraph) -> dict[str, int | None]:

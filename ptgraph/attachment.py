@@ -17,9 +17,8 @@ from .flops import example_size
 from .graph import ModelGraph
 from .translation import place_of
 
-# Where an operation became several nodes, its FLOPs are those of the nodes that multiply, or that hold such nodes.
+# Where an operation became several nodes, its FLOPs are those of the nodes that multiply.
 _MULTIPLY = {"Attention", "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "LSTM", "MatMul", "RNN"}
-_HOLD = {"If", "Loop", "Scan"}
 
 Entry = dict[str, str]
 
@@ -27,7 +26,7 @@ Entry = dict[str, str]
 def attachment(model: ir.Model, graph: ModelGraph) -> bytes:
     """Return the sidecar of *model*, which is *graph* as ONNX, its nodes named."""
     levels = [list(model.graph), *map(list, model.functions.values())]
-    calls = _first_calls(model, levels)
+    calls = _calls(model, levels)
     fixed = _fixed(model, graph, levels, calls)
     sizes = _example_sizes(graph)
     root = graph.component("")
@@ -35,11 +34,10 @@ def attachment(model: ir.Model, graph: ModelGraph) -> bytes:
     for nodes in levels:
         flops = _flops(nodes, graph)
         for node in nodes:
-            if node.op_type != "Constant":  # Netron draws that as a part of its reader
-                parameters = sum(fixed.get(value, 0) for value in dict.fromkeys(_inputs(node)))
-                yields = [value for value in node.outputs if value not in fixed]
-                numbers = {"parameters": parameters, "FLOPs": flops[node], "activation bytes": _bytes(yields, sizes)}
-                metrics += _entries("node", node.name or "", numbers)
+            parameters = sum(fixed.get(value, 0) for value in dict.fromkeys(_inputs(node)))
+            yields = [value for value in node.outputs if value not in fixed]
+            numbers = {"parameters": parameters, "FLOPs": flops[node], "activation bytes": _bytes(yields, sizes)}
+            metrics += _entries("node", node.name or "", numbers)
     return _text(_of_functions(calls, graph), metrics)
 
 
@@ -75,8 +73,8 @@ def _text(metadata: list[Entry], metrics: list[Entry]) -> bytes:
     return f'{{\n "signature": "netron:attachment",\n{body}\n}}\n'.encode()
 
 
-def _first_calls(model: ir.Model, levels: Sequence[Sequence[ir.Node]]) -> dict[ir.Function, ir.Node]:
-    """Return for each function the first node that calls it; callers come before what they call."""
+def _calls(model: ir.Model, levels: Sequence[Sequence[ir.Node]]) -> dict[ir.Function, ir.Node]:
+    """Return for each function the first node that calls it."""
     calls: dict[ir.Function, ir.Node] = {}
     for node in (node for nodes in levels for node in nodes):
         function = model.functions.get(node.op_identifier())
@@ -92,6 +90,7 @@ def _fixed(
     counts = {parameter.name: parameter.count for parameter in graph.parameters if parameter.kind == "parameter"}
     fixed: dict[ir.Value | None, int] = {value: counts.get(name, 0) for name, value in model.graph.initializers.items()}
     fixed[None] = 0  # an optional input that is not given
+    # Callers come before what they call.
     for node in (node for nodes in levels for node in nodes):
         function = model.functions.get(node.op_identifier())
         if function is not None and calls[function] is node:
@@ -122,7 +121,7 @@ def _flops(nodes: Sequence[ir.Node], graph: ModelGraph) -> Counter[ir.Node]:
         else:
             parts[operation].append(node)
     for operation, made in parts.items():
-        workers = [node for node in made if node.op_type in _MULTIPLY | _HOLD] or made[-1:]
+        workers = [node for node in made if node.op_type in _MULTIPLY] or made
         for node in workers:
             flops[node] = graph.ops.nodes[operation]["flops"] // len(workers)
     return flops

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -116,6 +117,7 @@ class _Group(click.Group):
 @click.version_option(package_name="ptgraph", prog_name="ptgraph")
 def main() -> None:
     """See a PyTorch model: export it to ONNX for Netron, an interactive page, an SVG and a JSON analysis."""
+    gc.set_threshold(200_000, 20, 50)  # a short life with many objects: looking for cycles took a fifth of it
 
 
 @main.command(epilog=EXIT_CODES)

@@ -6,7 +6,7 @@ networkx writer works on both graphs. This module imports neither torch nor the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import networkx as nx
@@ -167,14 +167,9 @@ class ModelGraph:
         return draw(self)
 
 
-def attributes(record: Op | Component) -> dict[str, Any]:
-    """Return the record's fields as node attributes, without copying the values."""
+def attributes(record: Any) -> dict[str, Any]:
+    """Return the fields of a record of this module as a dict, without copying the values."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
-
-
-def plain(record: Any) -> dict[str, Any]:
-    """Return a dataclass as a new JSON-plain dict."""
-    return asdict(record)
 
 
 __all__ = [
@@ -188,5 +183,4 @@ __all__ = [
     "Parameter",
     "Shape",
     "attributes",
-    "plain",
 ]

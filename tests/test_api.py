@@ -286,7 +286,7 @@ def test_an_analysis_has_keys_like_a_dict(graph):
     assert "total_params" in analysis
     assert "nope" not in analysis
     assert dict(analysis) == {key: analysis[key] for key in analysis}
-    assert analysis.keys() == ["name", "totals", "layers", "parameters", *analysis.totals]
+    assert analysis.keys() == ["name", "totals", "layers", "parameters", "elements", *analysis.totals]
     assert json.loads(json.dumps(analysis.to_dict()))["total_params"] == analysis["total_params"]
 
 

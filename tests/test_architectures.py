@@ -176,5 +176,5 @@ def test_outputs_keep_the_field_names_of_their_model_output(tmp_path: Path) -> N
 def test_inputs_that_are_given_join_those_that_are_worked_out(tmp_path: Path) -> None:
     config = transformers.T5Config(num_layers=1, d_model=32, d_kv=8, num_heads=4, d_ff=64, vocab_size=99)
     config.save_pretrained(tmp_path)
-    graph = build(capture(load(str(tmp_path), ["input_ids:int64:3x5"])))
+    graph = graph_of(load(str(tmp_path), ["input_ids:int64:3x5"]))
     assert [graph.op(name).shape for name in graph.of_kind("input")] == [(3, 5), (3, 16)]

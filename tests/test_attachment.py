@@ -165,22 +165,66 @@ def test_a_dimension_that_may_vary_counts_as_in_the_example(tiny: ModelGraph, ti
     assert {name: still[name] for name in calls} == {name: moving[name] for name in calls}
 
 
+class Chosen(nn.Module):
+    """Yields something of a known size, and some rows of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.relu()
+        return x, self.linear(x[x[:, 0] > 0])
+
+
+class Outer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Chosen()
+
+    def forward(self, x: Tensor) -> Tensor:
+        known, chosen = self.inner(x)
+        return known.sum() + chosen.sum()
+
+
 def test_a_size_that_depends_on_the_numbers_is_left_out() -> None:
-    class Chosen(nn.Module):
+    proto, data = written(ptgraph.trace(Outer(), torch.randn(4, 3)))
+    found = numbers(data["metrics"], "node")
+    (function,) = [function for function in proto.functions if function.name == "Chosen"]
+    relu = next(node for node in function.node if node.op_type == "Relu")
+    assert found[relu.name] == {"activation bytes": 4 * 3 * 4}
+    for node in (*function.node, *proto.graph.node):
+        if "inner.linear" in node.name or node.op_type == "Chosen":
+            assert set(found[node.name]) == {"parameters", "FLOPs"}
+
+
+def test_a_size_that_only_torch_can_work_out_is_left_out() -> None:
+    class Half(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.interpolate(x.relu(), scale_factor=0.5)
+
+    graph = ptgraph.trace(Half(), torch.zeros(2, 3, 17), dynamic={"x": {0: "batch", 2: "time"}})
+    proto, data = written(graph)
+    assert "TruncToInt" in proto.graph.output[0].type.tensor_type.shape.dim[2].dim_param
+    relu = next(node for node in proto.graph.node if node.op_type == "Relu")
+    assert numbers(data["metrics"], "node") == {relu.name: {"activation bytes": 2 * 3 * 17 * 4}}
+
+
+def test_a_branch_has_the_numbers_of_what_it_holds() -> None:
+    class Branch(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.linear = nn.Linear(3, 5)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.linear(x.relu()[x[:, 0] > 0])
+            return torch.cond(x.sum() > 0, self.linear, lambda x: self.linear(-x), (x,))
 
-    proto, data = written(ptgraph.trace(Chosen(), torch.randn(4, 3)), structure="flat")
-    found = numbers(data["metrics"], "node")
-    size = {node.op_type: found[node.name].get("activation bytes") for node in proto.graph.node}
-    assert size["Relu"] == 4 * 3 * 4
-    (last,) = [node for node in proto.graph.node if "output" in node.output]
-    assert size[last.op_type] is None
-    assert found[last.name]["FLOPs"]
+    graph = ptgraph.trace(Branch(), torch.ones(4, 3))
+    proto, data = written(graph)
+    (branch,) = [node for node in proto.graph.node if node.op_type == "If"]
+    (operation,) = [graph.op(name) for name in graph.ops if graph.op(name).target == "cond"]
+    numbers_of_it = {"parameters": 3 * 5 + 5, "FLOPs": operation.flops, "activation bytes": 4 * 5 * 4}
+    assert numbers(data["metrics"], "node")[branch.name] == numbers_of_it
 
 
 def test_it_is_the_same_with_weights_and_without() -> None:

@@ -17,7 +17,7 @@ from pyvis.network import Network
 
 from .. import layout
 from ..analysis import analyze
-from ..graph import ModelGraph, plain
+from ..graph import ModelGraph, attributes
 from ..options import Options
 from ..style import STYLES
 from ..view import Box, View, count_text, shape_text, view
@@ -72,7 +72,7 @@ def page_data(graph: ModelGraph, options: Options) -> dict[str, Any]:
                 "width": scope.width,
                 "height": scope.height,
                 "stubs": [
-                    {"source": stub.partition("→")[0], "child": stub.partition("→")[2], **plain(place)}
+                    {"source": stub.partition("→")[0], "child": stub.partition("→")[2], **attributes(place)}
                     for stub, place in scope.places.items()
                     if "→" in stub
                 ],
@@ -81,9 +81,9 @@ def page_data(graph: ModelGraph, options: Options) -> dict[str, Any]:
         },
         "links": [[link.source, link.target, link.label, link.shared] for link in picture.links],
         "components": {path: _component(graph, path) for path in sorted(components)},
-        "classes": {name: plain(graph.classes[name]) for name in sorted(types)},
+        "classes": {name: attributes(graph.classes[name]) for name in sorted(types)},
         "ops": {box.op: _op(graph, box.op) for box in picture.boxes.values() if box.op is not None},
-        "styles": {name: plain(style) for name, style in STYLES.items()},
+        "styles": {name: attributes(style) for name, style in STYLES.items()},
     }
 
 
@@ -126,11 +126,11 @@ def _component(graph: ModelGraph, path: str) -> dict[str, Any]:
     """Return what the details pane says of a component: its own parameters are listed by name and shape."""
     inside = path + "." if path else ""
     own = [
-        {**plain(p), "name": p.name.removeprefix(inside), "shape": shape_text(p.shape)}
+        {**attributes(p), "name": p.name.removeprefix(inside), "shape": shape_text(p.shape)}
         for p in graph.parameters
         if p.name.rpartition(".")[0] == path
     ]
-    found = plain(graph.component(path))
+    found = attributes(graph.component(path))
     if not path:  # the sizes of a configured model are in its config
         found["settings"] = {**graph.config, **found["settings"]}
     return {**found, "parameters": own}
@@ -143,7 +143,7 @@ def _op(graph: ModelGraph, name: str) -> dict[str, Any]:
         for s in graph.ops.predecessors(name)
         if graph.ops.nodes[s]["kind"] in ("parameter", "buffer", "constant")
     ]
-    return {**plain(graph.op(name)), "reads": reads}
+    return {**attributes(graph.op(name)), "reads": reads}
 
 
 def _network() -> Network:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ..analysis import analyze
-from ..graph import ModelGraph, plain
+from ..graph import ModelGraph, attributes
 from ..options import Options
 
 # 1 first form.
@@ -43,10 +43,10 @@ def document(graph: ModelGraph) -> dict[str, Any]:
         "parameters": list(analysis.parameters),
         "elements": analysis.elements,
         "components": [_component(graph, path) for path in graph.components],
-        "classes": {name: plain(info) for name, info in graph.classes.items()},
+        "classes": {name: attributes(info) for name, info in graph.classes.items()},
         "ops": [{"id": name, **op} for name, op in graph.ops.nodes(data=True)],
         "edges": [{"source": s, "target": t, **e} for s, t, e in graph.ops.edges(data=True)],
-        "calls": {key: plain(call) for key, call in graph.calls.items()},
+        "calls": {key: attributes(call) for key, call in graph.calls.items()},
         "blocks": _blocks(graph),
     }
 

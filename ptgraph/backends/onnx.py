@@ -104,7 +104,7 @@ def _name_dimensions(model: ir.Model, names: dict[str, str]) -> None:
             return None  # it depends on data, and need not be the same each time that a block runs
         return _WORD.sub(lambda word: names.get(word[0], word[0]), size.value)
 
-    for value in values:
+    for value in dict.fromkeys(values):
         if value.shape is not None and any(not isinstance(size, int) for size in value.shape):
             value.shape = ir.Shape(map(named, value.shape))
 
