@@ -52,7 +52,7 @@ def _signature(graph: ModelGraph, key: str, names: list[str], facts: dict[str, s
             reads.append([edge["slots"], edge["outputs"], place])
         yields = any(target not in position for target in graph.ops.succ[name])
         lines.append(f"{facts[name]} {_within(ops[name]['scope'], path)} {reads} {yields}")
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _within(name: str, path: str) -> str:
