@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from .categories import category, category_of_name
-from .graph import Call, ClassInfo, Component, Parameter, Shape, attributes
+from .graph import Call, ClassInfo, Component, Parameter, Shape, attributes, chains
 from .sources import describe, plain_value, qualified_name, settings
 from .tracer import Capture
 
@@ -160,24 +160,18 @@ def _totals(
     for key, call in calls.items():
         runs[call.component] += 1
         first.setdefault(call.component, key)
-    chains: dict[str, list[str]] = {}
-    for key in calls:
-        at: str | None = key
-        chains[key] = []
-        while at is not None:
-            chains[key].append(at)
-            at = calls[at].parent
+    above = chains(calls)
     yields: dict[str, tuple[bool, Shape, str | None]] = {}
     for name, op in ops.nodes(data=True):
         if op["kind"] != "op":
             continue
         followers = [ops.nodes[after] for after in ops.successors(name)]
-        for key in chains[op["call"]]:
+        for key in above[op["call"]]:
             path = calls[key].component
             flops[path] += op["flops"]
             if first[path] != key or op["shape"] is None:
                 continue
-            leaves = any(after["kind"] == "output" or key not in chains[after["call"]] for after in followers)
+            leaves = any(after["kind"] == "output" or key not in above[after["call"]] for after in followers)
             if leaves or not yields.get(path, (False,))[0]:
                 yields[path] = (leaves, op["shape"], op["dtype"])
     shapes: dict[str, tuple[Shape | None, str | None]] = {path: found[1:] for path, found in yields.items()}

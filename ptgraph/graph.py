@@ -167,6 +167,14 @@ class ModelGraph:
         return draw(self)
 
 
+def chains(calls: dict[str, Call]) -> dict[str, list[str]]:
+    """Return for each run of a module the runs that it is in, from the root's to itself."""
+    found: dict[str, list[str]] = {}
+    for key, call in calls.items():  # a run stands after the one that made it
+        found[key] = [*([] if call.parent is None else found[call.parent]), key]
+    return found
+
+
 def attributes(record: Any) -> dict[str, Any]:
     """Return the fields of a record of this module as a dict, without copying the values."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
@@ -183,4 +191,5 @@ __all__ = [
     "Parameter",
     "Shape",
     "attributes",
+    "chains",
 ]

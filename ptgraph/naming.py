@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import onnx_ir as ir
 
-from .graph import ModelGraph
-from .outline import Form
+from .graph import ModelGraph, chains
+from .outline import Form, inner_nodes
 from .translation import place_of
 
 _NO_WORD = re.compile(r"\W+")
@@ -26,7 +26,7 @@ class Names:
 
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
-        self._chains: dict[str, list[str]] = {}
+        self._chains = chains(graph.calls)
         self._totals = _call_totals(graph)
         self._taken: set[str] = set()
 
@@ -53,7 +53,7 @@ class Names:
             self._nodes(form.nodes, own, path)
             self._values(form.nodes, path, taken, set(form.outputs))
             domains = {node.domain for node in form.nodes if node.domain} | {
-                inner.domain for node in form.nodes for inner in _inner(node) if inner.domain
+                inner.domain for node in form.nodes for inner in inner_nodes(node) if inner.domain
             }
             body = ir.Graph(
                 form.inputs,
@@ -119,14 +119,14 @@ class Names:
             shown = shown.removeprefix(".")
             node.name = _free(shown if whole and scope != own else f"{shown}/{node.op_type}".removeprefix("/"), taken)
             self._describe(node, shown)
-            for inner in _inner(node):
+            for inner in inner_nodes(node):
                 inner.name = _free(f"{node.name}/{inner.op_type}", taken)
 
     def _describe(self, node: ir.Node, shown: str) -> None:
         place = place_of(node)
         graph, props = self.graph, node.metadata_props
         scope = graph.calls[place.call].component
-        chain = self._chain(place.call)
+        chain = self._chains[place.call]
         classes = [graph.components.nodes[graph.calls[call].component]["type"] for call in chain]
         paths = [graph.calls[call].component for call in chain]
         props["namespace"] = "/".join(
@@ -157,15 +157,9 @@ class Names:
         same = len(steps) == len(scope.split(".")) and scope.startswith(path)
         return ".".join(steps[:count]) if same else path
 
-    def _chain(self, call: str) -> list[str]:
-        if call not in self._chains:
-            parent = self.graph.calls[call].parent
-            self._chains[call] = [*([] if parent is None else self._chain(parent)), call]
-        return self._chains[call]
-
     def _values(self, nodes: list[ir.Node], path: str, taken: set[str], kept: set[ir.Value]) -> None:
         """Name what nodes yield after them; those in *kept* have their names."""
-        for node in (n for outer in nodes for n in (outer, *_inner(outer))):
+        for node in (n for outer in nodes for n in (outer, *inner_nodes(outer))):
             name = node.name or ""
             local = name[len(path) :].lstrip("./") if path and name.startswith(path) else name
             for value in node.outputs:
@@ -237,12 +231,6 @@ def _free(name: str, taken: set[str]) -> str:
         free = f"{name}_{number}"
     taken.add(free)
     return free
-
-
-def _inner(node: ir.Node) -> Iterable[ir.Node]:
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            yield from attribute.as_graph().all_nodes()
 
 
 __all__ = ["Names"]

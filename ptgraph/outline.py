@@ -15,7 +15,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from .graph import ModelGraph
+from .graph import ModelGraph, chains
 from .translation import Place, place_of
 
 LARGEST = 1024  # elements of a constant that stands inside a function; a larger one is given to it
@@ -44,7 +44,7 @@ def outline(model: ir.Model, graph: ModelGraph, weights: Iterable[str]) -> list[
     """
     nodes = list(model.graph)
     work = _Outline(graph, set(weights), nodes)
-    order = work.level(_tree(nodes, work.chain, 1))
+    order = work.level(_tree(nodes, chains(graph.calls), 1))
     model.graph.remove(node for node in nodes if node.graph is model.graph)
     model.graph.extend(order)
     return work.forms
@@ -65,40 +65,32 @@ class _Group:
                 yield item
 
 
-def _tree(nodes: list[ir.Node], chain: Any, depth: int) -> list[ir.Node | _Group]:
+def _tree(nodes: list[ir.Node], above: dict[str, list[str]], depth: int) -> list[ir.Node | _Group]:
     """Return *nodes* in groups by the run that they are in at *depth*; a run of one node is that node."""
     inside: dict[str, list[ir.Node]] = defaultdict(list)
     for node in nodes:
-        calls = chain(place_of(node).call)
+        calls = above[place_of(node).call]
         if len(calls) > depth:
             inside[calls[depth]].append(node)
     items: list[ir.Node | _Group] = []
     for node in nodes:
-        calls = chain(place_of(node).call)
+        calls = above[place_of(node).call]
         key = calls[depth] if len(calls) > depth else ""
         if not key or len(inside[key]) == 1:
             items.append(node)
         elif inside[key][0] is node:
-            items.append(_Group(key, _tree(inside[key], chain, depth + 1)))
+            items.append(_Group(key, _tree(inside[key], above, depth + 1)))
     return items
 
 
 class _Outline:
     def __init__(self, graph: ModelGraph, weights: set[str], nodes: list[ir.Node]) -> None:
         self.graph, self.weights = graph, weights
-        self._holders = {inner: node for node in nodes for inner in _inner(node)}
+        self._holders = {inner: node for node in nodes for inner in inner_nodes(node)}
         self.forms: list[Form] = []
         self._known: dict[Any, Form] = {}
         self._numbers: dict[int, int] = {}  # of a form, by its id
-        self._chains: dict[str, list[str]] = {}
         self._form_of: dict[ir.Node, Form] = {}
-
-    def chain(self, call: str) -> list[str]:
-        """Return the runs that a run is in, from the root's to itself."""
-        if call not in self._chains:
-            parent = self.graph.calls[call].parent
-            self._chains[call] = [*([] if parent is None else self.chain(parent)), call]
-        return self._chains[call]
 
     def level(self, items: list[ir.Node | _Group]) -> list[ir.Node]:
         """Return the nodes of one level, in an order that runs, with a call in the place of each group."""
@@ -136,7 +128,7 @@ class _Outline:
             self.forms.append(form)
         else:
             for node in nodes:
-                for reader in (node, *_inner(node)):  # it is gone, and reads nothing any more
+                for reader in (node, *inner_nodes(node)):  # it is gone, and reads nothing any more
                     for index in range(len(reader.inputs)):
                         reader.replace_input_with(index, None)
         form.calls.append(call)
@@ -156,7 +148,7 @@ class _Outline:
         }
         body: list[ir.Node] = []
         for node in nodes:
-            for reader in (node, *_inner(node)):
+            for reader in (node, *inner_nodes(node)):
                 for index, value in enumerate(reader.inputs):
                     if value in formal:
                         reader.replace_input_with(index, formal[value])
@@ -249,7 +241,7 @@ def _attribute(attribute: ir.Attr) -> str:
     return str(attribute.value)
 
 
-def _inner(node: ir.Node) -> Iterator[ir.Node]:
+def inner_nodes(node: ir.Node) -> Iterator[ir.Node]:
     """Yield the nodes in the branches and loops of *node*."""
     for attribute in node.attributes.values():
         if attribute.type == ir.AttributeType.GRAPH:
@@ -261,7 +253,7 @@ def _reads(node: ir.Node) -> list[ir.Value]:
     bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
     if not bodies:
         return [value for value in node.inputs if value is not None]
-    inner = list(_inner(node))
+    inner = list(inner_nodes(node))
     own = {value for body in bodies for value in body.inputs} | {output for n in inner for output in n.outputs}
     values = [*node.inputs, *(v for n in inner for v in n.inputs), *(v for body in bodies for v in body.outputs)]
     return [value for value in values if value is not None and value not in own]
@@ -301,4 +293,4 @@ def _ordered(items: list[ir.Node | _Group]) -> list[ir.Node | _Group]:
         items = [*items[:stuck], *group.items, *items[stuck + 1 :]]
 
 
-__all__ = ["Form", "outline"]
+__all__ = ["Form", "inner_nodes", "outline"]
