@@ -15,11 +15,12 @@ from torch.export import ExportedProgram
 from . import analysis as numbers
 from . import exporter as files
 from .build import graph_of
+from .dimensions import Dynamic
 from .errors import UsageError
 from .graph import ModelGraph
 from .load import example_inputs, file_stem, on_device_of, separate
 from .options import Options, Structure, Weights
-from .tracer import Dynamic, Source
+from .tracer import Source
 
 if TYPE_CHECKING:
     from .verification import Comparison

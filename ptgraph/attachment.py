@@ -8,49 +8,40 @@ or unknown is left out.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from .counts import Counts
 from .flops import example_size
 from .graph import ModelGraph
-from .translation import place_of
-
-# Where an operation became several nodes, its FLOPs are those of the nodes that multiply.
-_MULTIPLY = {"Attention", "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "LSTM", "MatMul", "RNN"}
 
 Entry = dict[str, str]
 
 
-def attachment(model: ir.Model, graph: ModelGraph) -> bytes:
-    """Return the sidecar of *model*, which is *graph* as ONNX, its nodes named."""
-    levels = [list(model.graph), *map(list, model.functions.values())]
-    calls = _calls(model, levels)
-    fixed = _fixed(model, graph, levels, calls)
+def attachment(graph: ModelGraph, counts: Counts) -> bytes:
+    """Return the sidecar of the model whose nodes, which have names, are those of *counts*: it is *graph* as ONNX."""
     sizes = _example_sizes(graph)
     root = graph.component("")
     metrics = _entries("model", "", {"parameters": root.total_params, "FLOPs": root.flops})
-    for nodes in levels:
-        flops = _flops(nodes, graph)
-        for node in nodes:
-            parameters = sum(fixed.get(value, 0) for value in dict.fromkeys(_inputs(node)))
-            yields = [value for value in node.outputs if value not in fixed]
-            numbers = {"parameters": parameters, "FLOPs": flops[node], "activation bytes": _bytes(yields, sizes)}
-            metrics += _entries("node", node.name or "", numbers)
-    return _text(_of_functions(calls, graph), metrics)
+    for node, (parameters, flops) in counts.nodes.items():
+        yields = [value for value in node.outputs if value not in counts.fixed]
+        numbers = {"parameters": parameters, "FLOPs": flops, "activation bytes": _bytes(yields, sizes)}
+        metrics += _entries("node", node.name or "", numbers)
+    return _text(_of_functions(graph, counts), metrics)
 
 
-def _of_functions(calls: dict[ir.Function, ir.Node], graph: ModelGraph) -> list[Entry]:
+def _of_functions(graph: ModelGraph, counts: Counts) -> list[Entry]:
     """Return what one run of each function has, by its name where it is the only one of that name.
 
     This is metadata, since Netron has but one set of metrics for all graphs of a file.
     """
-    names = Counter([graph.name, *(function.name for function in calls)])
+    names = Counter([graph.name, *(function.name for function in counts.calls)])
     entries: list[Entry] = []
-    for function, call in calls.items():
+    for function, call in counts.calls.items():
         if names[function.name] == 1:
-            parameters, flops = (int(call.metadata_props[f"ptgraph.{word}"]) for word in ("parameters", "flops"))
+            parameters, flops = counts.nodes[call]
             entries += _entries("graph", function.name, {"run parameters": parameters, "run FLOPs": flops})
     return entries
 
@@ -71,60 +62,6 @@ def _text(metadata: list[Entry], metrics: list[Entry]) -> bytes:
     }
     body = ",\n".join(f' "{name}": [{lines}\n ]' for name, lines in lists.items())
     return f'{{\n "signature": "netron:attachment",\n{body}\n}}\n'.encode()
-
-
-def _calls(model: ir.Model, levels: Sequence[Sequence[ir.Node]]) -> dict[ir.Function, ir.Node]:
-    """Return for each function the first node that calls it."""
-    calls: dict[ir.Function, ir.Node] = {}
-    for node in (node for nodes in levels for node in nodes):
-        function = model.functions.get(node.op_identifier())
-        if function is not None:
-            calls.setdefault(function, node)
-    return calls
-
-
-def _fixed(
-    model: ir.Model, graph: ModelGraph, levels: Sequence[Sequence[ir.Node]], calls: dict[ir.Function, ir.Node]
-) -> dict[ir.Value | None, int]:
-    """Return the values that the inputs of the model do not change, each with the elements of the parameter it is."""
-    counts = {parameter.name: parameter.count for parameter in graph.parameters if parameter.kind == "parameter"}
-    fixed: dict[ir.Value | None, int] = {value: counts.get(name, 0) for name, value in model.graph.initializers.items()}
-    fixed[None] = 0  # an optional input that is not given
-    # Callers come before what they call.
-    for node in (node for nodes in levels for node in nodes):
-        function = model.functions.get(node.op_identifier())
-        if function is not None and calls[function] is node:
-            given = zip(function.inputs, node.inputs, strict=True)
-            fixed.update({formal: fixed[actual] for formal, actual in given if actual in fixed})
-        if all(value in fixed for value in _inputs(node)):
-            fixed.update(dict.fromkeys(node.outputs, 0))
-    return fixed
-
-
-def _inputs(node: ir.Node) -> Iterator[ir.Value | None]:
-    """Yield what *node* reads, the bodies of a branch or loop included."""
-    yield from node.inputs
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            for inner in attribute.as_graph().all_nodes():
-                yield from inner.inputs
-
-
-def _flops(nodes: Sequence[ir.Node], graph: ModelGraph) -> Counter[ir.Node]:
-    """Return the FLOPs of each node, so that they add up to those of the operations that *nodes* were made of."""
-    flops: Counter[ir.Node] = Counter()
-    parts: dict[str, list[ir.Node]] = defaultdict(list)
-    for node in nodes:
-        operation = place_of(node).op
-        if operation is None:
-            flops[node] = int(node.metadata_props.get("ptgraph.flops", 0))
-        else:
-            parts[operation].append(node)
-    for operation, made in parts.items():
-        workers = [node for node in made if node.op_type in _MULTIPLY] or made
-        for node in workers:
-            flops[node] = graph.ops.nodes[operation]["flops"] // len(workers)
-    return flops
 
 
 def _bytes(values: Sequence[ir.Value], sizes: dict[str, int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from .blocks import block_ids
 from .components import components, config_of, parameters, tensors_of
@@ -53,14 +54,14 @@ def build(capture: Capture) -> ModelGraph | None:
         program=capture.program,
         origins=Origins(reader.nodes, runs, reader.repeated),
     )
-    blocks = block_ids(graph)
+    graph = replace(graph, blocks=block_ids(graph))
     for run in {run for run, _, _ in reader.repeated.values()}:
         first, *others = [traced.call for traced in reader.traced[run]]
         for other in others:
-            if blocks.get(first) != blocks.get(other):
+            if graph.blocks.get(first) != graph.blocks.get(other):
                 log.debug("%s and %s look alike and are not the same: all blocks are traced", first, other)
                 return None
-    for call, block in blocks.items():
+    for call, block in graph.blocks.items():
         node = tree.nodes[graph.calls[call].component]
         node["block"] = node["block"] or block
     return graph

@@ -124,7 +124,8 @@ def parameters_on_meta() -> Iterator[None]:
             return None
         if parameter not in moved:
             moved[parameter] = nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
-        return moved[parameter]  # type: ignore[no-any-return]
+        on_meta: nn.Parameter = moved[parameter]
+        return on_meta
 
     handle = hooks.register_module_parameter_registration_hook(move)  # type: ignore[arg-type]  # it may give one
     try:

@@ -318,12 +318,12 @@ def _graph(
     step("loading torch")
     from .build import graph_of
     from .load import load
-    from .tracer import may_be_real
+    from .materialize import may_be_real
 
     step(f"loading {target}")
     source = load(target, inputs, name=name, weights=weights, checkpoint=checkpoint)
     step("tracing")
-    if weights or checkpoint or not may_be_real(source):
+    if weights or checkpoint or not may_be_real(source.model):
         return graph_of(source)
     try:
         return graph_of(source, rungs=1)

@@ -125,6 +125,7 @@ class ModelGraph:
     edge carries ``slots`` (which tensor arguments of the target it feeds), ``outputs`` (which results of the
     source they are), ``shape`` and ``dtype`` of the first. Nodes are in order of execution.
     ``components`` is the tree of modules (attributes: ``Component``), edges from parent to child.
+    ``blocks`` says for each run of a module (a key of ``calls``) which block it is: runs alike have the same id.
     ``tracer`` names the way that worked, ``attempts`` the ways that did not, each with its reason.
     ``program`` (a ``torch.export.ExportedProgram`` or None) and ``origins`` stay in memory and are never serialized.
     """
@@ -139,6 +140,7 @@ class ModelGraph:
     attempts: tuple[tuple[str, str], ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
     dimensions: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
     program: Any = field(default=None, repr=False, compare=False)
     origins: Origins = field(default_factory=Origins, repr=False, compare=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -256,10 +257,8 @@ def _construct(factory: Callable[[], Any], what: str, wanted: _Wanted) -> nn.Mod
             f"{what} needs arguments to be built ({', '.join(required)}); name an instance, or a factory without any"
         )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        try:
-            model = _empty(factory, wanted)
-        except (Exception, SystemExit):  # real numbers are wanted, or its constructor works with some
+        model = _empty(factory, wanted)
+        if model is None:
             torch.manual_seed(0)
             model = _run(factory, f"building {what}")
     if not isinstance(model, nn.Module):
@@ -268,17 +267,20 @@ def _construct(factory: Callable[[], Any], what: str, wanted: _Wanted) -> nn.Mod
 
 
 def _empty(factory: Callable[[], Any], wanted: _Wanted) -> Any:
-    """Call *factory* where no numbers are made that nobody wants; raises whatever it raises there."""
-    if wanted.checkpoint is not None:
-        with parameters_on_meta(), quiet():
-            return factory()
-    if wanted.weights or wanted.made_up:
-        raise NotImplementedError
-    with on_meta(), quiet():
-        model = factory()
-    if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
-        model.to("meta")  # what came from numpy or by an old constructor ignored the device
-    return model
+    """Call *factory* where no numbers are made that nobody wants; return None if some are, or it cannot do without."""
+    if wanted.checkpoint is None and (wanted.weights or wanted.made_up):
+        return None
+    torch.manual_seed(0)
+    with contextlib.suppress(Exception, SystemExit), quiet():
+        if wanted.checkpoint is not None:
+            with parameters_on_meta():
+                return factory()
+        with on_meta():
+            model = factory()
+        if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
+            model.to("meta")  # what came from numpy or by an old constructor ignored the device
+        return model
+    return None
 
 
 def _signature(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -1,4 +1,4 @@
-"""Names and metadata of ONNX nodes, values and functions: module paths, classes, parameters, FLOPs, source lines.
+"""Names and metadata of ONNX nodes, values and functions: module paths, classes, operators, source lines.
 
 A node of a function that several modules share has their common path, a star in the place of what differs:
 ``layers.*.attention``.
@@ -13,8 +13,9 @@ from typing import Any
 
 import onnx_ir as ir
 
+from .bodies import inner_nodes
 from .graph import ModelGraph, chains
-from .outline import Form, inner_nodes
+from .outline import Form
 from .translation import place_of
 
 _NO_WORD = re.compile(r"\W+")
@@ -27,7 +28,6 @@ class Names:
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
         self._chains = chains(graph.calls)
-        self._totals = _call_totals(graph)
         self._taken: set[str] = set()
 
     def main(self, main: ir.Graph) -> None:
@@ -137,16 +137,12 @@ class Names:
         props["ptgraph.module"] = shown or graph.name
         props["ptgraph.class"] = classes[-1]
         if place.op is None:
-            if node.domain:
-                parameters, flops = self._totals[place.call]
-                info = graph.classes[classes[-1]]
-                if info.file:
-                    props["ptgraph.source"] = f"{info.file}:{info.line}"
-                props["ptgraph.parameters"], props["ptgraph.flops"] = str(parameters), str(flops)
+            info = graph.classes[classes[-1]]
+            if node.domain and info.file:
+                props["ptgraph.source"] = f"{info.file}:{info.line}"
             return
         op = graph.ops.nodes[place.op]
         props["ptgraph.operator"] = op["target"]
-        props["ptgraph.parameters"], props["ptgraph.flops"] = str(op["params"]), str(op["flops"])
         if op["file"]:
             props["ptgraph.source"] = f"{op['file']}:{op['line']}"
 
@@ -165,25 +161,6 @@ class Names:
             for value in node.outputs:
                 if value not in kept:
                     value.name = _free(local or node.op_type, taken)
-
-
-def _call_totals(graph: ModelGraph) -> dict[str, tuple[int, int]]:
-    """Return parameters and FLOPs of each run, what is in it included; a parameter counts once."""
-    flops: Counter[str] = Counter()
-    read: dict[str, set[str]] = defaultdict(set)
-    for name, op in graph.ops.nodes(data=True):
-        if op["kind"] == "op":
-            flops[op["call"]] += op["flops"]
-            read[op["call"]] |= {s for s in graph.ops.predecessors(name) if graph.ops.nodes[s]["kind"] == "parameter"}
-    for call in reversed(list(graph.calls)):
-        parent = graph.calls[call].parent
-        if parent is not None:
-            flops[parent] += flops[call]
-            read[parent] |= read[call]
-    sizes = {p.name: p.count for p in graph.parameters}
-    return {
-        call: (sum(sizes.get(graph.ops.nodes[s]["target"], 0) for s in read[call]), flops[call]) for call in graph.calls
-    }
 
 
 def _distinct(facts: list[list[dict[str, str]]]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from .bodies import bodies, inner_nodes, reads
 from .graph import ModelGraph, chains
 from .translation import Place, place_of
 
@@ -102,7 +103,7 @@ class _Outline:
         nodes = self.level(group.items)
         inside = set(nodes)
         made = {output for node in nodes for output in node.outputs}
-        read = list(dict.fromkeys(v for node in nodes for v in _reads(node) if v not in made))
+        read = list(dict.fromkeys(v for node in nodes for v in reads(node) if v not in made))
         given = [v for v in read if not self._is_constant(v)]
         given.sort(key=lambda v: (v.name in self.weights) and v.is_initializer())
         outputs = [
@@ -196,15 +197,15 @@ class _Outline:
             path = self.graph.calls[place.call].component
             form = self._form_of.get(node)
             called = self._numbers[id(form)] if form is not None else (node.domain, node.op_type)
-            reads = [numbers.get(v, self._constant(v)) if v is not None else None for v in node.inputs]
+            given = [numbers.get(v, self._constant(v)) if v is not None else None for v in node.inputs]
             attributes = sorted(f"{name}={_attribute(a)}" for name, a in node.attributes.items())
             for output in node.outputs:
                 numbers[output] = len(numbers)
-            bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
-            for value in (value for body in bodies for value in body.inputs):
+            held = bodies(node)
+            for value in (value for body in held for value in body.inputs):
                 numbers[value] = len(numbers)
-            lines.append((called, path[len(scope) :], tuple(attributes), tuple(reads), *map(_type, node.outputs)))
-            for body in bodies:
+            lines.append((called, path[len(scope) :], tuple(attributes), tuple(given), *map(_type, node.outputs)))
+            for body in held:
                 for inner in body:
                     add(inner)
                 lines.append(tuple(numbers.get(v, self._constant(v)) for v in body.outputs))
@@ -241,24 +242,6 @@ def _attribute(attribute: ir.Attr) -> str:
     return str(attribute.value)
 
 
-def inner_nodes(node: ir.Node) -> Iterator[ir.Node]:
-    """Yield the nodes in the branches and loops of *node*."""
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            yield from attribute.as_graph().all_nodes()
-
-
-def _reads(node: ir.Node) -> list[ir.Value]:
-    """Return the values from outside that *node* reads, those of its branches and loops included."""
-    bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
-    if not bodies:
-        return [value for value in node.inputs if value is not None]
-    inner = list(inner_nodes(node))
-    own = {value for body in bodies for value in body.inputs} | {output for n in inner for output in n.outputs}
-    values = [*node.inputs, *(v for n in inner for v in n.inputs), *(v for body in bodies for v in body.outputs)]
-    return [value for value in values if value is not None and value not in own]
-
-
 def _ordered(items: list[ir.Node | _Group]) -> list[ir.Node | _Group]:
     """Return *items* in an order in which each follows what it reads, as near to the given one as that allows.
 
@@ -268,7 +251,7 @@ def _ordered(items: list[ir.Node | _Group]) -> list[ir.Node | _Group]:
         parts = [list(item.nodes()) if isinstance(item, _Group) else [item] for item in items]
         maker = {output: index for index, nodes in enumerate(parts) for node in nodes for output in node.outputs}
         needs = [
-            {maker[v] for node in nodes for v in _reads(node) if v in maker} - {index}
+            {maker[v] for node in nodes for v in reads(node) if v in maker} - {index}
             for index, nodes in enumerate(parts)
         ]
         users: dict[int, list[int]] = defaultdict(list)
@@ -293,4 +276,4 @@ def _ordered(items: list[ir.Node | _Group]) -> list[ir.Node | _Group]:
         items = [*items[:stuck], *group.items, *items[stuck + 1 :]]
 
 
-__all__ = ["Form", "inner_nodes", "outline"]
+__all__ = ["Form", "outline"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import operator
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,11 +16,13 @@ from torch.utils import _pytree as pytree
 
 from .aliases import Aliases
 from .copies import Read, Ref, Run, Value, copy_run
+from .dimensions import named_size
 from .flops import FlopCounter, example_size, nested_graph
 from .graph import Call, Kind, Op, Shape, attributes
+from .operators import constant_value, function_of, literals, module_of, numbered, target_of
 from .record import key_name
 from .repeats import ENTER, LEAVE, REPEAT
-from .sources import last_frame, plain_value, public, qualified_name
+from .sources import last_frame, qualified_name
 from .tracer import Capture
 
 # Bookkeeping of the tracer, not computation of the model: checks, and copies that exist only while tracing.
@@ -30,9 +31,6 @@ _VMAP = "torch._functorch."  # marks of torch.func.vmap; within them shapes are 
 _COPIES = {"aten.lift_fresh_copy.default", "aten.detach.default", "aten.detach_.default", "aten.alias.default"}
 _COPIES |= {"torch.Tensor.detach", "torch.Tensor.data"}
 _WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
-_WORD = re.compile(r"\b[su]\d+\b")
-_NO_WORD = re.compile(r"\W+")
-SMALL = 16  # a constant of so many elements, or fewer, is written down
 
 
 class Reader:
@@ -71,7 +69,7 @@ class Reader:
             if node.op == "output":
                 return pytree.tree_map_only(fx.Node, self.env.get, node.args[0])
             self.aliases.add(node)
-            target = _target(node)
+            target = target_of(node)
             if node.op in ("placeholder", "get_attr"):
                 self._state(node)
             elif _CHECKS.search(target):
@@ -165,7 +163,7 @@ class Reader:
     def _add_state(self, key: str, kind: str, name: str, value: Any) -> Ref:
         shape, dtype = self._describe(value)
         kinds: dict[str, Kind] = {"parameter": "parameter", "buffer": "buffer"}
-        says = _constant(self.capture.constants.get(name)) if kind not in kinds else {}
+        says = constant_value(self.capture.constants.get(name)) if kind not in kinds else {}
         return self.add(Op(kinds.get(kind, "constant"), name, shape=shape, dtype=dtype, attributes=says), key)
 
     def _enter(self, node: fx.Node) -> None:
@@ -207,7 +205,7 @@ class Reader:
         shape, dtype = self._describe(node.meta.get("val"))
         scope, call = self._call(node.meta.get("nn_module_stack") or {})
         file, line = last_frame(node.meta.get("stack_trace"))
-        module = _module_of(node)
+        module = module_of(node)
         reads = self._reads(node)
         if module is not None:
             reads += self._module_reads(str(node.target), module)
@@ -219,9 +217,9 @@ class Reader:
             call=call,
             shape=shape,
             dtype=dtype,
-            params=sum(_count(self.ops.nodes[p]["shape"]) for p in parameters),
-            flops=self.counter.count(node, _callable(node, module)) * self._examples(node),
-            attributes=self._literals(node),
+            params=sum(_elements(self.ops.nodes[p]["shape"]) for p in parameters),
+            flops=self.counter.count(node, function_of(node, module)) * self._examples(node),
+            attributes=literals(node, self.capture.dimensions),
             file=file,
             line=line,
         )
@@ -294,14 +292,8 @@ class Reader:
             return next((part for part in parts if part[0] is not None), (None, None))
         if not isinstance(value, torch.Tensor):
             return None, None
-        return tuple(self._size(n) for n in value.shape), str(value.dtype).removeprefix("torch.")
-
-    def _size(self, size: Any) -> int | str:
-        if isinstance(size, int):
-            return size
-        text = str(size.node.expr) if hasattr(size, "node") else str(size)
-        named = _WORD.sub(lambda m: self.capture.dimensions.get(m[0], m[0]), text)
-        return int(named) if named.lstrip("-").isdigit() else named
+        shape = tuple(named_size(n, self.capture.dimensions) for n in value.shape)
+        return shape, str(value.dtype).removeprefix("torch.")
 
     def _call(self, stack: Any) -> tuple[str, str]:
         """Return path and call key of the innermost module; note the calls above it.
@@ -331,37 +323,6 @@ class Reader:
         runs[f"copied {len(runs)}" if key is None else key] = call
         return call
 
-    def _literals(self, node: fx.Node) -> dict[str, Any]:
-        """Return the arguments that are not tensors, by name where the operator has a schema."""
-        schema = getattr(node.target, "_schema", None)
-        names = [argument.name for argument in schema.arguments] if schema else []
-        pairs = [(names[i] if i < len(names) else f"arg{i}", value) for i, value in enumerate(node.args)]
-        found = {}
-        for name, value in [*pairs, *node.kwargs.items()]:
-            literal = self._literal(value)
-            if literal is _TENSOR or (isinstance(literal, list) and literal and all(i is _TENSOR for i in literal)):
-                continue
-            try:
-                found[name] = plain_value(_say_tensors(literal))
-            except TypeError:  # an object of a class that torch made, or too much data
-                continue
-        return found
-
-    def _literal(self, value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            return [self._literal(item) for item in value]
-        if isinstance(value, dict):
-            return {str(key): self._literal(item) for key, item in value.items()}
-        if isinstance(value, slice):
-            parts = (value.start, value.stop, value.step)
-            return ":".join("" if part is None else str(_say_tensors(self._literal(part))) for part in parts)
-        if isinstance(value, fx.Node):
-            if (graph := nested_graph(value)) is not None:
-                return _text(graph)
-            known = value.meta.get("val")
-            return self._size(known) if isinstance(known, int | float | _SYMBOLS) else _TENSOR
-        return self._size(value) if isinstance(value, _SYMBOLS) else value
-
     def finish(self) -> None:
         """Add the outputs, and take away what yields no tensor and feeds nothing: the tracer's own questions."""
         for path, value, shown in self._outputs():
@@ -377,17 +338,8 @@ class Reader:
         self._rename()
 
     def _rename(self) -> None:
-        """Give the operations their names: that of the operator, and a number from the second on."""
-        counts: Counter[str] = Counter()
-        names: dict[str, str] = {}
-        taken = {name for name, op in self.ops.nodes(data=True) if op["kind"] != "op"}
-        for name, op in self.ops.nodes(data=True):
-            if op["kind"] == "op":
-                steps = op["target"].split(".")
-                word = _NO_WORD.sub("_", steps[1] if len(steps) == 3 and steps[0] == "aten" else steps[-1]) or "op"
-                while name not in names or names[name] in taken:
-                    names[name] = f"{word}_{counts[word]}" if counts[word] else word
-                    counts[word] += 1
+        """Give the operations their names, wherever they are known by the first ones."""
+        names = numbered(self.ops)
         named: nx.DiGraph[str] = nx.DiGraph()
         named.add_nodes_from((names.get(name, name), op) for name, op in self.ops.nodes(data=True))
         for target in self.ops:  # what feeds an operation stays in its order
@@ -411,79 +363,14 @@ class Reader:
                 yield path, value, example
 
 
-_TENSOR = object()  # stands for a tensor among literals
-_SYMBOLS = torch.SymInt | torch.SymFloat | torch.SymBool
-
-
-def _say_tensors(literal: Any) -> Any:
-    """Return a literal with a word in the place of each tensor."""
-    if isinstance(literal, list):
-        return [_say_tensors(item) for item in literal]
-    return "tensor" if literal is _TENSOR else literal
-
-
-def _text(graph: fx.Graph) -> str:
-    """Return a nested graph as text, a line for each operation, whatever its values are called."""
-    numbers: dict[fx.Node, str] = {}
-    lines = []
-    for node in graph.nodes:
-        numbers[node] = f"%{len(numbers)}"
-        if (inner := nested_graph(node)) is not None:
-            lines.append(f"{numbers[node]} = {_text(inner)}")
-        elif node.op not in ("placeholder", "get_attr"):
-            args, kwargs = fx.node.map_arg((node.args, node.kwargs), numbers.__getitem__)
-            lines.append(f"{numbers[node]} = {public(_target(node))}{args}{kwargs or ''}")
-    return "\n".join(lines)
-
-
 def _argument(node: fx.Node, index: int) -> fx.Node:
     value = node.args[index]
     assert isinstance(value, fx.Node)
     return value
 
 
-def _target(node: fx.Node) -> str:
-    if "target" in node.meta:
-        return str(node.meta["target"])
-    if node.op == "call_module":
-        return str(qualified_name(type(_module_of(node))))
-    if node.op == "call_method" or isinstance(node.target, str):
-        return f"torch.Tensor.{node.target}" if node.op == "call_method" else str(node.target)
-    name = str(node.target)
-    if name.startswith("<"):
-        module = getattr(node.target, "__module__", None) or "builtins"
-        return f"{module.removeprefix('_')}.{getattr(node.target, '__name__', 'call')}"
-    return name
-
-
-def _module_of(node: fx.Node) -> nn.Module | None:
-    if node.op != "call_module" or node.graph.owning_module is None:
-        return None
-    return node.graph.owning_module.get_submodule(str(node.target))
-
-
-def _callable(node: fx.Node, module: nn.Module | None) -> Any:
-    if module is not None:
-        state = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}
-        return lambda *a, **k: torch.func.functional_call(module, state, a, k)
-    return getattr(torch.Tensor, str(node.target)) if node.op == "call_method" else node.target
-
-
-def _constant(tensor: Any) -> dict[str, Any]:
-    """Return the value of a constant, or its digest if it is large: what it holds is part of what the model does."""
-    if not isinstance(tensor, torch.Tensor) or tensor.is_meta or type(tensor) is not torch.Tensor:
-        return {}
-    if tensor.numel() <= SMALL:
-        return {"value": plain_value(tensor.tolist())}
-    data = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-    return {"digest": hashlib.sha256(data).hexdigest()[:12]}
-
-
-def _count(shape: Shape | None) -> int:
-    total = 1
-    for size in shape or ():
-        total *= size if isinstance(size, int) else 1
-    return total
+def _elements(shape: Shape | None) -> int:
+    return math.prod(size for size in shape or () if isinstance(size, int))
 
 
 __all__ = ["Reader"]

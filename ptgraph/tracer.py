@@ -9,34 +9,31 @@ recording run real numbers: a model without weights is given small random ones f
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import functools
 import inspect
 import operator
-import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils import _pytree as pytree
 
-from .errors import TraceError, UsageError
+from .dimensions import Dynamic, dynamic_shapes, symbol_names, violated
+from .errors import TraceError, UsageError, first_line
+from .materialize import materialized
 from .quiet import quiet
 from .record import ForwardError, arguments, output_names, plain_containers, record
 from .repeats import watched
-from .restore import left_as_found, values_kept
+from .restore import left_as_found
 from .sources import public
 
-Dynamic = Mapping[str, Mapping[int, str]]
-_FIXED = re.compile(r"to be a constant \((\d+)\)")
-_SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
 DRAFTS = 3  # the branches that draft export takes are not always those of the model: it is checked
-MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that the last rungs will make up on this machine
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> C
     assert source.model is not None
     _check(source.model, source.name)
     given = _bind(source.model, source.args, source.kwargs)
-    shapes = _dynamic_shapes(given, source.dynamic)
+    shapes = dynamic_shapes(given, source.dynamic)
     attempts: list[tuple[str, str]] = []
     for tracer, rung in list(_LADDER.items())[:rungs]:
         with left_as_found(source.model), quiet(), torch.no_grad(), _fast_paths_off():
@@ -104,13 +101,6 @@ def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> C
         raise TraceError(f"cannot run {source.name}{_misfit(given)}: {_reason(cause)}") from cause
     steps = "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
     raise TraceError(f"cannot trace {source.name}{_misfit(given)}: {steps}") from cause
-
-
-def may_be_real(source: Source) -> bool:
-    """Return whether the model of *source* is on meta and small enough to be built with real numbers instead."""
-    tensors = [*source.model.parameters(), *source.model.buffers()] if source.model is not None else []
-    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    return any(tensor.is_meta for tensor in tensors) and size <= MATERIALIZE_LIMIT
 
 
 def _check(model: nn.Module, name: str) -> None:
@@ -132,10 +122,9 @@ def _export(source: Source, tracer: str, shapes: Any, attempts: Any, *, strict: 
             program = _adapting(torch.export.export, model, args, kwargs, shapes)
     except torch._dynamo.exc.UserError as error:
         if "Constraints violated" in str(error):
-            named = ", ".join(_named_in(str(error), source))
-            sizes = sorted(set(_FIXED.findall(str(error))))
+            named, sizes = violated(str(error), source.dynamic)
             raise TraceError(
-                f"a dynamic dimension ({named}) of {source.name} cannot vary: "
+                f"a dynamic dimension ({', '.join(named)}) of {source.name} cannot vary: "
                 + (f"the model fixes it to {', '.join(sizes)}" if sizes else _reason(error))
             ) from error
         raise
@@ -154,20 +143,12 @@ def _export_once(source: Source, tracer: str, shapes: Any, attempts: Any) -> Cap
         return dataclasses.replace(traced, notes=(f"all blocks are traced: {_reason(error)}",))
 
 
-def _named_in(message: str, source: Source) -> list[str]:
-    """Return the names of the dimensions that *message* speaks of (as ``L['x'].size()[0]``), or else of all."""
-    names = {(argument, d): name for argument, dims in source.dynamic.items() for d, name in dims.items()}
-    places = {(argument, int(dimension)) for argument, dimension in _SIZE.findall(message)}
-    said = {name for (argument, d), name in names.items() if (argument, d) in places}
-    return sorted(said or set(names.values()))
-
-
 def _strict(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
     return _export(source, tracer, shapes, attempts, strict=True)
 
 
 def _draft(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
-    with _materialized(source) as (model, args, kwargs):
+    with _with_numbers(source) as (model, args, kwargs):
         for _ in range(DRAFTS):
             program = _adapting(torch.export.draft_export, model, args, kwargs, shapes)
             if _agree(program.module(), model, args, kwargs):
@@ -195,10 +176,15 @@ def _agree(one: nn.Module, other: nn.Module, args: Any, kwargs: Any) -> bool:
     )
 
 
+def _with_numbers(source: Source) -> AbstractContextManager[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
+    assert source.model is not None
+    return materialized(source.model, source.args, source.kwargs)
+
+
 def _symbolic(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
     from torch.fx.passes.shape_prop import ShapeProp
 
-    with _materialized(source) as (model, args, kwargs):
+    with _with_numbers(source) as (model, args, kwargs):
         values, fixed = _placeholder_values(model, args, kwargs)
         graph = _Symbolic().trace(model, fixed)
         module = fx.GraphModule(model, graph)
@@ -253,7 +239,7 @@ def _fields(value: Any) -> Any:
 
 
 def _recorded(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
-    with _materialized(source) as (model, args, kwargs):
+    with _with_numbers(source) as (model, args, kwargs):
         graph, states, outputs = record(model, args, kwargs)
     constants = {states[n.name][1]: n.meta["constant"] for n in graph.nodes if "constant" in n.meta}
     return Capture(source.name, graph, states, outputs, tracer, attempts, source.model, constants=constants)
@@ -292,27 +278,9 @@ def _from_program(source: Source, program: ExportedProgram, tracer: str, attempt
         attempts,
         source.model,
         program,
-        _dimension_names(source, program),
+        symbol_names(source.name, source.model, source.dynamic, program),
         program.constants,
     )
-
-
-def _dimension_names(source: Source, program: ExportedProgram) -> dict[str, str]:
-    """Map the symbols of torch (``s23``) to the names that the user gave the dimensions."""
-    if not source.dynamic or source.model is None:
-        return {}
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    inputs = [spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
-    args, kwargs = pytree.tree_unflatten(inputs, program.call_spec.in_spec)
-    placeholders = arguments(source.model, args, kwargs)
-    names: dict[str, str] = {}
-    for argument, dimensions in source.dynamic.items():
-        for dimension, name in dimensions.items():
-            size = values[placeholders[argument]].shape[dimension]
-            if not isinstance(size, torch.SymInt) or size.node.expr.is_number:
-                raise TraceError(f"a dynamic dimension ({name}) of {source.name} cannot vary: it is traced as {size}")
-            names.setdefault(str(size.node.expr), name)
-    return names
 
 
 @contextlib.contextmanager
@@ -338,31 +306,6 @@ def _bind(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
         raise UsageError(
             f"the inputs do not fit {type(model).__name__}.forward: {error}; it takes: {wanted or 'nothing'}"
         ) from error
-
-
-def _dynamic_shapes(given: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] | None:
-    """Return what torch.export wants to know of each argument: which of its dimensions may vary."""
-    if not dynamic:
-        return None
-    for name, dims in dynamic.items():
-        value = given.get(name)
-        if not isinstance(value, torch.Tensor):
-            tensors = ", ".join(n for n, v in given.items() if isinstance(v, torch.Tensor))
-            raise UsageError(f"no tensor input {name!r} has dimensions to vary; the inputs are: {tensors}")
-        for dimension in dims:
-            if not -value.ndim <= dimension < value.ndim:
-                raise UsageError(f"input {name!r} has {value.ndim} dimensions, so none with the number {dimension}")
-            if value.shape[dimension] < 2:
-                raise UsageError(
-                    f"dimension {dims[dimension]!r} of input {name!r} has the size {value.shape[dimension]}; "
-                    "one that may vary needs an example size of 2 or more"
-                )
-    return {
-        name: {d % value.ndim: Dim.DYNAMIC for d in dynamic[name]}
-        if name in dynamic
-        else pytree.tree_map(lambda leaf: None, value)
-        for name, value in given.items()
-    }
 
 
 # What torch.export says of outputs of a class that it does not know, and of what **kwargs takes by its own names.
@@ -405,38 +348,6 @@ def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[None]:
             vars(model)["forward"] = before
 
 
-@contextlib.contextmanager
-def _materialized(source: Source) -> Iterator[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
-    """Give model and inputs with real numbers: as they are, or a copy with small random ones for meta."""
-    model = source.model
-    assert model is not None
-    inputs = {id(t): t for t in pytree.tree_leaves((source.args, source.kwargs)) if isinstance(t, torch.Tensor)}
-    given = {key: _real(tensor) for key, tensor in inputs.items()}  # what is passed twice stays one tensor
-    args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: given[id(t)], (source.args, source.kwargs))
-    leaves = [leaf for module in model.modules() for leaf in pytree.tree_leaves(vars(module))]
-    empty = {id(t): t for t in leaves if isinstance(t, torch.Tensor) and t.is_meta}
-    if not empty:
-        with values_kept(model):
-            yield model, args, kwargs
-        return
-    size = sum(tensor.numel() * tensor.element_size() for tensor in empty.values())
-    if size > MATERIALIZE_LIMIT:
-        raise MemoryError(f"it needs real weights, and {size / 2**30:.1f} GiB of them are too many")
-    yield copy.deepcopy(model, {key: _real(tensor) for key, tensor in empty.items()}), args, kwargs
-
-
-def _real(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a copy of *tensor*; of one on meta, one with small random numbers, or zeros, or true."""
-    if not tensor.is_meta:
-        return tensor.detach().clone()
-    if tensor.dtype.is_floating_point:
-        random = torch.Generator().manual_seed(0)
-        real = torch.empty(tensor.shape).normal_(0.0, 0.02, generator=random).to(tensor.dtype)
-    else:
-        real = torch.full(tensor.shape, tensor.dtype == torch.bool, dtype=tensor.dtype)
-    return nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else real
-
-
 def _as_tensors(meta: Any) -> Any:
     """Turn what ShapeProp noted (TensorMetadata) into meta tensors of the same shape and dtype."""
     if hasattr(meta, "shape") and hasattr(meta, "dtype"):
@@ -447,9 +358,7 @@ def _as_tensors(meta: Any) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of an error that says something."""
-    lines = [line.strip() for line in public(str(error)).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return public(first_line(error))
 
 
 def _misfit(given: dict[str, Any]) -> str:
@@ -462,4 +371,4 @@ def _misfit(given: dict[str, Any]) -> str:
     return f" with {', '.join(shapes)}" if shapes else ""
 
 
-__all__ = ["Capture", "Dynamic", "Source", "capture", "may_be_real"]
+__all__ = ["Capture", "Source", "capture"]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import onnx_ir as ir
 import torch
+from torch import fx
 from torch.export import ExportedProgram
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -108,7 +109,14 @@ def place_of(node: ir.Node) -> Place:
 
 @contextlib.contextmanager
 def _places_written(graph: ModelGraph) -> Iterator[None]:
-    """Let the nodes of the program carry a number in place of their stack of modules: it reaches the ONNX nodes."""
+    """Let the nodes of the program carry a number in place of their stack of modules: it reaches the ONNX nodes.
+
+    What a context manager wraps is run node by node, since torch would give its nodes the stack of the wrapper.
+    """
+    whole = graph.program.graph_module
+    wrapped = [body for body in whole.modules() if isinstance(body, fx.GraphModule) and body is not whole]
+    for body in wrapped:
+        body.forward = fx.Interpreter(body).run
     before = {node: node.meta.get("nn_module_stack") for node in graph.origins.nodes}
     for number, node in enumerate(before):
         node.meta["nn_module_stack"] = {"place": (f"ptgraph:{number}", "torch.nn.Module")}
@@ -117,6 +125,8 @@ def _places_written(graph: ModelGraph) -> Iterator[None]:
     finally:
         for node, stack in before.items():
             node.meta["nn_module_stack"] = stack
+        for body in wrapped:
+            del body.forward
 
 
 def _translate(name: str, program: ExportedProgram, opset: int) -> ir.Model:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, Literal
 
 import networkx as nx
 
-from .blocks import block_ids
+from .folding import feed, fold
 from .graph import ModelGraph
 
 SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at each
@@ -127,9 +125,7 @@ class View:
 
 def view(graph: ModelGraph) -> View:
     """Return the view of *graph*."""
-    drawing = _Drawing(graph)
-    drawing.fold("/")
-    return drawing.finish()
+    return _Drawing(graph).finish()
 
 
 class _Drawing:
@@ -137,21 +133,20 @@ class _Drawing:
 
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
-        self.order = {name: index for index, name in enumerate(graph.ops)}
         self.calls = {_run_id(call): call for call in graph.calls}
         self.flow: nx.DiGraph[str] = nx.DiGraph()  # what feeds what, of the operations that are drawn
         self.auxiliary = self._find_auxiliary()
         self.kept = self._keep()
         self.parts: dict[str, list[str]] = defaultdict(list)
         self.parent: dict[str, str] = {}
-        self.folded: dict[str, list[str]] = {}  # a box → the run of equal ones that it stands for, itself first
         self.groups: dict[str, str] = {}  # a box of operations on positions → the box that it is in
-        self.blocks = {_run_id(call): block for call, block in block_ids(graph).items()}
         self.flops = self._count_flops()
         self.again = self._count_runs()
         self.parameters = sorted((p for p in graph.parameters if p.kind == "parameter"), key=lambda p: p.name)
         self._nest()
         self._group()
+        blocks = {_run_id(call): block for call, block in graph.blocks.items()}
+        self.folded = fold("/", self.parts, self.flow, blocks)  # a box → the run of equal ones that it stands for
 
     def _keep(self) -> list[str]:
         """Choose the operations to draw, and join what those left out had joined."""
@@ -169,16 +164,12 @@ class _Drawing:
                 continue
             stand_in[name] = name
             kept.append(name)
-            self.flow.add_node(name)
+            self.flow.add_node(name, target=op["target"])
             for source in reads:
                 if source in stand_in:
                     edge = ops.edges[source, name]
-                    self._link(stand_in[source], name, shape_text(edge["shape"]), edge["slots"])
+                    feed(self.flow, stand_in[source], name, shape_text(edge["shape"]), edge["slots"])
         return kept
-
-    def _link(self, source: str, target: str, label: str, slots: Iterable[int]) -> None:
-        before = self.flow.get_edge_data(source, target, {"label": label, "slots": []})
-        self.flow.add_edge(source, target, label=before["label"], slots=sorted({*before["slots"], *slots}))
 
     def _unchanged(self, source: str, name: str) -> bool:
         edge, op = self.graph.ops.edges[source, name], self.graph.ops.nodes[name]
@@ -232,99 +223,12 @@ class _Drawing:
                 self.parent[group] = box
                 self.parent.update(dict.fromkeys(members, group))
 
-    def fold(self, box: str) -> None:
-        """Fold runs of equal blocks among the parts of *box*, then within what is left."""
-        start = 0
-        while start < len(self.parts[box]):
-            run = self._run(self.parts[box], start)
-            if len(run) > 1:
-                self._fold(box, run)
-            start += 1
-        for part in self.parts[box]:
-            if part in self.parts:
-                self.fold(part)
-
-    def _run(self, parts: list[str], start: int) -> list[str]:
-        """Return the longest run of equal blocks from *start* that one of them can stand for.
-
-        Each feeds the next and nobody else, and all of them but for that read the same, each at the same places.
-        """
-        run = [parts[start]]
-        if parts[start] not in self.blocks or parts[start] not in self.parts:
-            return run
-        wiring: dict[tuple[int, int], tuple[str, Any]] | None = None
-        for here, after in pairwise(parts[start:]):
-            if self.blocks.get(after) != self.blocks[here] or not self._feeds_only(here, after):
-                break
-            entry = self._reads(after, here)
-            if wiring is None and not self._same_but_for(here, entry):
-                break
-            if wiring is not None and wiring != entry:
-                break
-            wiring = entry
-            run.append(after)
-        return run
-
-    def _feeds_only(self, here: str, after: str) -> bool:
-        ours, following = self._leaves(here), self._leaves(after)
-        inside, next_ = set(ours), set(following)
-        targets = {t for s in ours for t in self.flow.successors(s) if t not in inside}
-        return bool(targets) and targets <= next_ and self._ranks(ours) == self._ranks(following)
-
-    def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
-        """Return the place of each leaf among them in order of execution, and what it does."""
-        rank = {leaf: index for index, leaf in enumerate(sorted(leaves, key=self.order.__getitem__))}
-        return [(rank[leaf], self.graph.ops.nodes[leaf]["target"]) for leaf in leaves]
-
-    def _reads(self, box: str, before: str | None = None) -> dict[tuple[int, int], tuple[str, Any]]:
-        """Map each place where *box* reads what it does not make, a leaf and its slot, to what that is.
-
-        What the block *before* it makes is known by the place of the leaf in that.
-        """
-        leaves = self._leaves(box)
-        inside = set(leaves)
-        previous = {leaf: place for place, leaf in enumerate(self._leaves(before))} if before is not None else {}
-        found: dict[tuple[int, int], tuple[str, Any]] = {}
-        for place, leaf in enumerate(leaves):
-            for source in self.flow.predecessors(leaf):
-                if source not in inside:
-                    what = ("before", previous[source]) if source in previous else ("elsewhere", source)
-                    found |= {(place, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
-        return found
-
-    def _same_but_for(self, first: str, entry: dict[tuple[int, int], tuple[str, Any]]) -> bool:
-        """Return whether *first* reads what the next one reads (*entry*), with one value for each of its own."""
-        reads = self._reads(first)
-        given: dict[int, tuple[str, Any]] = {}
-        return reads.keys() == entry.keys() and all(
-            (given.setdefault(value, reads[place]) == reads[place])
-            if origin == "before"
-            else (reads[place][1] == value)
-            for place, (origin, value) in entry.items()
-        )
-
-    def _leaves(self, box: str) -> list[str]:
-        if box not in self.parts:
-            return [box]
-        return [leaf for part in self.parts[box] for leaf in self._leaves(part)]
-
-    def _fold(self, box: str, run: list[str]) -> None:
-        """Let the first block stand for the run; what the last one feeds, it feeds."""
-        first, *rest = run
-        gone = {leaf for block in rest for leaf in self._leaves(block)}
-        for stand_in, leaf in zip(self._leaves(first), self._leaves(rest[-1]), strict=True):
-            for target, edge in list(self.flow.adj[leaf].items()):
-                if target not in gone:
-                    self._link(stand_in, target, edge["label"], edge["slots"])
-        self.flow.remove_nodes_from(gone)
-        self.parts[box] = [part for part in self.parts[box] if part not in rest]
-        self.folded[first] = run
-
     def finish(self) -> View:
         boxes: dict[str, Box] = {}
         self._box("/", None, boxes)
         leaf = {box.op: box.id for box in boxes.values() if box.op is not None}
-        edges = sorted(self.flow.edges(data=True), key=lambda edge: (self.order[edge[1]], edge[2]["slots"]))
+        order = {name: index for index, name in enumerate(self.flow)}
+        edges = sorted(self.flow.edges(data=True), key=lambda edge: (order[edge[1]], edge[2]["slots"]))
         links = [
             Link(leaf[source], leaf[target], edge["label"])
             for source, target, edge in edges

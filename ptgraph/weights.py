@@ -71,8 +71,8 @@ def refer(proto: onnx.ModelProto, weights: dict[str, torch.Tensor], location: st
 def stream(weights: dict[str, torch.Tensor]) -> Iterator[bytes]:
     """Yield the contents of the external file, tensor by tensor: a weight in one piece of memory is not copied."""
     for tensor in weights.values():
-        data = _flat(tensor).numpy().data  # a view, which is written as bytes are
-        yield data  # type: ignore[misc]
+        data = _flat(tensor).numpy().data
+        yield data  # type: ignore[misc]  # a view is written as bytes are
         yield bytes(-len(data) % ALIGNMENT)
 
 

@@ -23,6 +23,7 @@ from ptgraph.graph import ModelGraph
 from ptgraph.options import OPSETS, Options
 from tests.models.small import make, tokens
 from tests.test_onnx import models
+from tests.test_zoo import graph_of
 
 Numbers = dict[str, dict[str, int]]  # by target and name
 
@@ -99,6 +100,53 @@ def test_what_is_on_a_page_adds_up_to_what_the_page_is(name: str, structure: str
         assert sum(found[node.name].get("FLOPs", 0) for node in shown[page]) == whole.get("FLOPs", 0)
         if name not in ("tied head", "several outputs"):  # which read a parameter twice and count it once
             assert sum(found[node.name].get("parameters", 0) for node in shown[page]) == whole.get("parameters", 0)
+
+
+def says(node: onnx.NodeProto) -> dict[str, int]:
+    """Return the numbers that the file itself has of a node."""
+    props = {item.key: item.value for item in node.metadata_props}
+    return {"parameters": int(props["ptgraph.parameters"]), "FLOPs": int(props["ptgraph.flops"])}
+
+
+@cases
+def test_the_file_says_of_a_node_what_the_sidecar_says(name: str, structure: str, opset: int) -> None:
+    proto, data = case(name, structure, opset)
+    found = numbers(data["metrics"], "node")
+    for node in (node for nodes in pages(proto).values() for node in nodes):
+        assert says(node) == {word: found[node.name].get(word, 0) for word in ("parameters", "FLOPs")}
+
+
+@pytest.mark.parametrize("opset", [min(OPSETS), OPSET])
+@pytest.mark.parametrize("structure", ["functions", "flat"])
+@pytest.mark.parametrize("name", ["tiny", "transformer", "lstm", "cond", "contexts"])
+def test_the_nodes_of_a_file_add_up_to_its_model(name: str, structure: str, opset: int, tiny: ModelGraph) -> None:
+    graph = tiny if name == "tiny" else graph_of(name)
+    shown = pages(written(graph, structure=structure, opset=opset)[0])
+
+    def total(page: tuple[str, str], word: str) -> int:
+        """Add up what is on a page, and on those that it calls, each time that it does."""
+        calls = [(node, (node.domain, node.op_type)) for node in shown[page]]
+        return sum(total(called, word) if called in shown else says(node)[word] for node, called in calls)
+
+    used = sum(p.count for p in graph.parameters if p.kind == "parameter" and p.used)
+    assert total(("", ""), "parameters") == used
+    assert total(("", ""), "FLOPs") == graph.component("").flops
+    if name == "tiny":
+        assert used == graph.component("").total_params
+    for nodes in shown.values():
+        for node in nodes:
+            if (node.domain, node.op_type) in shown:
+                assert says(node) == {word: total((node.domain, node.op_type), word) for word in says(node)}
+
+
+def test_an_operation_that_became_several_nodes_counts_once() -> None:
+    graph = ptgraph.trace(nn.Linear(3, 5), torch.zeros(2, 4, 3), name="m")
+    proto, _ = written(graph, structure="flat")
+    assert [(node.op_type, *says(node).values()) for node in proto.graph.node] == [
+        ("Transpose", 3 * 5, 0),
+        ("MatMul", 0, 2 * 8 * 3 * 5),
+        ("Add", 5, 0),
+    ]
 
 
 @pytest.mark.parametrize("name", list(models()))

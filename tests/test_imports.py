@@ -13,8 +13,10 @@ from tests.conftest import ROOT
 
 # Each may import those before it, and no other.
 ORDER = [
-    *("errors", "options", "quiet", "graph", "inputs", "sources", "categories", "restore", "record", "tracked"),
+    *("errors", "options", "quiet", "graph", "inputs", "sources", "categories", "restore", "record", "dimensions"),
     *(
+        "materialize",
+        "tracked",
         "signature",
         "repeats",
         "tracer",
@@ -25,6 +27,7 @@ ORDER = [
         "aliases",
         "flops",
         "copies",
+        "operators",
         "reader",
         "components",
     ),
@@ -32,14 +35,17 @@ ORDER = [
         "blocks",
         "build",
         "analysis",
+        "folding",
         "view",
         "style",
         "layout",
         "reduced",
         "translation",
         "legible",
+        "bodies",
         "outline",
         "naming",
+        "counts",
     ),
     *("weights", "attachment", "backends", "exporter", "samples", "runtime", "verification", "tables", "api", "cli"),
     "__main__",

@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 from torch import nn
+from torch._higher_order_ops.scan import scan
 
 import ptgraph
 from ptgraph.backends import onnx as backend
@@ -22,6 +23,7 @@ from ptgraph.graph import ModelGraph
 from ptgraph.models import TransformerConfig, TransformerLM
 from ptgraph.options import Options
 from ptgraph.tracer import Source, capture
+from tests.test_zoo import graph_of
 
 SMALL = {
     "vocab_size": 96,
@@ -192,6 +194,47 @@ def test_every_edge_has_a_shape_and_every_node_says_where_it_is_from(tiny: Model
                 assert int(props["ptgraph.parameters"]) <= tiny.component(meant[0]).total_params
                 assert int(props["ptgraph.flops"]) <= tiny.component(meant[0]).flops
             assert re.fullmatch(r"(ptgraph|torch)/[\w/]+\.py:\d+", props["ptgraph.source"])
+
+
+def test_what_runs_under_a_context_manager_says_where_it_is_from() -> None:
+    graph = graph_of("contexts")
+    found = set()
+    for node in proto_of(graph, structure="flat").graph.node:
+        props = {p.key: p.value for p in node.metadata_props}
+        found.add((props["ptgraph.module"], props["ptgraph.operator"]))
+    scopes = {(op.scope or graph.name, op.target) for op in map(graph.op, graph.of_kind("op"))}
+    assert found == scopes
+    assert ("b", "aten.linear.default") in scopes
+    assert [function.name for function in proto_of(graph).functions] == ["Linear"]  # b; a is one node
+    assert not any("forward" in vars(body) for body in graph.program.graph_module.modules())
+
+
+class LoopInBranch(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def step(carry: torch.Tensor, row: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            carry = self.linear(carry) + row
+            return carry, carry * 2
+
+        def yes(x: torch.Tensor) -> torch.Tensor:
+            return scan(step, torch.zeros(4), x)[1]
+
+        return torch.cond(x.sum() > 0, yes, lambda x: x * 2 - 1, (x.relu(),))
+
+
+@pytest.mark.parametrize("structure", ["functions", "flat"])
+def test_a_loop_in_a_branch_reads_what_is_outside_of_both(structure: Any, tmp_path: Path) -> None:
+    model = nn.Sequential(LoopInBranch(), nn.Tanh())
+    graph = ptgraph.trace(model, torch.ones(3, 4))
+    ptgraph.export(graph, tmp_path, "onnx", name="m", weights="embedded", structure=structure)
+    proto = onnx.load(tmp_path / "m.onnx")
+    onnx.checker.check_model(proto, full_check=True)
+    assert [len(function.input) for function in proto.functions] == ([3] if structure == "functions" else [])
+    for sign in (1, -1):
+        agree(tmp_path / "m.onnx", model, {"input": sign * torch.ones(3, 4)})
 
 
 def test_every_module_with_more_than_one_operation_is_a_function(tiny: ModelGraph) -> None:

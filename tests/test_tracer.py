@@ -173,7 +173,7 @@ def test_what_differs_by_machine_and_by_run_is_cut_out_of_a_reason(text: str, sa
 
 
 def test_a_model_that_defeats_all_gets_an_error_that_names_all_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptgraph.tracer.MATERIALIZE_LIMIT", -1)  # so that its weights may not be made up
+    monkeypatch.setattr("ptgraph.materialize.MATERIALIZE_LIMIT", -1)  # so that its weights may not be made up
     with pytest.raises(TraceError) as caught:
         capture(source(Branch, "meta"))
     message = str(caught.value)
@@ -365,7 +365,7 @@ def test_weights_that_are_not_there_are_made_up_in_a_copy(make: type[nn.Module])
 
 
 def test_so_many_weights_that_are_not_there_are_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracer, "MATERIALIZE_LIMIT", 4)
+    monkeypatch.setattr("ptgraph.materialize.MATERIALIZE_LIMIT", 4)
     with pytest.raises(TraceError, match="GiB of them are too many"):
         capture(source(Branch, "meta"))
     assert capture(source(Branch, "cpu")).tracer == DRAFT

@@ -23,8 +23,8 @@ from ptgraph import trace
 from ptgraph.analysis import analyze
 from ptgraph.backends.json import document
 from ptgraph.backends.svg import draw
+from ptgraph.dimensions import Dynamic
 from ptgraph.graph import ModelGraph
-from ptgraph.tracer import Dynamic
 from ptgraph.view import view
 
 

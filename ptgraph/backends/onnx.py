@@ -17,6 +17,7 @@ import onnx
 import onnx_ir as ir
 
 from ..attachment import attachment
+from ..counts import count
 from ..errors import ExportError
 from ..graph import ModelGraph
 from ..legible import make_legible
@@ -57,6 +58,11 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     for function in reversed(functions):  # the outermost first, as one opens them
         model.functions[function.identifier()] = function
         model.opset_imports[function.domain] = 1
+    counts = count(model, graph)
+    for node, each in counts.nodes.items():
+        if node.op_type != "Constant":
+            node.metadata_props["ptgraph.parameters"] = str(each.parameters)
+            node.metadata_props["ptgraph.flops"] = str(each.flops)
     with quiet():  # it logs every weight that it finds taken off
         proto = ir.to_proto(model)
     _describe(proto, graph, options)
@@ -71,7 +77,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         refer(proto, weights, f"{graph.name}.onnx.data")
         files["onnx.data"] = stream(weights)
     check_balance(proto, graph)
-    return {**files, "onnx": [_serialize(proto)], "netron.json": [attachment(model, graph)]}
+    return {**files, "onnx": [_serialize(proto)], "netron.json": [attachment(graph, counts)]}
 
 
 def _order_constants(model: ir.Model) -> None:
