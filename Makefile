@@ -7,7 +7,7 @@ RUN := $(BIN)/python
 CHROMIUM := /usr/bin/chromium
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check exports bench clean chromium
+.PHONY: demo test lint check exports bench curves clean chromium
 
 demo: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
@@ -33,6 +33,11 @@ exports: $(VENV)/demo
 # Half an hour; writes docs/benchmarks.md. `ONLY=a,c` measures some of its parts, `RUNS=1` is quick.
 bench: $(VENV)/bench
 	$(RUN) -m benchmarks.run --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
+
+# Ten minutes; writes docs/training.md and its pictures from real training runs.
+curves: $(VENV)/test
+	rm -rf build/runs
+	$(RUN) -m benchmarks.curves
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'

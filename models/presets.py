@@ -1,4 +1,4 @@
-"""Six sizes to start from."""
+"""Seven sizes to start from."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,7 @@ def _size(hidden: int, swiglu: int, layers: int, heads: int, kv_heads: int, head
 
 
 PRESETS: dict[str, TransformerConfig] = {
+    "nano": replace(_size(128, 352, 4, 4, 2, 32), vocab_size=512, context_length=256),  # 0.9 M parameters
     "tiny": _size(512, 1408, 12, 8, 2, 64),  # 85 M parameters
     "small": _size(768, 2048, 16, 12, 4, 64),  # 178 M
     "medium": _size(1024, 2816, 24, 16, 4, 64),  # 374 M

@@ -11,18 +11,20 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from .analysis import Analysis
-    from .api import analyze, export, trace, verify
+    from .api import analyze, attention_patterns, export, load_target, trace, verify
     from .errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
     from .graph import Component, ModelGraph, Op
+    from .sizes import Size, preset_sizes
     from .verification import Comparison
 
 __version__ = _version("ptgraph")
 
 _HOMES = {
     "analysis": ("Analysis",),
-    "api": ("analyze", "export", "trace", "verify"),
+    "api": ("analyze", "attention_patterns", "export", "load_target", "trace", "verify"),
     "errors": ("ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"),
     "graph": ("Component", "ModelGraph", "Op"),
+    "sizes": ("Size", "preset_sizes"),
     "verification": ("Comparison",),
 }
 
@@ -47,10 +49,14 @@ __all__ = [
     "ModelGraph",
     "Op",
     "PtgraphError",
+    "Size",
     "TraceError",
     "UsageError",
     "analyze",
+    "attention_patterns",
     "export",
+    "load_target",
+    "preset_sizes",
     "trace",
     "verify",
 ]

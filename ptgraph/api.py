@@ -1,4 +1,4 @@
-"""The Python API: trace, analyze, export, verify."""
+"""The Python API: load, trace, analyze, export, verify, and look at attention."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from torch.export import ExportedProgram
 
@@ -18,7 +19,7 @@ from .build import graph_of
 from .dimensions import Dynamic
 from .errors import UsageError
 from .graph import ModelGraph
-from .load import example_inputs, file_stem, on_device_of, separate
+from .load import example_inputs, file_stem, load, on_device_of, separate
 from .options import Options, Structure, Weights
 from .tracer import Source
 
@@ -26,8 +27,53 @@ if TYPE_CHECKING:
     from .verification import Comparison
 
 
+def load_target(target: str, inputs: Iterable[str] = (), *, weights: bool = False) -> Source:
+    """Return the model that a target of the command line means, with example inputs: what ``trace`` takes.
+
+    Args:
+        target: a preset, ``package.module:attribute``, ``file.py:attribute``, a .pt2 file or a Hugging Face config.
+        inputs: example inputs, such as ``"ids:int64:batch=2xsequence=16"``, where the target has none of its own.
+        weights: make the model with parameter values (random ones, unless it loads its own), and not on ``meta``.
+
+    Raises:
+        LoadError: there is no such target, or it cannot be made.
+        UsageError: an input is not written correctly, or does not fit.
+    """
+    return load(target, tuple(inputs), weights=weights, made_up=weights)
+
+
+def attention_patterns(model: nn.Module | Source, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
+    """Run a model, and return module path → attention probabilities, ``[batch, heads, queries, keys]``.
+
+    What `load_target` returned needs no arguments: it runs on its own inputs where they are real, and on random ones
+    of the same shapes where not. The model must have weights; see `ptgraph.attention_maps.attention_patterns`.
+
+    Raises:
+        UsageError: the model is on ``meta``, or is a program that has no modules.
+    """
+    from .attention_maps import attention_patterns as look
+    from .samples import Sampler
+
+    module = model.model if isinstance(model, Source) else model
+    if module is None:
+        raise UsageError("an exported program has no modules left that could attend; load the model itself")
+    if any(parameter.is_meta for parameter in module.parameters()):
+        raise UsageError("the model has no weights (it is on meta); load it with weights=True")
+    if isinstance(model, Source):
+        if args or kwargs:
+            raise UsageError(f"{model.name} has its inputs already; pass none")
+        args, kwargs = model.args, model.kwargs
+        graph = graph_of(model)
+        if graph.program is not None:
+            sample = Sampler(model, graph).first()
+            args, kwargs = sample.args, sample.kwargs
+    elif not args and not kwargs:
+        args, kwargs = example_inputs(module) or ((), {})
+    return look(module, *args, **kwargs)
+
+
 def trace(
-    model: nn.Module | ExportedProgram,
+    model: nn.Module | ExportedProgram | Source,
     *args: Any,
     dynamic: Dynamic | None = None,
     name: str | None = None,
@@ -39,7 +85,7 @@ def trace(
     ``example_inputs()`` serves. The model is left exactly as it was found; it is traced in evaluation mode.
 
     Args:
-        model: a module, or a program that torch.export made.
+        model: a module, a program that torch.export made, or what `load_target` returned.
         dynamic: dimensions that may vary, by argument and number, with their names:
             ``{"x": {0: "batch"}}``.
         name: what the graph is called; its files will be too. Default: the class's name.
@@ -52,9 +98,17 @@ def trace(
 
 
 def _source(
-    model: nn.Module | ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, name: str | None
+    model: nn.Module | ExportedProgram | Source,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic: Any,
+    name: str | None,
 ) -> Source:
     given = None if name is None else file_stem(name, strict=True)
+    if isinstance(model, Source):
+        if args or kwargs or dynamic:
+            raise UsageError(f"{model.name} has its inputs already; pass none")
+        return replace(model, name=given or model.name)
     if isinstance(model, ExportedProgram):
         if args or kwargs or dynamic:
             raise UsageError("an exported program has its inputs already; pass none")
@@ -169,4 +223,4 @@ def _graph(graph_or_model: ModelGraph | nn.Module, args: Any, kwargs: dict[str, 
     return trace(graph_or_model, *args, **kwargs)
 
 
-__all__ = ["analyze", "export", "trace", "verify"]
+__all__ = ["analyze", "attention_patterns", "export", "load_target", "trace", "verify"]

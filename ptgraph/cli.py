@@ -1,21 +1,19 @@
-"""The command line: the only module that prints, reads arguments or sets an exit code."""
+"""The command line: what is asked for; `console` says how commands speak, `training_commands` adds those that train."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
-import logging
-import os
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import PtgraphError, TraceError, UsageError
+from .console import EXIT_CODES, Group, debug_option, print_rows, progress, quiet_option
+from .errors import LoadError, PtgraphError, TraceError, UsageError
 from .options import OPSETS
+from .training_commands import pipeline, train
 
 if TYPE_CHECKING:
     from .analysis import Analysis
@@ -23,10 +21,6 @@ if TYPE_CHECKING:
 
 TARGET_HELP = """TARGET is a preset (see `ptgraph list`), package.module:attribute or file.py:attribute (a module,
 a class or a factory), a .pt2 file, or a Hugging Face config.json or a folder that holds one."""
-
-EXIT_CODES = """\b
-Exit codes: 0 done, 2 usage, 3 the target cannot be loaded,
-4 it cannot be traced, 5 an export failed."""
 
 VERIFY_EXIT_CODES = """\b
 Exit codes: 0 all outputs agree, 1 some differ, 2 usage, 3 the target cannot
@@ -57,67 +51,13 @@ _opset = click.option(
     type=click.IntRange(OPSETS[0], OPSETS[-1]),
     help="The version of ONNX's operators. Default: the one that gives the most legible graph.",
 )
-_quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
-_debug = click.option(
-    "--debug", is_flag=True, help="Show the traceback of an error, and say which blocks are traced once."
-)
 
 
-class _Group(click.Group):
-    """A group that turns errors made for people into one line and an exit code."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["standalone_mode"] = False
-        given = args[0] if args else kwargs.get("args")
-        argv = sys.argv[1:] if given is None else list(given)
-        debug = "--debug" in argv
-        if debug:
-            _log_to_stderr()
-        try:
-            sys.exit(super().main(**{**kwargs, "args": argv}) or 0)
-        except PtgraphError as error:
-            self._fail(str(error), error.exit_code, debug)
-        except click.exceptions.NoArgsIsHelpError as error:
-            error.show()
-            sys.exit(2)
-        except click.UsageError as error:
-            help_of = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
-            self._fail(error.format_message().rstrip(".") + help_of, 2, debug)
-        except click.ClickException as error:
-            self._fail(error.format_message(), 2, debug)
-        except (click.Abort, KeyboardInterrupt):
-            self._fail("interrupted", 130, debug)
-        except Exception as error:  # a fault of ours: still one line, and how to see more
-            text = f"unexpected {type(error).__name__}: {_first_line(error)} (please report it; --debug shows more)"
-            self._fail(text, 1, debug)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # the reader of stdout has seen enough; what is buffered goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except SystemExit as error:  # none of ours: click has its own Exit
-            raise TraceError(f"the model's own code called sys.exit({error.code!r})") from error
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing and args[0][:1] != "-":
-            names = ", ".join(self.list_commands(ctx))
-            raise UsageError(f"unknown command {args[0]!r}; there are: {names}")
-        return super().resolve_command(ctx, args)
-
-    @staticmethod
-    def _fail(message: str, code: int, debug: bool) -> None:
-        if debug:
-            traceback.print_exc()
-        click.echo(f"ptgraph: error: {' '.join(message.split())}", err=True)
-        sys.exit(code)
-
-
-@click.group("ptgraph", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.group("ptgraph", cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(package_name="ptgraph", prog_name="ptgraph")
 def main() -> None:
     """See a PyTorch model: export it to ONNX for Netron, an interactive page, an SVG and a JSON analysis."""
-    gc.set_threshold(200_000, 20, 50)  # a short life with many objects: looking for cycles took a fifth of it
+    gc.set_threshold(1_000_000, 20, 50)  # a short life with many objects: looking for cycles took a fifth of it
 
 
 @main.command(epilog=EXIT_CODES)
@@ -146,8 +86,8 @@ def main() -> None:
 @_structure
 @_opset
 @click.option("--open", "show", is_flag=True, help="Show the page in the browser.")
-@_quiet
-@_debug
+@quiet_option
+@debug_option
 def export(
     target: str,
     output: str,
@@ -164,7 +104,7 @@ def export(
     debug: bool,
 ) -> None:
     """Write TARGET as files DIR/NAME.onnx (and .netron.json, its numbers), .html, .svg and .json."""
-    with _progress(quiet) as step:
+    with progress(quiet) as step:
         from . import exporter
         from .options import Options
         from .tables import size_text
@@ -193,11 +133,11 @@ def export(
 @_target
 @_input
 @click.option("--json", "as_json", is_flag=True, help="Print the analysis as JSON, for a script.")
-@_quiet
-@_debug
+@quiet_option
+@debug_option
 def info(target: str, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
     """Print the analysis of TARGET: parameters, share, FLOPs and output shape of each component."""
-    with _progress(quiet) as step:
+    with progress(quiet) as step:
         from .analysis import analyze
 
         graph = _graph(target, inputs, step)
@@ -224,8 +164,8 @@ def info(target: str, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug
 )
 @_structure
 @_opset
-@_quiet
-@_debug
+@quiet_option
+@debug_option
 def verify(
     target: str,
     inputs: tuple[str, ...],
@@ -249,7 +189,7 @@ def verify(
     """
     if file is not None and (structure or opset):
         raise UsageError("--structure and --opset say how to write a new ONNX file, and --onnx names one that is there")
-    with _progress(quiet) as step:
+    with progress(quiet) as step:
         step("loading torch")
         from .build import graph_of
         from .load import load
@@ -268,9 +208,31 @@ def verify(
         _warn(graph)
         for item in (item for item in found if not item.finite):
             click.echo(f"ptgraph: warning: torch gives no finite number in {item.output} with {item.case}", err=True)
-    _print_rows(comparison_rows(found))
+    print_rows(comparison_rows(found))
     if not all(item.agrees for item in found):
         raise PtgraphError(difference_text(found))
+
+
+@main.command(epilog=EXIT_CODES)
+@_target
+@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where the notebook goes.")
+@click.option("--name", help="The notebook's name without its ending. Default: the target's.")
+@_input
+@debug_option
+def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...], debug: bool) -> None:
+    """Write DIR/NAME.ipynb, a notebook that explores TARGET: parameters, attention, sizes and training."""
+    from . import exporter
+    from .load import load
+    from .tables import size_text
+
+    try:
+        from .notebook import notebook as make
+    except ImportError as error:
+        raise LoadError("a notebook needs nbformat and others: pip install 'ptgraph[notebook,train]'") from error
+    exporter.check_folder(output)
+    stem = load(target, inputs, name=name).name
+    (file,) = exporter.write(exporter.make_folder(output), stem, {"ipynb": [make(target, stem, inputs, output)]})
+    click.echo(f"{file}\t{size_text(file.stat().st_size)}")
 
 
 @main.command("list")
@@ -287,7 +249,7 @@ def list_presets() -> None:
             count = sum(p.numel() for p in build(name).parameters())
         shape = f"{config.num_layers} layers × {config.hidden_size}, {config.num_heads} heads"
         rows.append((name, f"{count:,}", count_text(count), shape))
-    _print_rows(rows)
+    print_rows(rows)
 
 
 @main.command()
@@ -295,7 +257,7 @@ def formats() -> None:
     """List the formats, what each is for and which viewer opens it."""
     from .backends import BACKENDS
 
-    _print_rows([(b.name, b.purpose, b.viewer) for b in BACKENDS.values()])
+    print_rows([(b.name, b.purpose, b.viewer) for b in BACKENDS.values()])
 
 
 @main.command()
@@ -304,6 +266,10 @@ def schema() -> None:
     from importlib.resources import files
 
     click.echo((files("ptgraph") / "schema.json").read_text(encoding="utf-8"), nl=False)
+
+
+main.add_command(train)
+main.add_command(pipeline)
 
 
 def _graph(
@@ -331,28 +297,6 @@ def _graph(
         return graph_of(load(target, inputs, name=name, weights=True))
 
 
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("ptgraph: debug: %(message)s"))
-    log = logging.getLogger("ptgraph")
-    log.setLevel(logging.DEBUG)
-    log.handlers = [handler]
-
-
-@contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Yield a function that says what is being done; on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda text: None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    # This stderr, not what sys.stderr is at the time: while a model is traced, that leads nowhere.
-    with Console(file=sys.stderr).status("starting") as status:
-        yield lambda text: status.update(Text(text))
-
-
 def _warn(graph: ModelGraph) -> None:
     if graph.attempts:
         reasons = "; ".join(f"{tracer}: {reason}" for tracer, reason in graph.attempts)
@@ -367,16 +311,6 @@ def _print_analysis(graph: ModelGraph, analysis: Analysis) -> None:
     width = None if sys.stdout.isatty() else 10_000  # nothing is cut off for a reader that is no terminal
     Console(width=width, markup=False, emoji=False, highlight=False).print(analysis_table(graph, analysis))
     click.echo(f"\n{totals_text(analysis)}")
-
-
-def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), "")
 
 
 __all__ = ["main"]

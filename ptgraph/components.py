@@ -94,7 +94,8 @@ def components(
             below[above][held.first] = held
     tree: nx.DiGraph[str] = nx.DiGraph()
     classes: dict[str, ClassInfo] = {}
-    parents = {_parent(path, set(paths)) for path in paths if path}
+    known = set(paths)
+    parents = {_parent(path, known) for path in paths if path}
     for path in paths:
         module = modules.get(path)
         if module is not None:

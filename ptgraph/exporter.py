@@ -80,7 +80,7 @@ def export(
     Raises UsageError for an unknown format, ExportError for a folder or file that cannot be written.
     """
     chosen, by_name = formats(names)
-    folder = _folder(output)
+    folder = make_folder(output)
     _sweep(folder)
     written: list[Path] = []
     skipped: list[Missing] = []
@@ -185,7 +185,8 @@ def _alive(pid: int, session: str) -> bool:
     return True
 
 
-def _folder(output: str | os.PathLike[str]) -> Path:
+def make_folder(output: str | os.PathLike[str]) -> Path:
+    """Return *output* as a folder that exists and can be written to; raise ExportError if it cannot be."""
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -198,4 +199,4 @@ def _folder(output: str | os.PathLike[str]) -> Path:
     return folder
 
 
-__all__: Sequence[str] = ["Exported", "Missing", "check_folder", "export", "formats", "write"]
+__all__: Sequence[str] = ["Exported", "Missing", "check_folder", "export", "formats", "make_folder", "write"]

@@ -144,6 +144,11 @@ class ModelGraph:
     program: Any = field(default=None, repr=False, compare=False)
     origins: Origins = field(default_factory=Origins, repr=False, compare=False)
 
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether these are the stages of a pipeline (see `ptgraph.pipeline`), and no model was traced."""
+        return self.program is None and not self.attempts
+
     def op(self, name: str) -> Op:
         """Return the operation called *name*; KeyError if there is none."""
         return Op(**self.ops.nodes[name])

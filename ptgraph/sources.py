@@ -50,14 +50,14 @@ def last_frame(stack_trace: str | None) -> tuple[str | None, int | None]:
     return None, None
 
 
-def qualified_name(cls: type) -> str:
-    """Return ``package.module.Class``, the name by which a class is known in ``ModelGraph.classes``."""
+def qualified_name(cls: Any) -> str:
+    """Return ``package.module.Class``, the name by which a class or function is known in ``ModelGraph.classes``."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
 @cache
-def describe(cls: type) -> ClassInfo:
-    """Return what the code says of *cls*; a class without readable source keeps its name and docstring."""
+def describe(cls: Any) -> ClassInfo:
+    """Return what the code says of a class or function; without readable source, its name and docstring."""
     try:
         lines, line = inspect.getsourcelines(cls)
         file = relative_path(inspect.getsourcefile(cls) or "")
@@ -72,10 +72,10 @@ def _own_doc(item: Any) -> str | None:
     return inspect.cleandoc(item.__doc__) if item.__doc__ else None
 
 
-def _methods(cls: type) -> tuple[dict[str, str | None], ...]:
+def _methods(cls: Any) -> tuple[dict[str, str | None], ...]:
     """Return name, signature and docstring of the public methods, but for those every module has."""
     found = {}
-    for base in reversed(cls.__mro__):
+    for base in reversed(getattr(cls, "__mro__", ())):  # a function has none
         if base in (object, nn.Module) or base.__module__ == "torch.nn.modules.module":
             continue
         for name, value in vars(base).items():

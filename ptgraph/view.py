@@ -14,7 +14,7 @@ from typing import Any, Literal
 import networkx as nx
 
 from .folding import feed, fold
-from .graph import ModelGraph
+from .graph import Component, ModelGraph
 
 SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at each
 GROUP_SIZE = 3  # so many index and mask operations, or more, are put in one box
@@ -266,11 +266,12 @@ class _Drawing:
         run = [self.calls[box] for box in self.folded.get(name, [name])]
         paths = [self.graph.calls[call].component for call in run]
         component = self.graph.component(paths[0])
+        class_name = self.graph.classes[component.type].name.rpartition(".")[2]
         return Box(
             id=name,
             kind="module",
             title=self._title(run, paths),
-            subtitle=self.graph.classes[component.type].name.rpartition(".")[2],
+            subtitle=self._measures(component, only) if self.graph.is_pipeline else class_name,
             category=component.category,
             component=component.path,
             parent=parent,
@@ -280,6 +281,14 @@ class _Drawing:
             params=component.total_params if len(set(paths)) == 1 else self._params(paths),
             flops=sum(self.flops[call] for call in run),
         )
+
+    def _measures(self, stage: Component, op: str | None) -> str:
+        """Return how often a stage of a pipeline ran, and how long, if that is known."""
+        measures = [f"{stage.calls} runs"] if stage.calls > 1 else []
+        if op is not None and "milliseconds" in self.graph.op(op).attributes:
+            time = self.graph.op(op).attributes["milliseconds"]
+            measures.append(f"{time:,.1f} ms" if time >= 0.05 else "< 0.1 ms")
+        return " · ".join(measures)
 
     def _count_flops(self) -> dict[str, int]:
         """Return the FLOPs of every run of a module."""

@@ -84,6 +84,7 @@ def renamed():
 """
 
 Run = Callable[..., Result]
+COMMANDS = "export, formats, info, list, notebook, pipeline, schema, train, verify"
 
 
 @pytest.fixture(autouse=True)
@@ -321,7 +322,7 @@ def test_open_warns_where_there_is_no_browser(monkeypatch):
 def test_list_has_every_preset_with_its_parameters():
     lines = done("list").splitlines()
     assert [line.split()[0] for line in lines] == list(PRESETS)
-    assert lines[0] == "tiny          85,327,872     85.3M  12 layers × 512, 8 heads"
+    assert lines[1] == "tiny          85,327,872     85.3M  12 layers × 512, 8 heads"
 
 
 def test_info_prints_a_row_for_each_component_and_the_totals():
@@ -420,9 +421,9 @@ def test_arguments_given_are_used_in_place_of_those_of_the_process(monkeypatch):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["frobnicate"], "unknown command 'frobnicate'; there are: export, formats, info, list, schema, verify"),
-        (["tiny"], "unknown command 'tiny'; there are: export, formats, info, list, schema, verify"),
-        ([""], "unknown command ''; there are: export, formats, info, list, schema, verify"),
+        (["frobnicate"], "unknown command 'frobnicate'; there are: " + COMMANDS),
+        (["tiny"], "unknown command 'tiny'; there are: " + COMMANDS),
+        ([""], "unknown command ''; there are: " + COMMANDS),
         (["export"], "Missing argument 'TARGET'; see `ptgraph export --help`"),
         (["info"], "Missing argument 'TARGET'; see `ptgraph info --help`"),
         (["export", "tiny", "small"], "Got unexpected extra argument (small); see `ptgraph export --help`"),
@@ -504,7 +505,7 @@ def test_a_model_without_inputs_names_its_arguments_and_the_remedy():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("meduim", "unknown target 'meduim'; did you mean 'medium'? The presets are tiny, small, medium, "),
+        ("meduim", "unknown target 'meduim'; did you mean 'medium'? The presets are nano, tiny, small, medium, "),
         ("gone.py:Net", "gone.py does not exist"),
         ("gone.pt2", "gone.pt2 does not exist"),
         ("gone/config.json", "gone/config.json does not exist"),
@@ -642,7 +643,7 @@ def test_the_completion_of_each_shell(script, shell, word):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("ptgraph ", ["export", "formats", "info", "list", "schema", "verify"]),
+        ("ptgraph ", COMMANDS.split(", ")),
         ("ptgraph ex", ["export"]),
         ("ptgraph nope", []),
         ("ptgraph export --we", ["--weights"]),

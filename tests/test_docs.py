@@ -33,6 +33,19 @@ def test_every_option_of_verify_is_in_the_readme_or_one_of_export() -> None:
     assert verify - export <= named <= verify
 
 
+@pytest.mark.parametrize(
+    ("heading", "commands"),
+    [("Train it", ["pretrain", "grpo"]), ("Pipelines", ["pipeline"]), ("Notebook", ["notebook"])],
+)
+def test_every_option_of_a_command_is_in_its_section(heading: str, commands: list[str]) -> None:
+    (section,) = re.findall(rf"^## {heading}\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+    known = {**main.commands, **main.commands["train"].commands}  # type: ignore[attr-defined]
+    options = {name for command in commands for p in known[command].params for name in p.opts if name.startswith("-")}
+    named = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", section))
+    assert named <= options
+    assert options - {"-o", "-f", "-q", "--output", "--format", "--quiet", "--debug"} <= named
+
+
 def test_every_format_and_preset_is_in_the_readme() -> None:
     for name in BACKENDS:
         assert f"| `{name}` |" in README

@@ -47,7 +47,20 @@ ORDER = [
         "naming",
         "counts",
     ),
-    *("weights", "attachment", "backends", "exporter", "samples", "runtime", "verification", "tables", "api", "cli"),
+    *(
+        "weights",
+        "attachment",
+        "backends",
+        "exporter",
+        "samples",
+        "runtime",
+        "verification",
+        "tables",
+        "attention_maps",
+        "sizes",
+        "pipeline",
+    ),
+    *("api", "plots", "notebook", "console", "training_commands", "cli"),
     "__main__",
 ]
 FILES = sorted((ROOT / "ptgraph").rglob("*.py"))
@@ -81,7 +94,16 @@ def test_a_module_imports_only_those_before_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["export", "--help"], ["verify", "--help"], ["--version"], ["formats"], ["schema"]]
+    "command",
+    [
+        ["--help"],
+        ["export", "--help"],
+        ["train", "--help"],
+        ["train", "grpo", "--help"],
+        ["--version"],
+        ["formats"],
+        ["schema"],
+    ],
 )
 def test_commands_that_need_no_torch_import_none(command: list[str]) -> None:
     code = "import sys; from ptgraph.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"

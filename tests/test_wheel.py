@@ -28,7 +28,15 @@ def test_the_wheel_works_on_its_own(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("ptgraph-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"ptgraph"}
-    for wanted in ("schema.json", "py.typed", "page/page.html", "page/page.css", "page/page.js", "models/attention.py"):
+    for wanted in (
+        "schema.json",
+        "py.typed",
+        "page/page.html",
+        "page/page.css",
+        "page/page.js",
+        "models/attention.py",
+        "models/training/grpo.py",
+    ):
         assert f"ptgraph/{wanted}" in names
     shutil.rmtree(tmp_path / "source")
 

@@ -40,6 +40,8 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     Raises ExportError where the model could not be traced by torch.export, where an operator has no
     translation, and where weights are asked for that the model does not have.
     """
+    if graph.is_pipeline:
+        raise ExportError(f"{graph.name} has no ONNX: it is a pipeline of Python functions, and ONNX holds models")
     if graph.program is None:
         reason = "; ".join(f"{tracer}: {why}" for tracer, why in graph.attempts)
         raise ExportError(f"{graph.name} has no ONNX, since torch.export cannot trace it: {reason}")

@@ -26,8 +26,8 @@ def draw(graph: ModelGraph, depth: int | None = None) -> str:
     """Return the SVG text; without a *depth* it opens as many levels as a figure holds well."""
     picture = view(graph)
     text = layout.run(dot(picture, picture.opened(depth)).source, "svg")
-    total = graph.component("").total_params
-    title = f"<title>{escape(_clean(graph.name))}: {count_text(total)} parameters</title>\n"
+    size = "" if graph.is_pipeline else f": {count_text(graph.component('').total_params)} parameters"
+    title = f"<title>{escape(_clean(graph.name))}{size}</title>\n"
     text = text.replace(f'font-family="{FONT}"', f'font-family="{FONT},{FALLBACKS}"')
     text = _titles_on_top(_centred(text))
     head, svg, body = text.partition("<svg")

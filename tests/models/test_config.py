@@ -12,6 +12,7 @@ from ptgraph.models import PRESETS, TransformerConfig, build
 from .small import SIZES
 
 PARAMETERS = {
+    "nano": 868_352,
     "tiny": 85_327_872,
     "small": 177_930_240,
     "medium": 373_555_200,
@@ -40,7 +41,7 @@ def test_build_overrides_fields() -> None:
 
 
 def test_build_names_the_presets() -> None:
-    with pytest.raises(ValueError, match=r"'huge'.*tiny, small, medium, medium-large, large, xlarge"):
+    with pytest.raises(ValueError, match=r"'huge'.*nano, tiny, small, medium, medium-large, large, xlarge"):
         build("huge")
 
 
