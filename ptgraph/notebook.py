@@ -96,13 +96,13 @@ def _training(preset: str) -> Iterable[Cell]:
             "code",
             "from dataclasses import replace\nfrom pathlib import Path\n\n"
             'runs = Path("runs")\n'
-            'pretraining = replace(training.PRETRAIN["nano"], steps=150)\n'
+            'pretraining = replace(training.PRETRAIN["nano"], steps=400)\n'
             'losses = training.pretrain(pretraining, runs / "pretrain", resume=True)\n'
             "plots.training_curves(losses);",
         ),
         (
             "code",
-            'learning = replace(training.GRPO["nano"], steps=60)\n'
+            'learning = replace(training.GRPO["nano"], steps=80)\n'
             'rewards = training.grpo(learning, runs / "grpo", runs / "pretrain", resume=True)\n'
             "plots.training_curves(rewards);",
         ),

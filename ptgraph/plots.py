@@ -215,7 +215,8 @@ def training_curves(*files: str | os.PathLike[str], window: int = 10) -> Figure:
         for (name, steps), colour in zip(runs.items(), _PALETTE, strict=False):
             _curve(axes, [step for step in steps if kind in step], kind, window, name, colour)
         axes.set(xlabel="step", ylabel=_CURVES[kind], ylim=(0, None))
-        axes.legend()
+        named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))  # the entropy once for all runs
+        axes.legend(named.values(), named)
     return figure
 
 
@@ -227,7 +228,8 @@ def _curve(axes: Axes, steps: list[dict[str, float]], kind: str, window: int, na
     held = [step for step in steps if kind == "loss" and "held_out_loss" in step]
     if held:
         points = [step["step"] for step in held], [step["held_out_loss"] for step in held]
-        axes.plot(*points, color=_PALETTE[1], marker="o", linestyle="--", label=f"{name}, held-out text")
+        look = {"color": colour, "markerfacecolor": "white", "marker": "o", "linestyle": "--"}
+        axes.plot(*points, **look, label=f"{name}, held-out text")
         axes.axhline(held[-1]["unigram_entropy"], color="0.4", linestyle=":", label="entropy of single tokens")
 
 

@@ -83,7 +83,7 @@ def assert_ran(book: Any, pictures: int) -> None:
 def nano(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """The notebook of the preset nano, run with the fewest steps; the folder holds its runs."""
     file = write(tmp_path_factory.mktemp("nano"), "nano")
-    return file.parent, execute(file, _150="3", _60="2")
+    return file.parent, execute(file, _400="3", _80="2")
 
 
 def test_the_notebook_of_nano_runs_and_trains(nano: tuple[Path, Any]) -> None:
@@ -100,7 +100,7 @@ def test_the_notebook_of_nano_runs_and_trains(nano: tuple[Path, Any]) -> None:
 
 def test_the_notebook_of_tiny_runs(nano: tuple[Path, Any], tmp_path: Path) -> None:
     (tmp_path / "runs").symlink_to(nano[0] / "runs")  # runs that are there are read
-    assert_ran(execute(write(tmp_path, "tiny"), _150="3", _60="2"), pictures=11)
+    assert_ran(execute(write(tmp_path, "tiny"), _400="3", _80="2"), pictures=11)
 
 
 def test_the_notebook_of_a_users_file_runs_from_another_folder(workdir: Path) -> None:
