@@ -187,6 +187,8 @@ def _people(quiet: bool) -> Iterator[None]:
             ) from error
         except ValueError as error:
             raise (LoadError if type(error).__name__ == "CheckpointError" else UsageError)(str(error)) from error
+        except ConnectionError as error:
+            raise LoadError(f"{first_line(error)}: a set on the hub takes a network, or a copy in its cache") from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise ExportError(f"a file cannot be read or written: {where}{error.strerror or error}") from error

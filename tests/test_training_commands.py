@@ -161,6 +161,14 @@ def test_text_that_cannot_be_read_is_named(workdir: Path) -> None:
     assert "--data broken.jsonl: JSON parse error" in refused(3, *command, "--data", "broken.jsonl")
 
 
+def test_a_set_on_the_hub_takes_a_network(cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    result = cli("train", "pretrain", "--data", "gsm8k", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path / "hub"))
+    assert (result.returncode, result.stdout) == (3, "")
+    (line,) = result.stderr.splitlines()
+    assert "openai/gsm8k" in line
+    assert "a set on the hub takes a network" in line
+
+
 def test_a_folder_that_is_a_file_is_refused(workdir: Path) -> None:
     (workdir / "taken").write_text("")
     assert "taken" in refused(5, "train", "pretrain", "--steps", "1", "-o", "taken")
