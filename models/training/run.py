@@ -59,7 +59,8 @@ def grpo(
 ) -> Path:
     """Fine-tune the model of a pretraining run by GRPO; return the file of metrics, `folder/metrics.jsonl`.
 
-    `start` is the folder of that run. Without it, the preset is pretrained first, in `folder/pretrain`.
+    `start` is the folder of that run, or of another GRPO run. Without it, the preset is pretrained first, in
+    `folder/pretrain`.
 
     Raises:
         ValueError: the folder holds a run and `resume` was not asked for, or one of another config.
@@ -69,7 +70,9 @@ def grpo(
     if start is None:
         start = folder / "pretrain"
         pretrain(PRETRAIN[config.preset], start, resume=(start / METRICS).exists(), report=report)
-    return _run(grpo_trainer(config, start), folder, resume, "GRPO", report, {})
+    trainer = grpo_trainer(config, start)
+    write_text(folder / "tokenizer.json", trainer.tokenizer.to_str())
+    return _run(trainer, folder, resume, "GRPO", report, {})
 
 
 def pretrainer(config: PretrainConfig, folder: Path, sources: Sequence[TextSource] = ()) -> Pretrainer:

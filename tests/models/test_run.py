@@ -281,6 +281,15 @@ def test_the_model_of_a_run_is_that_of_its_newest_checkpoint(start: Path) -> Non
     assert tokenizer.get_vocab_size() == model.config.vocab_size
 
 
+def test_a_run_of_grpo_can_be_gone_on_from_by_another(start: Path, tmp_path: Path) -> None:
+    config = replace(REINFORCEMENT, steps=1)
+    grpo(config, tmp_path / "one", start)
+    grpo(replace(config, task="multiple-choice", max_new_tokens=2), tmp_path / "two", tmp_path / "one")
+    reference = load_checkpoint(tmp_path / "two" / "step-000001.pt")["reference"]
+    for name, weight in load_model(tmp_path / "one", "nano")[0].state_dict().items():
+        assert weight.equal(reference[name]), name
+
+
 def test_a_model_that_is_not_there_is_said_to_be_missing(start: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint in"):
         load_model(tmp_path, "nano")
