@@ -6,7 +6,6 @@ heat maps. Every axis says what it shows, and in what unit.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import warnings
@@ -117,7 +116,7 @@ def parameters_and_flops(graph: ModelGraph, top: int = 12) -> Figure:
     figure, axes = plt.subplots(figsize=(9, 1.6 + 0.5 * len(largest[:top])), layout="constrained")
     sns.barplot(x=values, y=names, hue=kinds, ax=axes, palette=[_PALETTE[0], _PALETTE[1]])
     for bars in axes.containers:
-        axes.bar_label(bars, labels=[_percent(bar.get_width()) for bar in bars], padding=3, fontsize=9)  # type: ignore[arg-type]
+        axes.bar_label(bars, labels=[_percent(bar.get_width()) for bar in bars], padding=3, fontsize=9)  # type: ignore[arg-type]  # bars have widths
     title = f"Weight and work in {graph.name}"
     axes.set(xlabel="share of the model's total", ylabel="part of the model", title=title, xlim=(0, 1.12 * max(values)))
     axes.xaxis.set_major_formatter(PercentFormatter(1))
@@ -207,7 +206,9 @@ def training_curves(*files: str | os.PathLike[str], window: int = 10) -> Figure:
 
     A thin line has every step, a thick one the mean of *window* steps around it.
     """
-    runs = {Path(file).parent.name: _metrics(file) for file in files}
+    from .models.training import read_metrics
+
+    runs = {Path(file).parent.name: read_metrics(Path(file)) for file in files}
     rewarded = any("reward" in step for steps in runs.values() for step in steps)
     kinds = ["reward", "kl"] if rewarded else ["loss"]
     figure, grid = plt.subplots(1, len(kinds), figsize=(6 * len(kinds) + 1, 4), squeeze=False, layout="constrained")
@@ -312,10 +313,6 @@ def _by_part(graph: ModelGraph, number: str) -> tuple[dict[str, int], dict[str, 
 def _form(tree: nx.DiGraph[str], path: str) -> tuple[str, tuple[Any, ...]]:
     """Return what makes two branches look alike: their classes."""
     return tree.nodes[path]["type"], tuple(_form(tree, child) for child in tree.successors(path))
-
-
-def _metrics(file: str | os.PathLike[str]) -> list[dict[str, float]]:
-    return [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
 
 
 def _smooth(values: Sequence[float], window: int) -> list[float]:

@@ -82,7 +82,7 @@ def adamw(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
 @stage("Training")
 def backward(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
     """Add the loss's gradient to that of every parameter; return the gradients."""
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
     return [p.grad for p in parameters if p.grad is not None]
 
 

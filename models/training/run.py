@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,22 +85,15 @@ def pretrainer(config: PretrainConfig, folder: Path, sources: Sequence[TextSourc
     if not sources:
         files = write_corpus(folder / "corpus", 20_000, seed=0)
         sources = [TextSource(str(files[kind]), probability=share) for kind, share in _MIXTURE.items()]
-    held_out = PackedStream(
+    stream = partial(
+        PackedStream,
         sources,
         tokenizer,
         config.batch_size,
         config.sequence_length,
         held_out=config.held_out_documents,
-        training=False,
     )
-    batches = PackedStream(
-        sources,
-        tokenizer,
-        config.batch_size,
-        config.sequence_length,
-        config.seed,
-        config.held_out_documents,
-    )
+    held_out, batches = stream(training=False), stream(seed=config.seed)
     return Pretrainer(config, model, batches, [next(held_out) for _ in range(config.evaluation_batches)])
 
 
