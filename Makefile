@@ -1,13 +1,14 @@
-# Needs Python 3.11 or newer, and make. Everything else is installed into .venv.
+# Needs Python 3.11 or newer, and make; its tests need Node too. Everything else is installed into .venv and node_modules.
 # `make demo` shows what ptgraph does; `make test` is what CI runs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 CHROMIUM := /usr/bin/chromium
+NODE_MODULES := node_modules/.package-lock.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check exports bench curves clean chromium
+.PHONY: demo test lint check recorded exports bench curves clean chromium
 
 demo: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
@@ -18,20 +19,25 @@ demo: $(VENV)/demo
 
 test: $(VENV)/test chromium lint check
 
-lint: $(VENV)/test
+lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	npm run --silent lint
 
-check: $(VENV)/test chromium
+check: $(VENV)/test $(NODE_MODULES) chromium
 	$(RUN) -m pytest -n 2 --dist worksteal
+
+# The training steps that the page of a Pure Transformer shows; run it before `make exports` when models/training changed.
+recorded: $(VENV)/test
+	$(RUN) -m ptgraph.recorded
 
 # What is committed under exports/: a test proves that it is what the code writes now.
 exports: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
 
 # Half an hour; writes docs/benchmarks.md. `ONLY=a,c` measures some of its parts, `RUNS=1` is quick.
-bench: $(VENV)/bench
+bench: $(VENV)/bench chromium
 	$(RUN) -m benchmarks.run --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 # Ten minutes; writes docs/training.md and its pictures from real training runs.
@@ -56,6 +62,14 @@ $(VENV)/bench: $(VENV)/demo
 	$(RUN) -m pip install --quiet -c constraints.txt -e '.[hf,bench]'
 	touch $@
 
+# What lints the page and tests that all can use it: eslint and axe-core.
+$(NODE_MODULES): package.json package-lock.json
+	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { \
+	  echo "The page is checked with Node 20.19 or newer and npm, which are not here. Install them:"; \
+	  echo "https://nodejs.org/en/download, or where the distribution has it: sudo apt-get install nodejs npm"; exit 1; }
+	npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
 chromium:
 	@test -x $(CHROMIUM) || { \
 	  echo "The browser tests need Chromium at $(CHROMIUM); installing Debian's package."; \
@@ -63,4 +77,4 @@ chromium:
 	  || { echo "That failed (it takes root and Debian's packages). Install it yourself: sudo apt-get install chromium"; exit 1; }; }
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) node_modules build dist *.egg-info

@@ -11,7 +11,16 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from .analysis import Analysis
-    from .api import analyze, attention_patterns, export, load_target, trace, verify
+    from .api import (
+        analyze,
+        attention_patterns,
+        compare,
+        export,
+        export_comparison,
+        load_target,
+        trace,
+        verify,
+    )
     from .errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
     from .graph import Component, ModelGraph, Op
     from .sizes import Size, preset_sizes
@@ -21,7 +30,16 @@ __version__ = _version("ptgraph")
 
 _HOMES = {
     "analysis": ("Analysis",),
-    "api": ("analyze", "attention_patterns", "export", "load_target", "trace", "verify"),
+    "api": (
+        "analyze",
+        "attention_patterns",
+        "compare",
+        "export",
+        "export_comparison",
+        "load_target",
+        "trace",
+        "verify",
+    ),
     "errors": ("ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"),
     "graph": ("Component", "ModelGraph", "Op"),
     "sizes": ("Size", "preset_sizes"),
@@ -54,7 +72,9 @@ __all__ = [
     "UsageError",
     "analyze",
     "attention_patterns",
+    "compare",
     "export",
+    "export_comparison",
     "load_target",
     "preset_sizes",
     "trace",

@@ -11,7 +11,7 @@ from torch import fx
 from torch.utils import _pytree as pytree
 
 # They return their input or a copy of it, which only the memory of the traced values can tell.
-_PERHAPS = {"aten::contiguous", "aten::flatten", "aten::reshape", "aten::reshape_as", "aten::to", "aten::type_as"}
+PERHAPS = {"aten::contiguous", "aten::flatten", "aten::reshape", "aten::reshape_as", "aten::to", "aten::type_as"}
 
 
 class Aliases:
@@ -23,7 +23,7 @@ class Aliases:
 
     def add(self, node: fx.Node) -> None:
         """Note *node*, and which of its arguments it is a view of."""
-        if (memory := _memory(node.meta.get("val"))) is not None:
+        if (memory := memory_of(node.meta.get("val"))) is not None:
             self.join(node, self._memory.setdefault(memory, node))
         for argument in _viewed(node):
             self.join(node, argument)
@@ -44,7 +44,8 @@ class Aliases:
         return [other for argument in _written(node) for other in self.of(argument) if other is not node]
 
 
-def _memory(tensor: Any) -> int | None:
+def memory_of(tensor: Any) -> int | None:
+    """Return what all views of one memory have in common, or None for a tensor without a memory of the usual kind."""
     if not isinstance(tensor, torch.Tensor):
         return None
     try:
@@ -59,7 +60,7 @@ def _viewed(node: fx.Node) -> Iterator[fx.Node]:
         yield from _viewed(node.args[0])
         return
     schema = getattr(node.target, "_schema", None)
-    if schema is not None and schema.name not in _PERHAPS and any(r.alias_info for r in schema.returns):
+    if schema is not None and schema.name not in PERHAPS and any(r.alias_info for r in schema.returns):
         yield from _arguments(node, lambda argument: argument.alias_info is not None)
 
 
@@ -85,4 +86,4 @@ def _in_place(method: str) -> bool:
     return method.endswith("_") and not method.endswith("__")
 
 
-__all__ = ["Aliases"]
+__all__ = ["PERHAPS", "Aliases", "memory_of"]

@@ -14,7 +14,7 @@ class Analysis:
     """The numbers of a model; every field works as a key too (``analysis["total_params"]``).
 
     ``totals`` holds the scalars. ``layers`` lists the components that the forward pass runs (path, class,
-    category, parameters, share of all, FLOPs, output shape), in the order of the module tree;
+    category, parameters, share of all, FLOPs, activation bytes, output shape), in the order of the module tree;
     ``parameters`` every name of the ``state_dict`` and what it is tied to. ``elements`` says where the elements of
     the parameters are: ``state_dict`` counts a tied one under each of its names, ``merged`` what is too many of that,
     ``model`` each once; ``onnx`` is what an ONNX file holds (None where there can be none) and ``duplicated`` what it
@@ -53,7 +53,7 @@ class Analysis:
 
 
 def analyze(graph: ModelGraph) -> Analysis:
-    """Return the numbers of *graph*. FLOPs are those of one forward pass on the example inputs."""
+    """Return the numbers of *graph*. FLOPs and activation bytes are those of one forward pass on the example inputs."""
     root = graph.component("")
     totals = {
         "total_params": root.total_params,
@@ -62,6 +62,7 @@ def analyze(graph: ModelGraph) -> Analysis:
         "unused_params": sum(p.count for p in graph.parameters if _counts(p) and not p.used),
         "buffer_elements": sum(p.count for p in graph.parameters if p.kind == "buffer" and p.tied_to is None),
         "flops": root.flops,
+        "activation_bytes": root.activation_bytes,
         "ops": len(graph.of_kind("op")),
         "components": len(graph.components),
     }
@@ -74,6 +75,7 @@ def analyze(graph: ModelGraph) -> Analysis:
             "total_params": node["total_params"],
             "share": round(node["total_params"] / root.total_params, 6) if root.total_params else 0.0,
             "flops": node["flops"],
+            "activation_bytes": node["activation_bytes"],
             "calls": node["calls"],
             "output_shape": list(node["shape"]) if node["shape"] is not None else None,
             "dtype": node["dtype"],

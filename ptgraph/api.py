@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,11 @@ from .errors import UsageError
 from .graph import ModelGraph
 from .load import example_inputs, file_stem, load, on_device_of, separate
 from .options import Options, Structure, Weights
+from .overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
 from .tracer import Source
 
 if TYPE_CHECKING:
+    from . import comparison
     from .verification import Comparison
 
 
@@ -145,6 +147,7 @@ def export(
     weights: Weights = "none",
     structure: Structure = "functions",
     opset: int | None = None,
+    overlay: str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any] | None = None,
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
     dynamic: Dynamic | None = None,
@@ -160,22 +163,76 @@ def export(
         weights: what becomes of parameter values in ONNX: ``"none"``, ``"external"`` or ``"embedded"``.
         structure: equal blocks in ONNX: ``"functions"``, one for all of them, or ``"flat"``, each in full.
         opset: the version of ONNX's operators. Default: the one that gives the most legible graph.
+        overlay: numbers of your own that the page colours by: ``{path: number}`` or ``{name: {path: number}}``, by
+            module path or operation; or a CSV or JSON file of them, or several files.
 
     Raises:
-        UsageError: a format or another choice is not known.
+        UsageError: a format or another choice is not known, or an overlay cannot be read or fits nothing.
         ExportError: a file could not be made or written; nothing is left half-written, and formats that could
             be made are written.
     """
-    options = Options(depth, weights, structure, opset)  # before the long work
+    options = Options(depth, weights, structure, opset, _overlays(overlay))  # before the long work
     files.formats(formats)
     graph = _graph(graph_or_model, args, {**(kwargs or {}), "dynamic": dynamic})
     if name is not None:
         graph = replace(graph, name=file_stem(name, strict=True))
+    kept, lost = match(options.overlays, graph)
+    if lost:
+        warnings.warn(unmatched_text(lost, graph.name), stacklevel=2)
+    options = replace(options, overlays=kept)
     done = files.export(graph, output, formats, options)
     done.complain()
     for missing in done.skipped:
         warnings.warn(f"no {missing.format}: {missing.reason}", stacklevel=2)
     return list(done.files)
+
+
+def _overlays(given: Any) -> tuple[Overlay, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, str | os.PathLike):
+        return read_overlays([given])
+    if isinstance(given, list | tuple) and all(isinstance(item, str | os.PathLike) for item in given):
+        return read_overlays(given)
+    return overlays_of(given)
+
+
+def compare(a: ModelGraph | nn.Module, b: ModelGraph | nn.Module) -> comparison.Comparison:
+    """Return what is different in *b*, as seen from *a*: what was added, removed and changed.
+
+    Parts are matched by structure first, by name second. Models are traced on their own ``example_inputs()`` (see
+    `trace`). `ptgraph.comparison.Comparison` says what is in the result; ``.data()`` has it JSON-plain.
+    """
+    from .comparison import compare as look
+
+    return look(_graph(a, (), {}), _graph(b, (), {}))
+
+
+def export_comparison(
+    a: ModelGraph | nn.Module,
+    b: ModelGraph | nn.Module,
+    output: str | os.PathLike[str] = "exports",
+    *,
+    name: str | None = None,
+    depth: int | None = None,
+) -> Path:
+    """Write one page that shows two models side by side and what is different, and return its path.
+
+    Args:
+        a: a graph, or a model that says its ``example_inputs()``; *b* is what it is compared with.
+        output: the folder; it is made if it does not exist.
+        name: the file's stem. Default: ``A-vs-B``, of the graphs' names.
+        depth: how many levels of modules the page opens.
+
+    Raises:
+        UsageError: the name or another choice is not possible.
+        ExportError: the page could not be made or written.
+    """
+    options = Options(depth)  # before the long work
+    stem = None if name is None else file_stem(name, strict=True)
+    done = files.export_comparison(_graph(a, (), {}), _graph(b, (), {}), output, stem, options)
+    done.complain()
+    return done.files[0]
 
 
 def verify(
@@ -223,4 +280,13 @@ def _graph(graph_or_model: ModelGraph | nn.Module, args: Any, kwargs: dict[str, 
     return trace(graph_or_model, *args, **kwargs)
 
 
-__all__ = ["analyze", "attention_patterns", "export", "load_target", "trace", "verify"]
+__all__ = [
+    "analyze",
+    "attention_patterns",
+    "compare",
+    "export",
+    "export_comparison",
+    "load_target",
+    "trace",
+    "verify",
+]

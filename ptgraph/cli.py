@@ -85,6 +85,20 @@ def main() -> None:
 @_checkpoint
 @_structure
 @_opset
+@click.option(
+    "--overlay",
+    "overlays",
+    multiple=True,
+    metavar="FILE",
+    help="Numbers of your own that the page colours by: CSV (a header; a module path or operation, then numbers) or "
+    "JSON ({path: number}). Repeatable.",
+)
+@click.option(
+    "--compare",
+    "other",
+    metavar="TARGET",
+    help="Another model: write one page, DIR/NAME-vs-OTHER.html, of what it adds, removes and changes.",
+)
 @click.option("--open", "show", is_flag=True, help="Show the page in the browser.")
 @quiet_option
 @debug_option
@@ -99,6 +113,8 @@ def export(
     checkpoint: str | None,
     structure: Any,
     opset: int | None,
+    overlays: tuple[str, ...],
+    other: str | None,
     show: bool,
     quiet: bool,
     debug: bool,
@@ -107,17 +123,30 @@ def export(
     with progress(quiet) as step:
         from . import exporter
         from .options import Options
+        from .overlay import match, read_overlays, unmatched_text
         from .tables import size_text
 
         chosen, _ = exporter.formats(names)
         if show and "html" not in chosen:
             raise UsageError(f"--open shows the page, and html is not among the formats: {', '.join(chosen)}")
         exporter.check_folder(output)
-        graph = _graph(target, inputs, step, name=name, weights=weights != "none", checkpoint=checkpoint)
-        options = Options(depth, weights, structure or "functions", opset)
-        done = exporter.export(graph, output, names, options, lambda f: step(f"writing {f}"))
+        numbers = read_overlays(overlays)
+        if other is None:
+            graphs = [_graph(target, inputs, step, name=name, weights=weights != "none", checkpoint=checkpoint)]
+            numbers, lost = match(numbers, graphs[0])
+            options = Options(depth, weights, structure or "functions", opset, numbers)
+            done = exporter.export(graphs[0], output, names, options, lambda f: step(f"writing {f}"))
+        else:
+            given = {"--weights": weights != "none", "--checkpoint": checkpoint, "--structure": structure}
+            _check_comparison(chosen if names else ["html"], {**given, "--opset": opset, "--overlay": overlays}, name)
+            graphs, lost = _both_graphs(target, other, inputs, step), []
+            step("comparing")
+            done = exporter.export_comparison(graphs[0], graphs[1], output, name, Options(depth))
     if not quiet and not done.failed:
-        _warn(graph)
+        for graph in graphs:
+            _warn(graph)
+        if lost:
+            click.echo(f"ptgraph: warning: {unmatched_text(lost, graphs[0].name)}", err=True)
         for skipped in done.skipped:
             click.echo(f"ptgraph: warning: no {skipped.format}: {skipped.reason}", err=True)
     for path in done.files:
@@ -136,7 +165,7 @@ def export(
 @quiet_option
 @debug_option
 def info(target: str, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
-    """Print the analysis of TARGET: parameters, share, FLOPs and output shape of each component."""
+    """Print the analysis of TARGET: parameters, share, FLOPs, activations and output shape of each component."""
     with progress(quiet) as step:
         from .analysis import analyze
 
@@ -295,6 +324,35 @@ def _graph(
         return graph_of(source, rungs=1)
     except TraceError:  # it may need numbers: its own, not such as the tracer would make up
         return graph_of(load(target, inputs, name=name, weights=True))
+
+
+def _check_comparison(formats: list[str], given: dict[str, Any], name: str | None) -> None:
+    """Raise UsageError for what was asked for beside --compare and does not go with it."""
+    from .load import file_stem
+
+    others = [f for f in formats if f != "html"]
+    if others:
+        raise UsageError(f"a comparison is a page (html only), so that --compare writes no {', '.join(others)}")
+    unfit = [option for option, value in given.items() if value]
+    if unfit:
+        raise UsageError(f"a comparison is a page of two models, so that {unfit[0]} does not go with --compare")
+    if name is not None:
+        file_stem(name, strict=True)
+
+
+def _both_graphs(target: str, other: str, inputs: tuple[str, ...], step: Callable[[str], None]) -> list[ModelGraph]:
+    """Return the graphs of two targets, both on *inputs*; a program that was saved with its own keeps them."""
+    from .isolated import own_modules
+
+    held = [which.endswith(".pt2") for which in (target, other)]
+    with own_modules():
+        first = _graph(target, () if held[0] and not held[1] else inputs, step)
+    try:
+        return [first, _graph(other, () if held[1] and not held[0] else inputs, step)]
+    except UsageError as error:
+        raise UsageError(
+            f"--compare {other}, which is given the same --input: {error}" if inputs else str(error)
+        ) from error
 
 
 def _warn(graph: ModelGraph) -> None:

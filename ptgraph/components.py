@@ -81,7 +81,7 @@ def components(
     """Return the tree of modules, and what is known of their classes; *types* gives those of the modules that ran."""
     modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else {}
     paths = list(modules) or sorted({"", *types}, key=_natural)
-    flops, runs, shapes = _totals(ops, calls)
+    flops, activations, runs, shapes = _totals(ops, calls)
     direct: dict[str, dict[str, Held]] = defaultdict(dict)  # path → first name → what it holds itself
     below: dict[str, dict[str, Held]] = defaultdict(dict)  # and what its whole subtree holds
     tied: dict[str, dict[str, str]] = defaultdict(dict)
@@ -122,6 +122,7 @@ def components(
             settings=settings(module) if module is not None else {},
             calls=runs.get(path, 0),
             flops=flops.get(path, 0),
+            activation_bytes=activations.get(path, 0),
             shape=shape,
             dtype=dtype,
         )
@@ -150,12 +151,13 @@ def _natural(path: str) -> list[tuple[int, str]]:
 
 def _totals(
     ops: nx.DiGraph[str], calls: dict[str, Call]
-) -> tuple[dict[str, int], dict[str, int], dict[str, tuple[Shape | None, str | None]]]:
-    """Return FLOPs and number of runs per module path, and shape and dtype of what its first run yields.
+) -> tuple[dict[str, int], dict[str, int], dict[str, int], dict[str, tuple[Shape | None, str | None]]]:
+    """Return FLOPs, activation bytes and runs per module path, and shape and dtype of what its first run yields.
 
     That is the last operation in it that something outside reads, or the last one if nothing does.
     """
     flops: dict[str, int] = defaultdict(int)
+    activations: dict[str, int] = defaultdict(int)
     runs: dict[str, int] = defaultdict(int)
     first: dict[str, str] = {}
     for key, call in calls.items():
@@ -170,6 +172,7 @@ def _totals(
         for key in above[op["call"]]:
             path = calls[key].component
             flops[path] += op["flops"]
+            activations[path] += op["activation_bytes"]
             if first[path] != key or op["shape"] is None:
                 continue
             leaves = any(after["kind"] == "output" or key not in above[after["call"]] for after in followers)
@@ -179,7 +182,7 @@ def _totals(
     results = [op for _, op in ops.nodes(data=True) if op["kind"] == "output"]
     if results:
         shapes[""] = (results[0]["shape"], results[0]["dtype"])
-    return flops, runs, shapes
+    return flops, activations, runs, shapes
 
 
 def config_of(model: nn.Module | None) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .backends import BACKENDS
+from .backends import BACKENDS, render_comparison
+from .comparison import compare
 from .errors import ExportError, PtgraphError, UsageError
 from .graph import ModelGraph
 from .options import Options
@@ -103,6 +104,25 @@ def export(
         except Exception as error:  # of a backend that makes its bytes while they are written
             failed.append(_fault(name, graph, error))
     return Exported(tuple(written), tuple(skipped), tuple(failed))
+
+
+def export_comparison(
+    a: ModelGraph,
+    b: ModelGraph,
+    output: str | os.PathLike[str] = "exports",
+    name: str | None = None,
+    options: Options = Options(),  # noqa: B008 (frozen)
+) -> Exported:
+    """Write one page, ``output/A-vs-B.html`` or that called *name*, which shows what is different in *b*."""
+    folder = make_folder(output)
+    _sweep(folder)
+    try:
+        files = render_comparison(a, b, compare(a, b), options)
+        return Exported(tuple(write(folder, name or f"{a.name}-vs-{b.name}", files)))
+    except PtgraphError:
+        raise
+    except Exception as error:
+        return Exported((), failed=(_fault("comparison", a, error),))
 
 
 def _fault(name: str, graph: ModelGraph, error: Exception) -> Missing:
@@ -199,4 +219,13 @@ def make_folder(output: str | os.PathLike[str]) -> Path:
     return folder
 
 
-__all__: Sequence[str] = ["Exported", "Missing", "check_folder", "export", "formats", "make_folder", "write"]
+__all__: Sequence[str] = [
+    "Exported",
+    "Missing",
+    "check_folder",
+    "export",
+    "export_comparison",
+    "formats",
+    "make_folder",
+    "write",
+]

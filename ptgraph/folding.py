@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 
 
-def fold(root: str, parts: dict[str, list[str]], flow: nx.DiGraph[str], blocks: dict[str, str]) -> dict[str, list[str]]:
-    """Fold what is inside of the box *root*; return the runs of equal boxes by the first, which stands for them.
+class Carry(NamedTuple):
+    """What one block of a run feeds the next: from a leaf to a leaf, both those of the first block."""
+
+    source: str
+    target: str
+    label: str
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Runs of equal boxes, each by its first, which stands for all.
+
+    ``runs`` are the boxes of each, ``carries`` what one block of it feeds the next. ``stands`` maps a leaf that was
+    folded away to the leaf that stands for it, and its number in the run of each fold that it was in.
+    """
+
+    runs: dict[str, list[str]]
+    carries: dict[str, list[Carry]]
+    stands: dict[str, tuple[str, dict[str, int]]]
+
+
+def fold(root: str, parts: dict[str, list[str]], flow: nx.DiGraph[str], blocks: dict[str, str]) -> Folded:
+    """Fold what is inside of the box *root*.
 
     *parts* are the boxes inside of each, *flow* what feeds what (by a label and slots), and *blocks* says which boxes
-    are equal. The other boxes of a run leave *parts* and *flow*.
+    are equal. All boxes of a run but the first leave *parts* and *flow*.
     """
     folding = _Folding(parts, flow, blocks)
     folding.within(root)
-    return folding.folded
+    return folding.result()
 
 
 def feed(flow: nx.DiGraph[str], source: str, target: str, label: str, slots: Iterable[int]) -> None:
@@ -33,6 +56,26 @@ class _Folding:
         self.blocks = blocks
         self.order = {name: index for index, name in enumerate(flow)}
         self.folded: dict[str, list[str]] = {}
+        self.carries: dict[str, list[Carry]] = {}
+        self.stands: dict[str, tuple[str, str, int]] = {}  # a leaf that is gone → its stand-in, the fold, its number
+
+    def result(self) -> Folded:
+        """Return what was folded, with the leaves that are left when all is done."""
+        stands = {leaf: self._stand_in(leaf) for leaf in self.stands}
+        last = {leaf: found for leaf, (found, _) in stands.items()}
+        carries = {
+            first: [
+                c._replace(source=last.get(c.source, c.source), target=last.get(c.target, c.target)) for c in carried
+            ]
+            for first, carried in self.carries.items()
+        }
+        return Folded(self.folded, carries, stands)
+
+    def _stand_in(self, leaf: str) -> tuple[str, dict[str, int]]:
+        numbers: dict[str, int] = {}
+        while leaf in self.stands:
+            leaf, fold, numbers[fold] = self.stands[leaf]
+        return leaf, numbers
 
     def within(self, box: str) -> None:
         """Fold runs of equal blocks among the parts of *box*, then within what is left."""
@@ -113,8 +156,19 @@ class _Folding:
     def _fold(self, box: str, run: list[str]) -> None:
         """Let the first block stand for the run; what the last one feeds, it feeds."""
         first, *rest = run
-        gone = {leaf for block in rest for leaf in self._leaves(block)}
-        for stand_in, leaf in zip(self._leaves(first), self._leaves(rest[-1]), strict=True):
+        ours = self._leaves(first)
+        gone = set()
+        for number, block in enumerate(rest, 1):
+            for stand_in, leaf in zip(ours, self._leaves(block), strict=True):
+                self.stands[leaf] = stand_in, first, number
+                gone.add(leaf)
+        self.carries[first] = [
+            Carry(source, self.stands[target][0], edge["label"], tuple(edge["slots"]))
+            for source in ours
+            for target, edge in self.flow.adj[source].items()
+            if target in gone
+        ]
+        for stand_in, leaf in zip(ours, self._leaves(rest[-1]), strict=True):
             for target, edge in list(self.flow.adj[leaf].items()):
                 if target not in gone:
                     feed(self.flow, stand_in, target, edge["label"], edge["slots"])
@@ -123,4 +177,4 @@ class _Folding:
         self.folded[first] = run
 
 
-__all__ = ["feed", "fold"]
+__all__ = ["Carry", "Folded", "feed", "fold"]

@@ -23,7 +23,8 @@ class Op:
     argument, a parameter's ``state_dict`` name, an output's path). ``shape`` and ``dtype`` are those of the
     first tensor it yields; a dynamic dimension is the name the user gave it, or an expression in such names.
     ``scope`` is the path of the module that runs it and ``call`` the key of that run in ``ModelGraph.calls``.
-    ``params`` counts the parameter elements it reads, ``flops`` the floating-point operations of one forward.
+    ``params`` counts the parameter elements it reads, ``flops`` the floating-point operations of one forward,
+    and ``activation_bytes`` the memory that it makes for its results on the example inputs (a view makes none).
     ``attributes`` are its arguments that are not tensors.
     """
 
@@ -35,6 +36,7 @@ class Op:
     dtype: str | None = None
     params: int = 0
     flops: int = 0
+    activation_bytes: int = 0
     attributes: dict[str, Any] = field(default_factory=dict)
     file: str | None = None
     line: int | None = None
@@ -47,9 +49,9 @@ class Component:
     ``own_params`` counts the elements of the parameters held directly, ``total_params`` those of the whole
     subtree, each tensor once however many names it has. ``tied`` maps an own parameter's name to the first
     name of the same tensor, where that is another one. ``calls`` says how often the forward pass runs it (a run
-    that computes nothing, such as that of ``nn.Identity``, leaves no trace), ``flops`` sums over those runs, and
-    ``shape`` is what the first run yields. Modules with the same ``block`` do the same thing to their inputs.
-    ``type`` is the key of the class in ``ModelGraph.classes``.
+    that computes nothing, such as that of ``nn.Identity``, leaves no trace), ``flops`` and ``activation_bytes``
+    sum over those runs, and ``shape`` is what the first run yields. Modules with the same ``block`` do the same
+    thing to their inputs. ``type`` is the key of the class in ``ModelGraph.classes``.
     """
 
     path: str
@@ -63,6 +65,7 @@ class Component:
     settings: dict[str, Any] = field(default_factory=dict)
     calls: int = 0
     flops: int = 0
+    activation_bytes: int = 0
     shape: Shape | None = None
     dtype: str | None = None
     block: str | None = None

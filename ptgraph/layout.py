@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import graphviz
 from graphviz.backend import execute
@@ -32,11 +33,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The inside of one opened box: its size, its parts and the stubs among them, by id."""
+    """The inside of one opened box: its size, and the places of its parts and then of its ``stubs``, in order.
+
+    Scopes that look alike share one ``Scope``, whatever is in them.
+    """
 
     width: float
     height: float
-    places: dict[str, Place]
+    places: tuple[Place, ...]
 
 
 def program() -> str:
@@ -84,19 +88,22 @@ def stub_id(source: str, child: str) -> str:
     return f"{source}→{child}"
 
 
-def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, Scope]:
-    """Lay out the inside of every box that has parts, each with its parts closed.
+def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple[Scope, list[tuple[str, str]]]]:
+    """Lay out the inside of every box that has parts, each with its parts closed; return it with its stubs.
 
-    *sizes* gives width and height of every box. Boxes of one scope never overlap.
+    *sizes* gives width and height of every box; a stub is a value and the box that reads it. Boxes of one scope never
+    overlap. What looks alike is laid out once.
     """
     inside = _links_by_scope(view)
-    graphs, names = [], []
+    sources: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     for box in view.boxes.values():
         if box.parts:
-            names.append(box.id)
-            graphs.append(_dot(box.parts, inside.get(box.id, ()), sizes, view))
-    found = _read_plain(run("\n".join(graphs), "plain")) if graphs else []
-    return dict(zip(names, found, strict=True))
+            links = inside.get(box.id, [])
+            stubs = list(dict.fromkeys((source, target) for source, target, kind in links if kind == "stub"))
+            sources[box.id] = _dot(box.parts, links, stubs, sizes, view), stubs
+    graphs = list(dict.fromkeys(text for text, _ in sources.values()))
+    found = dict(zip(graphs, _read_plain(run("\n".join(graphs), "plain")) if graphs else [], strict=True))
+    return {name: (found[text], stubs) for name, (text, stubs) in sources.items()}
 
 
 def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
@@ -107,40 +114,38 @@ def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
     found: dict[str, dict[tuple[str, str, str], None]] = {}
     ordered: set[tuple[str, str]] = set()
     for link in view.links:
-        above, below = view.chain(link.source), view.chain(link.target)
-        around = set(above)
-        meet = next(box for box in below if box in around)
-        source, target = above[above.index(meet) - 1], below[below.index(meet) - 1]
+        meet, source, target = view.meet(link)
         if not link.shared:
             found.setdefault(meet, {})[source, target, "link"] = None
             continue
         if (meet, source) not in ordered:
             ordered.add((meet, source))
             found.setdefault(meet, {})[source, target, "order"] = None
+        below = view.chain(link.target)
         for child, scope in pairwise(below[: below.index(meet) + 1]):
-            found.setdefault(scope, {})[stub_id(link.source, child), child, "stub"] = None
+            found.setdefault(scope, {})[link.source, child, "stub"] = None
     return {scope: list(links) for scope, links in found.items()}
 
 
 def _dot(
     parts: Sequence[str],
     links: Iterable[tuple[str, str, str]],
+    stubs: Sequence[tuple[str, str]],
     sizes: dict[str, tuple[float, float]],
     view: View,
 ) -> str:
+    """Return the DOT of a scope; its nodes are numbered, so that scopes that look alike have the same text."""
     graph = graphviz.Digraph(
         graph_attr={"nodesep": "0.32", "ranksep": "0.42", "margin": "0"},
         node_attr={"shape": "box", "fixedsize": "true", "label": ""},
         edge_attr={"arrowhead": "none"},
     )
-    for part in parts:
-        width, height = sizes[part]
-        graph.node(part_name(part), width=f"{width / POINTS:.4f}", height=f"{height / POINTS:.4f}")
+    wide = [(stub_width(view.label(source)), STUB_HEIGHT) for source, _ in stubs]
+    number: dict[Any, str] = {what: str(k) for k, what in enumerate([*parts, *stubs])}
+    for name, (width, height) in zip(number.values(), [*(sizes[part] for part in parts), *wide], strict=True):
+        graph.node(name, width=f"{width / POINTS:.4f}", height=f"{height / POINTS:.4f}")
     for source, target, kind in links:
-        if kind == "stub":
-            width = stub_width(view.boxes[source.rpartition("→")[0]].title)
-            graph.node(part_name(source), width=f"{width / POINTS:.4f}", height=f"{STUB_HEIGHT / POINTS:.4f}")
-        graph.edge(part_name(source), part_name(target))
+        graph.edge(number[(source, target) if kind == "stub" else source], number[target])
     return str(graph.source)
 
 
@@ -158,7 +163,7 @@ def _read_plain(text: str) -> list[Scope]:
     """Read Graphviz's plain format: one graph a block, inches, the y axis up."""
     found: list[Scope] = []
     width = height = 0.0
-    places: dict[str, Place] = {}
+    places: dict[int, Place] = {}
     for line in text.splitlines():
         words = line.split()
         if words[0] == "graph":
@@ -166,10 +171,9 @@ def _read_plain(text: str) -> list[Scope]:
             places = {}
         elif words[0] == "node":
             x, y, w, h = (float(word) * POINTS for word in words[2:6])
-            name = bytes.fromhex(words[1][1:]).decode(errors="surrogatepass")
-            places[name] = Place(round(x, 1), round(height - y, 1), round(w, 1), round(h, 1))
+            places[int(words[1])] = Place(round(x, 1), round(height - y, 1), round(w, 1), round(h, 1))
         elif words[0] == "stop":
-            found.append(Scope(round(width, 1), round(height, 1), places))
+            found.append(Scope(round(width, 1), round(height, 1), tuple(places[k] for k in sorted(places))))
     return found
 
 

@@ -14,6 +14,7 @@ from torch import fx, nn
 
 from .dimensions import named_size
 from .flops import nested_graph
+from .restore import left_as_found
 from .sources import plain_value, public, qualified_name
 
 _NO_WORD = re.compile(r"\W+")
@@ -60,11 +61,16 @@ def module_of(node: fx.Node) -> nn.Module | None:
 
 
 def function_of(node: fx.Node, module: nn.Module | None) -> Any:
-    """Return what *node* calls; *module*, which it may run as a whole, is called without numbers."""
-    if module is not None:
-        state = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}
-        return lambda *a, **k: torch.func.functional_call(module, state, a, k)
-    return getattr(torch.Tensor, str(node.target)) if node.op == "call_method" else node.target
+    """Return what *node* calls; *module*, which it may run as a whole, is called without numbers, for evaluation."""
+    if module is None:
+        return getattr(torch.Tensor, str(node.target)) if node.op == "call_method" else node.target
+    state = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with left_as_found(module):
+            return torch.func.functional_call(module.eval(), state, args, kwargs)
+
+    return run
 
 
 def literals(node: fx.Node, dimensions: Mapping[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from .errors import UsageError
+from .overlay import Overlay
 
 Weights = Literal["none", "external", "embedded"]
 Structure = Literal["functions", "flat"]
@@ -20,6 +21,7 @@ class Options:
     what becomes of parameter values in ONNX: left out, put in a file beside it, or in the file itself.
     ``structure`` says whether equal blocks become one ONNX function each, or all operations stand in one graph.
     ``opset`` is the version of ONNX's operators (None: the one that gives the most legible graph).
+    ``overlays`` are numbers of the user's own that the page can colour by (see `ptgraph.overlay.match`).
     Raises UsageError for a choice that there is not.
     """
 
@@ -27,6 +29,7 @@ class Options:
     weights: Weights = "none"
     structure: Structure = "functions"
     opset: int | None = None
+    overlays: tuple[Overlay, ...] = ()
 
     def __post_init__(self) -> None:
         _one_of("weights", self.weights, get_args(Weights))

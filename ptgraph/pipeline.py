@@ -78,7 +78,7 @@ def graph_of_events(events: Sequence[Event], trainer: Any, name: str, *, times: 
         tree.add_node(stage.name, **attributes(own))
         tree.add_edge("", stage.name)
         given_too = {**stage.settings, **(measured if times else {})}
-        op = Op("op", type_, stage.name, stage.name, shape, dtype, 0, 0, given_too, code.file, code.line)
+        op = Op("op", type_, stage.name, stage.name, shape, dtype, attributes=given_too, file=code.file, line=code.line)
         ops.add_node(stage.name, **attributes(op))
         for flow, value in stage.reads.items():
             if ops.has_edge(flow.source, stage.name):

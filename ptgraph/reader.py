@@ -14,6 +14,7 @@ import torch
 from torch import fx, nn
 from torch.utils import _pytree as pytree
 
+from .activations import activation_bytes
 from .aliases import Aliases
 from .copies import Read, Ref, Run, Value, copy_run
 from .dimensions import named_size
@@ -206,6 +207,7 @@ class Reader:
         scope, call = self._call(node.meta.get("nn_module_stack") or {})
         file, line = last_frame(node.meta.get("stack_trace"))
         module = module_of(node)
+        function, examples = function_of(node, module), self._examples(node)
         reads = self._reads(node)
         if module is not None:
             reads += self._module_reads(str(node.target), module)
@@ -218,7 +220,8 @@ class Reader:
             shape=shape,
             dtype=dtype,
             params=sum(_elements(self.ops.nodes[p]["shape"]) for p in parameters),
-            flops=self.counter.count(node, function_of(node, module)) * self._examples(node),
+            flops=self.counter.count(node, function) * examples,
+            activation_bytes=activation_bytes(node, function) * examples,
             attributes=literals(node, self.capture.dimensions),
             file=file,
             line=line,

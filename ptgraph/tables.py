@@ -18,11 +18,11 @@ MANY = 5  # differences, beyond which a line lists no more
 
 
 def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
-    """Return a row for each component: class, parameters, share, FLOPs and output shape."""
+    """Return a row for each component: class, parameters, share, FLOPs, bytes of activations and output shape."""
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     for heading in ("component", "class"):
         table.add_column(heading, overflow="fold", no_wrap=True)
-    for heading in ("parameters", "share", "FLOPs", "output"):
+    for heading in ("parameters", "share", "FLOPs", "activations", "output"):
         table.add_column(heading, justify="right", no_wrap=True)
     for layer in analysis.layers:
         path = layer["path"]
@@ -33,6 +33,7 @@ def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
             f"{layer['total_params']:,}",
             f"{layer['share']:.1%}",
             count_text(layer["flops"]) if layer["flops"] else "–",
+            size_text(layer["activation_bytes"]) if layer["activation_bytes"] else "–",
             shape_text(layer["output_shape"]),
         )
     return table
@@ -44,7 +45,8 @@ def totals_text(analysis: Analysis) -> str:
     held = f"{elements['onnx']:,} in ONNX" if elements["onnx"] is not None else "no ONNX"
     return (
         f"{totals['total_params']:,} parameters, {totals['trainable_params']:,} trainable, "
-        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; {totals['ops']:,} operations\n"
+        f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; "
+        f"{size_text(totals['activation_bytes'])} of activations; {totals['ops']:,} operations\n"
         f"elements: {elements['state_dict']:,} in the state_dict − {elements['merged']:,} tied = "
         f"{elements['model']:,} in the model; {held}, {elements['duplicated']:,} of them duplicated; "
         f"balance {elements['balance']}"

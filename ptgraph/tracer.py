@@ -349,9 +349,11 @@ def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[None]:
 
 
 def _as_tensors(meta: Any) -> Any:
-    """Turn what ShapeProp noted (TensorMetadata) into meta tensors of the same shape and dtype."""
+    """Turn what ShapeProp noted (TensorMetadata) into meta tensors of the same shape, strides and dtype."""
     if hasattr(meta, "shape") and hasattr(meta, "dtype"):
-        return torch.empty(meta.shape, dtype=meta.dtype, device="meta")
+        if len(meta.stride) != len(meta.shape):  # it is sparse
+            return torch.empty(meta.shape, dtype=meta.dtype, device="meta")
+        return torch.empty_strided(meta.shape, meta.stride, dtype=meta.dtype, device="meta")
     if isinstance(meta, dict):
         return {key: _as_tensors(value) for key, value in meta.items()}
     return [_as_tensors(item) for item in meta] if isinstance(meta, list | tuple) else None

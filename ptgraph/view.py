@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import networkx as nx
 
-from .folding import feed, fold
+from .folding import Carry, feed, fold
 from .graph import Component, ModelGraph
 
 SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at each
@@ -29,7 +29,8 @@ class Box:
     """A box of the picture. ``id`` is an operation's name; for a run of a module, ``/`` and its key.
 
     ``parts`` are the boxes inside, in order of execution; a module with one operation has none, and stands
-    for it (``op``). ``repeat`` counts the equal blocks that the box stands for.
+    for it (``op``). ``repeat`` counts the equal blocks that the box stands for, ``runs`` are the paths of their
+    modules, and ``carries`` is what each of them feeds the next. ``bytes`` are those of activations.
     """
 
     id: str
@@ -44,6 +45,9 @@ class Box:
     repeat: int = 1
     params: int = 0
     flops: int = 0
+    bytes: int = 0
+    runs: tuple[str, ...] = ()
+    carries: tuple[Carry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,20 @@ class Link:
     source: str
     target: str
     label: str
+    slots: tuple[int, ...] = (0,)
     shared: bool = False
 
 
 @dataclass(frozen=True)
 class View:
-    """The boxes by id, the outermost first, and the links between those without parts."""
+    """The boxes by id, the outermost first, and the links between those without parts.
+
+    ``stands`` maps an operation that was folded away to the box that stands for it, and its number in each fold.
+    """
 
     boxes: dict[str, Box]
     links: tuple[Link, ...]
+    stands: dict[str, tuple[str, dict[str, int]]]
     root: str = "/"
 
     def chain(self, box: str) -> list[str]:
@@ -72,6 +81,22 @@ class View:
             found.append(at)
             at = self.boxes[at].parent
         return found
+
+    def label(self, box: str) -> str:
+        """Return what a box is called where it is out of sight: an operation by its module, too."""
+        shown = self.boxes[box]
+        above = self.boxes[shown.parent] if shown.parent is not None else shown
+        if shown.kind != "op" or above.parent is None:
+            return shown.title
+        alike = [part for part in above.parts if self.boxes[part].title == shown.title]
+        return f"{above.title}.{shown.title if len(alike) == 1 else shown.id}"
+
+    def meet(self, link: Link) -> tuple[str, str, str]:
+        """Return the innermost box that both ends of *link* are in, and the parts of it that they are in."""
+        above, below = self.chain(link.source), self.chain(link.target)
+        around = set(above)
+        scope = next(box for box in below if box in around)
+        return scope, above[above.index(scope) - 1], below[below.index(scope) - 1]
 
     def opened(self, depth: int | None = None, limit: int = BOX_LIMIT) -> set[str]:
         """Return the boxes that are open in a picture *depth* levels deep.
@@ -140,13 +165,13 @@ class _Drawing:
         self.parts: dict[str, list[str]] = defaultdict(list)
         self.parent: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # a box of operations on positions → the box that it is in
-        self.flops = self._count_flops()
+        self.flops, self.bytes = self._count("flops"), self._count("activation_bytes")
         self.again = self._count_runs()
         self.parameters = sorted((p for p in graph.parameters if p.kind == "parameter"), key=lambda p: p.name)
         self._nest()
         self._group()
         blocks = {_run_id(call): block for call, block in graph.blocks.items()}
-        self.folded = fold("/", self.parts, self.flow, blocks)  # a box → the run of equal ones that it stands for
+        self.folded = fold("/", self.parts, self.flow, blocks)
 
     def _keep(self) -> list[str]:
         """Choose the operations to draw, and join what those left out had joined."""
@@ -230,7 +255,7 @@ class _Drawing:
         order = {name: index for index, name in enumerate(self.flow)}
         edges = sorted(self.flow.edges(data=True), key=lambda edge: (order[edge[1]], edge[2]["slots"]))
         links = [
-            Link(leaf[source], leaf[target], edge["label"])
+            Link(leaf[source], leaf[target], edge["label"], tuple(edge["slots"]))
             for source, target, edge in edges
             if leaf[source] != leaf[target]
         ]
@@ -238,7 +263,11 @@ class _Drawing:
         for link in links:
             places[link.source].add(boxes[link.target].parent)
         shared = {source for source, parents in places.items() if len(parents) >= SHARED_PLACES}
-        return View(boxes, tuple(replace(link, shared=link.source in shared) for link in links))
+        for name, carried in self.folded.carries.items():
+            between = tuple(c._replace(source=leaf[c.source], target=leaf[c.target]) for c in carried)
+            boxes[name] = replace(boxes[name], carries=between)
+        stands = {name: (leaf[last], numbers) for name, (last, numbers) in self.folded.stands.items()}
+        return View(boxes, tuple(replace(link, shared=link.source in shared) for link in links), stands)
 
     def _box(self, name: str, parent: str | None, boxes: dict[str, Box]) -> None:
         if name in self.graph.ops:
@@ -256,14 +285,28 @@ class _Drawing:
         title = op.target if kind != "op" else op_title(op.target)
         subtitle = f"{op.dtype} {shape_text(op.shape)}" if kind != "op" else ""
         category = {"input": "Input", "output": "Output"}.get(kind, "Operation")
-        return Box(name, kind, title, subtitle, category, op.scope, parent, (), name, 1, op.params, op.flops)
+        return Box(
+            name,
+            kind,
+            title,
+            subtitle,
+            category,
+            op.scope,
+            parent,
+            (),
+            name,
+            1,
+            op.params,
+            op.flops,
+            op.activation_bytes,
+        )
 
     def _module_box(self, name: str, parent: str | None, parts: tuple[str, ...], only: str | None) -> Box:
         if name in self.groups:
             text = f"{len(parts)} operations"
             inside = self.graph.calls[self.calls[self.groups[name]]].component
             return Box(name, "group", "positions & masks", text, "Operation", inside, parent, parts)
-        run = [self.calls[box] for box in self.folded.get(name, [name])]
+        run = [self.calls[box] for box in self.folded.runs.get(name, [name])]
         paths = [self.graph.calls[call].component for call in run]
         component = self.graph.component(paths[0])
         class_name = self.graph.classes[component.type].name.rpartition(".")[2]
@@ -280,6 +323,8 @@ class _Drawing:
             repeat=len(run),
             params=component.total_params if len(set(paths)) == 1 else self._params(paths),
             flops=sum(self.flops[call] for call in run),
+            bytes=sum(self.bytes[call] for call in run),
+            runs=tuple(paths) if len(run) > 1 else (),
         )
 
     def _measures(self, stage: Component, op: str | None) -> str:
@@ -290,15 +335,15 @@ class _Drawing:
             measures.append(f"{time:,.1f} ms" if time >= 0.05 else "< 0.1 ms")
         return " · ".join(measures)
 
-    def _count_flops(self) -> dict[str, int]:
-        """Return the FLOPs of every run of a module."""
-        flops = dict.fromkeys(self.graph.calls, 0)
+    def _count(self, what: str) -> dict[str, int]:
+        """Return of every run of a module the sum over its operations."""
+        sums = dict.fromkeys(self.graph.calls, 0)
         for _, op in self.graph.ops.nodes(data=True):
-            call: str | None = op["call"] if op["flops"] else None
+            call: str | None = op["call"] if op[what] else None
             while call is not None:
-                flops[call] += op["flops"]
+                sums[call] += op[what]
                 call = self.graph.calls[call].parent
-        return flops
+        return sums
 
     def _count_runs(self) -> dict[str, int]:
         """Return of every run how many there were of the same module before it."""

@@ -327,7 +327,7 @@ def test_list_has_every_preset_with_its_parameters():
 
 def test_info_prints_a_row_for_each_component_and_the_totals():
     lines = done("info", "net.py:Net").splitlines()
-    assert lines[0].split() == ["component", "class", "parameters", "share", "FLOPs", "output"]
+    assert lines[0].split() == ["component", "class", "parameters", "share", "FLOPs", "activations", "output"]
     assert [line.split()[:3] for line in lines[1:4]] == [
         ["Net", "Net", "130"],
         ["first", "Linear", "40"],

@@ -13,7 +13,19 @@ from tests.conftest import ROOT
 
 # Each may import those before it, and no other.
 ORDER = [
-    *("errors", "options", "quiet", "graph", "inputs", "sources", "categories", "restore", "record", "dimensions"),
+    *(
+        "errors",
+        "quiet",
+        "graph",
+        "overlay",
+        "options",
+        "inputs",
+        "sources",
+        "categories",
+        "restore",
+        "record",
+        "dimensions",
+    ),
     *(
         "materialize",
         "tracked",
@@ -26,10 +38,13 @@ ORDER = [
         "load",
         "aliases",
         "flops",
+        "activations",
         "copies",
         "operators",
         "reader",
         "components",
+        "pipeline",
+        "recorded",
     ),
     *(
         "blocks",
@@ -37,8 +52,12 @@ ORDER = [
         "analysis",
         "folding",
         "view",
+        "likeness",
+        "matching",
+        "comparison",
         "style",
         "layout",
+        "described",
         "reduced",
         "translation",
         "legible",
@@ -58,9 +77,8 @@ ORDER = [
         "tables",
         "attention_maps",
         "sizes",
-        "pipeline",
     ),
-    *("api", "plots", "notebook", "console", "training_commands", "cli"),
+    *("api", "plots", "notebook", "isolated", "console", "training_commands", "cli"),
     "__main__",
 ]
 FILES = sorted((ROOT / "ptgraph").rglob("*.py"))

@@ -362,10 +362,7 @@ def test_the_names_of_modules_do_not_mix_up_ids() -> None:
     picture = view(trace(Odd(), torch.ones(2, 4)))
     assert [b.title for b in picture.boxes.values() if b.parent == "/" and b.kind == "module"] == names
     assert not [b for b in picture.boxes if "→" in b]
-    stubs = [
-        stub for scope in scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0))).values() for stub in scope.places
-    ]
-    ends = [stub.split("→") for stub in stubs if "→" in stub]
+    ends = [stub for _, stubs in scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0))).values() for stub in stubs]
     assert {source for source, _ in ends} == {"exp"}
     assert {picture.boxes[child].component.partition(".")[0] for _, child in ends} == set(names)
 

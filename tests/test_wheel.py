@@ -36,6 +36,8 @@ def test_the_wheel_works_on_its_own(tmp_path: Path) -> None:
         "page/page.js",
         "models/attention.py",
         "models/training/grpo.py",
+        "models/training/recorded/pretrain.json",
+        "models/training/recorded/grpo.json",
     ):
         assert f"ptgraph/{wanted}" in names
     shutil.rmtree(tmp_path / "source")

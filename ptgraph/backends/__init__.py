@@ -6,9 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ..graph import ModelGraph
 from ..options import Options
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
 
 Render = Callable[[ModelGraph, Options], dict[str, Iterable[bytes]]]
 
@@ -37,4 +41,13 @@ BACKENDS = {
     )
 }
 
-__all__ = ["BACKENDS", "Backend", "Render"]
+
+def render_comparison(
+    a: ModelGraph, b: ModelGraph, comparison: Comparison, options: Options
+) -> dict[str, Iterable[bytes]]:
+    """Return the page that shows two graphs side by side, as suffix → chunks of bytes."""
+    files: dict[str, Iterable[bytes]] = import_module(".html", __package__).render_comparison(a, b, comparison, options)
+    return files
+
+
+__all__ = ["BACKENDS", "Backend", "Render", "render_comparison"]

@@ -1,7 +1,8 @@
 """HTML: one self-contained page on pyvis's network, which opens folded and unfolds on click.
 
-Python decides what there is and where everything stands; the page only opens, closes and shows. The data is one
-JSON object in the page (``page_data`` says what is in it), escaped so that no string of the model can end it.
+Python decides what there is and where everything stands; the page only opens, closes and shows. What is drawn and
+what is read about it are two JSON objects in the page (`diagram`, `described`), escaped so that no string of the model
+can end them: the second is parsed when the picture is there.
 """
 
 from __future__ import annotations
@@ -15,135 +16,58 @@ from typing import Any
 import jinja2
 from pyvis.network import Network
 
-from .. import layout
-from ..analysis import analyze
+from ..described import described, described_classes
+from ..diagram import PLAIN, diagram
 from ..graph import ModelGraph, attributes
 from ..options import Options
+from ..recorded import pipelines_of
 from ..style import STYLES
-from ..view import Box, View, count_text, shape_text, view
+from ..view import view
+from .bundle import bundle
 
 PAGE = files("ptgraph.page")
-SCRIPTS = ("layout.js", "draw.js", "details.js", "page.js")  # each uses those before it
-FIRST_SIGHT = 14  # boxes that the page may show when it opens
+STYLES_OF = ("page.css", "words.css")
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the page as one file, ``html``."""
+    """Return the page of *graph* as one file, ``html``; that of a Pure Transformer shows its training, too."""
+    return _page(graph.name, {"model": graph, **pipelines_of(graph)}, options)
+
+
+def _page(name: str, graphs: dict[str, ModelGraph], options: Options) -> dict[str, Iterable[bytes]]:
+    views = {key: view(graph) for key, graph in graphs.items()}
+    depths = {"model": options.depth}
+    data = {
+        "version": version("ptgraph"),
+        "name": name,
+        "plain": PLAIN,
+        "styles": {category: attributes(style) for category, style in STYLES.items()},
+        "documents": [{"key": key, **diagram(graphs[key], views[key], depths.get(key))} for key in graphs],
+        "overlays": [],
+        "comparison": None,
+    }
+    details = {
+        "documents": {key: described(graph, views[key].boxes.values()) for key, graph in graphs.items()},
+        "classes": {type_: found for graph in graphs.values() for type_, found in described_classes(graph).items()},
+    }
+    return {"html": [_text(name, data, details).encode()]}
+
+
+def _text(name: str, data: dict[str, Any], details: dict[str, Any]) -> str:
     network = _network()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(_read("page.html"))
-    text = template.render(
-        title=graph.name,
-        style=_read("page.css"),
+    return template.render(
+        title=name,
+        style="\n".join(map(_read, STYLES_OF)),
         library=_vis_network(),
-        script="\n".join(map(_read, SCRIPTS)),
-        data=_json(page_data(graph, options)),
+        script=bundle(PAGE, "page.js"),
+        data=_json(data),
+        details=_json(details),
         options=_json(network.options),
         nodes=_json(network.nodes),
         edges=_json(network.edges),
     )
-    return {"html": [text.encode()]}
-
-
-def page_data(graph: ModelGraph, options: Options) -> dict[str, Any]:
-    """Return all that the page shows.
-
-    ``boxes``: id → kind, title, subtitle, category, component, parent, parts, op, repeat, size and place within
-    its parent. ``scopes``: id of a box with parts → size of its inside, and its stubs. ``links``: pairs of boxes
-    without parts, with the shape that flows. ``opened``: what is open at first. ``components``, ``classes``,
-    ``ops``, ``parameters``: details of what the boxes stand for. ``styles``: category → colours.
-    """
-    picture = view(graph)
-    sizes = {box.id: layout.box_size(*_lines(box)) for box in picture.boxes.values()}
-    scopes = layout.scopes(picture, sizes)
-    components = {b.component for b in picture.boxes.values()}
-    types = {graph.components.nodes[path]["type"] for path in components}
-    analysis = analyze(graph)
-    return {
-        "name": graph.name,
-        "version": version("ptgraph"),
-        "tracer": graph.tracer,
-        "attempts": [list(attempt) for attempt in graph.attempts],
-        "totals": analysis.totals,
-        "opened": sorted(picture.opened(options.depth, FIRST_SIGHT)),
-        "boxes": {box.id: _box(box, picture, sizes, scopes) for box in picture.boxes.values()},
-        "scopes": {
-            name: {
-                "width": scope.width,
-                "height": scope.height,
-                "stubs": [
-                    {"source": stub.partition("→")[0], "child": stub.partition("→")[2], **attributes(place)}
-                    for stub, place in scope.places.items()
-                    if "→" in stub
-                ],
-            }
-            for name, scope in scopes.items()
-        },
-        "links": [[link.source, link.target, link.label, link.shared] for link in picture.links],
-        "components": {path: _component(graph, path) for path in sorted(components)},
-        "classes": {name: attributes(graph.classes[name]) for name in sorted(types)},
-        "ops": {box.op: _op(graph, box.op) for box in picture.boxes.values() if box.op is not None},
-        "styles": {name: attributes(style) for name, style in STYLES.items()},
-    }
-
-
-def _lines(box: Box) -> tuple[str, str]:
-    title = f"{box.title} ×{box.repeat}" if box.repeat > 1 else box.title
-    notes = (box.subtitle, f"{count_text(box.params)} params" if box.params and box.kind == "module" else "")
-    return _cut(title), _cut(" · ".join(note for note in notes if note))
-
-
-def _cut(text: str, limit: int = 48) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _box(
-    box: Box, picture: View, sizes: dict[str, tuple[float, float]], scopes: dict[str, layout.Scope]
-) -> dict[str, Any]:
-    title, subtitle = _lines(box)
-    place = scopes[box.parent].places[box.id] if box.parent is not None else None
-    width, height = sizes[box.id]
-    return {
-        "kind": box.kind,
-        "title": title,
-        "subtitle": subtitle,
-        "category": box.category,
-        "component": box.component,
-        "parent": box.parent,
-        "parts": list(box.parts),
-        "op": box.op,
-        "repeat": box.repeat,
-        "params": box.params,
-        "flops": box.flops,
-        "x": place.x if place else 0,
-        "y": place.y if place else 0,
-        "width": width,
-        "height": height,
-    }
-
-
-def _component(graph: ModelGraph, path: str) -> dict[str, Any]:
-    """Return what the details pane says of a component: its own parameters are listed by name and shape."""
-    inside = path + "." if path else ""
-    own = [
-        {**attributes(p), "name": p.name.removeprefix(inside), "shape": shape_text(p.shape)}
-        for p in graph.parameters
-        if p.name.rpartition(".")[0] == path
-    ]
-    found = attributes(graph.component(path))
-    if not path:  # the sizes of a configured model are in its config
-        found["settings"] = {**graph.config, **found["settings"]}
-    return {**found, "parameters": own}
-
-
-def _op(graph: ModelGraph, name: str) -> dict[str, Any]:
-    """Return what the details pane says of an operation, with the weights that it reads."""
-    reads = [
-        {"name": graph.ops.nodes[s]["target"], "shape": shape_text(graph.ops.nodes[s]["shape"])}
-        for s in graph.ops.predecessors(name)
-        if graph.ops.nodes[s]["kind"] in ("parameter", "buffer", "constant")
-    ]
-    return {**attributes(graph.op(name)), "reads": reads}
 
 
 def _network() -> Network:
@@ -180,4 +104,4 @@ def _json(data: Any) -> str:
     return text
 
 
-__all__ = ["page_data", "render"]
+__all__ = ["render"]

@@ -14,7 +14,8 @@ from ..options import Options
 
 # 1 first form.
 # 2 `elements`: where the elements of the parameters are.
-SCHEMA_VERSION = 2
+# 3 `activation_bytes` of operations, components, layers and all.
+SCHEMA_VERSION = 3
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:

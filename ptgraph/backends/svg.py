@@ -147,7 +147,7 @@ def _draw_links(graph: graphviz.Digraph, picture: View, opened: set[str]) -> Non
             continue
         drawn.add((source, target))
         if link.shared:
-            _draw_stub(graph, source, picture.boxes[link.source].title)
+            _draw_stub(graph, source, picture.label(link.source))
         graph.edge(
             layout.part_name(source),
             layout.part_name(target),

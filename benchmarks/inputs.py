@@ -1,0 +1,123 @@
+"""The same graph for every viewer: ``python -m benchmarks.inputs MODEL FORMAT FOLDER``.
+
+MODEL is a preset, the folder of a config, or ``made-up``. FORMAT is ``html`` (ptgraph's page), ``onnx`` (as ptgraph
+writes it), ``flat.onnx`` (one node an operation), ``model-explorer.json`` or ``pyvis.html``. Writes FOLDER/graph.FORMAT,
+and prints the seconds that took (without those to get the graph), its size and how many operations the graph has.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ptgraph
+from ptgraph.backends import BACKENDS
+from ptgraph.graph import ModelGraph, chains
+from ptgraph.options import Options
+from ptgraph.view import op_title, shape_text
+
+from .made_up import made_up
+
+DRAWN = ("input", "op", "output")  # weights are no nodes here: every viewer gets what ptgraph's page has boxes for
+
+
+def page(graph: ModelGraph) -> Iterable[bytes]:
+    """Return ptgraph's page."""
+    return BACKENDS["html"].render(graph, Options())["html"]
+
+
+def onnx(graph: ModelGraph) -> Iterable[bytes]:
+    """Return the ONNX file of ptgraph, whose modules are functions."""
+    return BACKENDS["onnx"].render(graph, Options())["onnx"]
+
+
+def flat_onnx(graph: ModelGraph) -> Iterable[bytes]:
+    """Return an ONNX file with a node for each operation, as other tools write it; it shows and does not run."""
+    from onnx import TensorProto, helper
+
+    unknown = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in graph.ops]
+    values = dict(zip(graph.ops, unknown, strict=True))
+    nodes = [
+        helper.make_node(op_title(op["target"]), [s for s in _reads(graph, name)], [name], name, domain="torch")
+        for name, op in graph.ops.nodes(data=True)
+        if op["kind"] == "op"
+    ]
+    ends = [source for name in graph.of_kind("output") for source in _reads(graph, name)]
+    inputs = [values[name] for name in graph.of_kind("input")]
+    made = helper.make_graph(nodes, graph.name, inputs, [values[name] for name in dict.fromkeys(ends)])
+    domains = [helper.make_opsetid("", 18), helper.make_opsetid("torch", 1)]
+    yield helper.make_model(made, opset_imports=domains).SerializeToString()
+
+
+def model_explorer(graph: ModelGraph) -> Iterable[bytes]:
+    """Return Model Explorer's own JSON; its layers are the runs of modules, nested as in ptgraph's page."""
+    spaces = _namespaces(graph)
+    nodes = [
+        {
+            "id": name,
+            "label": op_title(op["target"]) if op["kind"] == "op" else op["target"],
+            "namespace": spaces.get(op["call"], ""),
+            "incomingEdges": [{"sourceNodeId": source} for source in _reads(graph, name)],
+            "attrs": [{"key": "target", "value": op["target"]}],
+            "outputsMetadata": [{"id": "0", "attrs": [{"key": "shape", "value": shape_text(op["shape"])}]}],
+        }
+        for name, op in _drawn(graph)
+    ]
+    yield json.dumps({"label": graph.name, "graphs": [{"id": graph.name, "nodes": nodes}]}).encode()
+
+
+def pyvis(graph: ModelGraph) -> Iterable[bytes]:
+    """Return what pyvis makes of it by itself: all operations, and physics to place them."""
+    from pyvis.network import Network
+
+    network = Network(height="850px", width="100%", directed=True, cdn_resources="in_line")
+    drawn = {name: op_title(op["target"]) for name, op in _drawn(graph)}  # given at once: add_node() is quadratic
+    network.nodes = [{"id": name, "label": label, "shape": "box"} for name, label in drawn.items()]
+    network.edges = [{"from": s, "to": t, "arrows": "to"} for s, t in graph.ops.edges if s in drawn and t in drawn]
+    yield network.generate_html().encode()
+
+
+def _drawn(graph: ModelGraph) -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((name, op) for name, op in graph.ops.nodes(data=True) if op["kind"] in DRAWN)
+
+
+def _reads(graph: ModelGraph, name: str) -> list[str]:
+    return [source for source in graph.ops.predecessors(name) if graph.ops.nodes[source]["kind"] in DRAWN]
+
+
+def _namespaces(graph: ModelGraph) -> dict[str, str]:
+    """Return the layer of each run of a module: ``layers.0/attention``."""
+    found = {}
+    for key, chain in chains(graph.calls).items():
+        paths = [graph.calls[call].component for call in chain]
+        inner = [path.removeprefix(above + ".") for above, path in zip(paths, paths[1:], strict=False)]
+        found[key] = "/".join(inner)
+    return found
+
+
+FORMATS: dict[str, Callable[[ModelGraph], Iterable[bytes]]] = {
+    "html": page,
+    "onnx": onnx,
+    "flat.onnx": flat_onnx,
+    "model-explorer.json": model_explorer,
+    "pyvis.html": pyvis,
+}
+
+
+def main(model: str, format: str, folder: str) -> None:
+    """Write one file, and print what it took."""
+    graph = made_up() if model == "made-up" else ptgraph.trace(ptgraph.load_target(model))
+    path = Path(folder) / f"graph.{format}"
+    start = time.perf_counter()
+    path.write_bytes(b"".join(FORMATS[format](graph)))
+    seconds = time.perf_counter() - start
+    figures = {"written": seconds, "megabytes": path.stat().st_size / 1e6, "operations": len(graph.of_kind("op"))}
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,115 @@
+"""ModelGraph → what the page draws of it: boxes, where they stand, and the links between them, JSON-plain.
+
+What is left out of a box has the value that most boxes have (`PLAIN`). A place is stored once for all scopes that
+look alike, and equal blocks are stored once, as the first of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from . import layout
+from .analysis import analyze
+from .graph import ModelGraph
+from .view import Box, View, count_text, shape_text
+
+FIRST_SIGHT = 14  # boxes that the page may show when it opens
+PLAIN: dict[str, Any] = {
+    "kind": "op",
+    "label": None,
+    "subtitle": "",
+    "category": "Operation",
+    "component": "",
+    "parts": [],
+    "op": None,
+    "repeat": 1,
+    "params": 0,
+    "flops": 0,
+    "bytes": 0,
+    "dtype": "",
+    "shape": "",
+    "runs": [],
+    "carries": [],
+}
+
+
+def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[str, Any]:
+    """Return what the page draws of *graph*, whose view is *picture*.
+
+    ``boxes``: id → what it is (see `view.Box`) and its ``size``. ``scopes``: id of a box with parts → which of the
+    ``layouts`` its inside has; its ``stubs`` (a value, and the box that reads it); and the ``links`` between its parts
+    (source, target, shape, whether shared, slots). A layout: its size, and places of parts and stubs as
+    [x, y, width, height]. ``opened``: what is open at first.
+    """
+    sizes = {box.id: layout.box_size(*lines(box)) for box in picture.boxes.values()}
+    scopes = layout.scopes(picture, sizes)
+    distinct = list({id(scope): scope for scope, _ in scopes.values()}.values())
+    numbers = {id(scope): k for k, scope in enumerate(distinct)}
+    links: dict[str, list[Any]] = defaultdict(list)
+    for link in picture.links:
+        scope, *_ = picture.meet(link)
+        slots = [link.slots] if link.slots != (0,) else []
+        links[scope].append([link.source, link.target, link.label, int(link.shared), *slots])
+    return {
+        "title": graph.name,
+        "tracer": graph.tracer,
+        "attempts": [list(attempt) for attempt in graph.attempts],
+        "totals": analyze(graph).totals,
+        "opened": sorted(picture.opened(depth, FIRST_SIGHT)),
+        "boxes": {box.id: _box(graph, picture, box, sizes[box.id]) for box in picture.boxes.values()},
+        "scopes": {
+            name: {"layout": numbers[id(place)]}
+            | ({"stubs": stubs} if stubs else {})
+            | ({"links": links[name]} if name in links else {})
+            for name, (place, stubs) in scopes.items()
+        },
+        "layouts": [
+            {
+                "size": [scope.width, scope.height],
+                "places": [[place.x, place.y, place.width, place.height] for place in scope.places],
+            }
+            for scope in distinct
+        ],
+    }
+
+
+def lines(box: Box) -> tuple[str, str]:
+    """Return the two lines that a closed box says."""
+    title = f"{box.title} ×{box.repeat}" if box.repeat > 1 else box.title
+    notes = (box.subtitle, f"{count_text(box.params)} params" if box.params and box.kind == "module" else "")
+    return _cut(title), _cut(" · ".join(note for note in notes if note))
+
+
+def _cut(text: str, limit: int = 48) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) -> dict[str, Any]:
+    title, subtitle = lines(box)
+    of: Any = graph.components.nodes[box.component] if box.kind == "module" else {}
+    if box.op is not None:
+        of = graph.ops.nodes[box.op]
+    label = picture.label(box.id)
+    found = {
+        "kind": box.kind,
+        "title": title,
+        "label": label if label != title else None,
+        "subtitle": subtitle,
+        "category": box.category,
+        "component": box.component,
+        "parts": list(box.parts),
+        "op": box.op if box.op != box.id else None,
+        "repeat": box.repeat,
+        "params": box.params,
+        "flops": box.flops,
+        "bytes": box.bytes,
+        "dtype": of.get("dtype") or "",
+        "shape": shape_text(of.get("shape")),
+        "runs": list(box.runs),
+        "carries": [list(carry) for carry in box.carries],
+    }
+    return {name: value for name, value in found.items() if value != PLAIN.get(name)} | {"size": list(size)}
+
+
+__all__ = ["PLAIN", "diagram", "lines"]

@@ -1,0 +1,73 @@
+// What a box or a stub says while the pointer is over it.
+
+import { bytesText, el, full, short } from './text.js';
+import { numberText } from './legend.js';
+
+const LISTED = 12;
+
+export class Hover {
+  constructor(root, stage, app) {
+    Object.assign(this, { root, stage, app });
+  }
+
+  show(found, at) {
+    if (!found) {
+      this.root.hidden = true;
+      this.key = null;
+      return;
+    }
+    const key = `${found.id} ${found.part}`;
+    if (key !== this.key) {
+      this.key = key;
+      const isSmall = found.kind === 'stub' || found.kind === 'port';
+      this.root.replaceChildren(...(isSmall ? this.usersOf(found.source) : this.boxOf(found)).filter(Boolean));
+      this.root.hidden = false;
+    }
+    const [width, height] = this.stage.size;
+    const { offsetWidth, offsetHeight } = this.root;
+    this.root.style.left = `${Math.max(4, Math.min(at.x + 14, width - offsetWidth - 8))}px`;
+    this.root.style.top = `${at.y + 18 + offsetHeight > height ? Math.max(4, at.y - offsetHeight - 10) : at.y + 18}px`;
+  }
+
+  boxOf({ id, part }) {
+    if (KNOB_WORDS[part]) return [el('p', {}, KNOB_WORDS[part])];
+    const { model, colours } = this.stage.view;
+    const box = model.box(id);
+    const { measure } = colours;
+    const value = measure.isOverlay ? measure.of(model, id) : null;
+    const facts = [
+      [box.shape, box.dtype].filter(Boolean).join(' '),
+      box.params ? `${full(box.params)} parameters` : '',
+      box.flops ? `${short(box.flops)} FLOPs` : '',
+      box.bytes ? `${bytesText(box.bytes)} of activations` : '',
+      value === null ? '' : `${measure.title}: ${numberText(value)}${box.repeat > 1 ? ` on average of ${box.repeat}` : ''}`,
+    ].filter(Boolean);
+    const path = box.kind === 'module' ? model.path(id) : box.op;
+    return [
+      el('p', { class: 'name' }, el('bdi', {}, box.title)),
+      path && path !== box.title ? el('p', {}, el('code', {}, path)) : null,
+      ...facts.map((text) => el('p', { class: 'note' }, text)),
+    ];
+  }
+
+  /** All that read the value that a stub stands for. */
+  usersOf(source) {
+    const { model } = this.stage.view;
+    const box = model.base(source);
+    const users = model.feeds(source).map(({ id }) => {
+      const { title, component } = model.base(model.split(id).base);
+      return [component, title].filter(Boolean).join(' › ');
+    });
+    const count = model.feeds(source).reduce((sum, { id }) => sum + model.folds(id).reduce((all, fold) => all * fold.repeat, 1), 0);
+    return [
+      el('p', { class: 'name' }, el('bdi', {}, box.title), el('span', { class: 'note' }, box.shape ? ` ${box.shape}` : '')),
+      el('p', { class: 'note' }, `read in ${full(count)} places`),
+      ...users.slice(0, LISTED).map((text) => el('p', {}, el('code', {}, text))),
+      users.length > LISTED ? el('p', { class: 'note' }, `and ${full(users.length - LISTED)} more`) : null,
+    ];
+  }
+}
+
+const KNOB_WORDS = {
+  open: 'Open', close: 'Close', next: 'The next of equal blocks', previous: 'The one before', unfold: 'All equal blocks, or one',
+};

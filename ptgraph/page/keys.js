@@ -1,0 +1,66 @@
+// The keyboard: what each key does, and the dialog that lists them.
+
+/** Return key → what it does, for the app; the dialog shows the same list. */
+export function keysOf(app) {
+  const { stage } = app;
+  const selected = () => app.model.has(app.selected || '') && app.selected;
+  return [
+    { shown: ['←', '↑', '→', '↓'], says: 'go to a neighbour; up and down along edges' },
+    { keys: ['Enter'], says: 'open or close the selected box', act: () => selected() && app.toggle(selected()) },
+    { keys: ['d'], says: 'go inside the selected box', act: () => selected() && app.dive(selected()) },
+    { keys: ['u', 'Backspace'], says: 'go back out', act: () => app.leave() },
+    { keys: ['[', ']'], says: 'show the previous or the next of equal blocks', act: (key) => app.step(key === ']' ? 1 : -1) },
+    { keys: ['x'], says: 'show all of them, or one', act: () => app.unfold() },
+    { keys: ['1', '2', '3'], says: 'open to that level', act: (key) => app.openToLevel(Number(key)) },
+    { keys: ['a'], says: 'open everything', act: () => app.openToLevel(Infinity) },
+    { keys: ['A'], says: 'open everything, and show all equal blocks', act: () => app.openEverything() },
+    { keys: ['f'], says: 'fit all of it on the screen', act: () => stage.fit(0, true) },
+    { keys: ['z'], says: 'show the selected box as large as it goes', act: () => app.zoomToSelection() },
+    { keys: ['+', '-'], says: 'look closer, or from further away', act: (key) => stage.zoom(key === '-' ? 0.8 : 1.25) },
+    { keys: ['r'], says: 'let it flow down, or to the right', act: () => app.turn() },
+    { keys: ['c'], says: 'colour by something else', act: () => app.nextColours() },
+    { keys: ['g', 'b', 'p', 't'], says: 'graph, browser of components, pipelines, table', act: (key) => app.show(TAB_KEYS[key]) },
+    { keys: ['/'], says: 'search', act: () => document.getElementById('search').focus() },
+    { keys: ['Escape'], shown: ['Esc'], says: 'select nothing', act: () => app.select(null) },
+    { keys: ['?'], says: 'this list', act: () => document.getElementById('help').showModal() },
+  ];
+}
+
+const TAB_KEYS = { g: 'graph', b: 'components', p: 'pipelines', t: 'table' };
+
+/** Listen for keys; those that are typed into something are not ours. */
+export function listenForKeys(app, container) {
+  const list = keysOf(app);
+  const found = new Map(list.flatMap((entry) => (entry.keys || []).map((key) => [key, entry.act])));
+  found.set('=', found.get('+'));
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById('help').open) return;
+    if (event.target.closest('input, textarea, select')) return;
+    const atGraph = app.tab === 'graph' && (event.target === container || event.target === document.body);
+    const isControl = event.target.closest('button, a, summary, [role=row], [role=option]');
+    if (event.key.startsWith('Arrow')) {
+      if (!atGraph) return;
+      app.goTo(event.key);
+    } else if (event.key === 'Enter') {
+      if (!atGraph) return;
+      found.get('Enter')();
+    } else if (found.has(event.key) && !(isControl && event.key === ' ')) found.get(event.key)(event.key);
+    else return;
+    event.preventDefault();
+  });
+  return list;
+}
+
+/** Return the box to go to from *here*: along an edge if one leads that way, else the nearest. */
+export function neighbourOf(direction, boxes, here, linked) {
+  const away = (rect) => ({ dx: rect.x - here.x, dy: rect.y - here.y });
+  const isVertical = direction === 'ArrowDown' || direction === 'ArrowUp';
+  const sign = direction === 'ArrowDown' || direction === 'ArrowRight' ? 1 : -1;
+  const ahead = boxes.filter((rect) => rect.id !== here.id && sign * (isVertical ? away(rect).dy : away(rect).dx) > 8);
+  const cost = (rect) => {
+    const { dx, dy } = away(rect);
+    return isVertical ? Math.abs(dy) + 2 * Math.abs(dx) : Math.abs(dx) + 4 * Math.abs(dy);
+  };
+  const best = (linked.length ? linked : ahead).sort((a, b) => cost(a) - cost(b))[0];
+  return best ? best.id : null;
+}

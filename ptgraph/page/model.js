@@ -1,0 +1,272 @@
+// One diagram of the page: its boxes by id, what is open of them, and what flows between.
+//
+// A box that stands for 24 equal blocks (a fold) is stored as its first block. Open, it shows one of them, the picked
+// one; unfolded, it holds all. Ids tell the blocks of an unfolded fold apart: `/layers.0.attention~17` is what
+// `/layers.0.attention` is in the first, and `~3.5` has a number for each fold around it, the outermost first.
+
+const FOLDED = null; // in place of a number: the fold is not unfolded
+
+export class Model {
+  /** *doc* is a document of the page's data, *plain* what is left out of its boxes; *details* reads the page's text. */
+  constructor(key, doc, plain, details) {
+    Object.assign(this, { key, doc, plain, details, title: doc.title, root: '/', home: '/' });
+    this.opened = new Set(doc.opened);
+    this.unfolded = new Set();
+    this.picked = new Map(); // fold → the number of the block that it shows
+    this.bases = new Map();
+    this.parents = new Map([[this.root, null]]);
+    for (const [id, box] of Object.entries(doc.boxes)) for (const part of box.parts || []) this.parents.set(part, id);
+  }
+
+  ids() {
+    return Object.keys(this.doc.boxes).filter((id) => id !== this.root);
+  }
+
+  has(id) {
+    return Object.hasOwn(this.doc.boxes, this.split(id).base);
+  }
+
+  /** A box as it is stored, with its parent and the number of folds that it is in, itself included. */
+  base(id) {
+    let found = this.bases.get(id);
+    if (!found) {
+      if (!Object.hasOwn(this.doc.boxes, id)) throw new Error(`there is no box ${id}`);
+      const parent = this.parents.get(id);
+      found = { ...this.plain, ...this.doc.boxes[id], id, base: id, parent };
+      if (found.op === null && ['op', 'input', 'output'].includes(found.kind)) found.op = id;
+      found.label = found.label || found.title; // its name where it is out of sight
+      found.isFold = found.repeat > 1;
+      found.folds = (parent === null ? 0 : this.base(parent).folds) + (found.isFold ? 1 : 0);
+      this.bases.set(id, found);
+    }
+    return found;
+  }
+
+  // ---- ids
+
+  split(id) {
+    const cut = id.lastIndexOf('~');
+    if (cut < 0) return { base: id, numbers: [] };
+    return { base: id.slice(0, cut), numbers: id.slice(cut + 1).split('.').map((n) => (n === '' ? FOLDED : Number(n))) };
+  }
+
+  join(base, numbers) {
+    const known = numbers.slice(0, this.base(base).folds);
+    while (known.length && known[known.length - 1] === FOLDED) known.pop();
+    return known.length ? `${base}~${known.map((n) => (n === FOLDED ? '' : n)).join('.')}` : base;
+  }
+
+  /** The number of the block that the box itself is, if it is one of an unfolded fold. */
+  number(id) {
+    const { base, numbers } = this.split(id);
+    const { isFold, folds } = this.base(base);
+    return isFold && folds <= numbers.length ? numbers[folds - 1] : FOLDED;
+  }
+
+  /** What a reader sees of a box: it has the parts and the parent of its place. */
+  box(id) {
+    const { base } = this.split(id);
+    const stored = this.base(base);
+    const number = this.number(id);
+    const shown = Object.create(stored);
+    shown.id = id;
+    if (number !== FOLDED || (stored.isFold && this.opened.has(id) && !this.unfolded.has(id))) {
+      const one = number === FOLDED ? this.picked.get(id) || 0 : number;
+      shown.title = this.nameOf(stored, one);
+      shown.repeat = 1;
+      shown.of = stored.repeat;
+      shown.place = one;
+      shown.isBlock = number !== FOLDED;
+    }
+    return shown;
+  }
+
+  /** The name of one block of a fold. */
+  nameOf(fold, number) {
+    const above = this.base(fold.parent).component;
+    const path = fold.runs[number];
+    const name = above && path.startsWith(`${above}.`) ? path.slice(above.length + 1) : path;
+    return fold.runs[0] === fold.runs[1] ? `${name} · run ${number + 1}` : name;
+  }
+
+  parts(id) {
+    const { base, numbers } = this.split(id);
+    const box = this.base(base);
+    if (this.unfolded.has(id)) return box.runs.map((_, k) => this.join(base, [...this.padded(numbers, box.folds - 1), k]));
+    const around = this.padded(numbers, box.folds);
+    return box.parts.map((part) => this.join(part, around));
+  }
+
+  padded(numbers, length) {
+    return Array.from({ length }, (_, k) => (k < numbers.length ? numbers[k] : FOLDED));
+  }
+
+  parent(id) {
+    const { base, numbers } = this.split(id);
+    const { parent, folds } = this.base(base);
+    if (this.number(id) !== FOLDED) return this.join(base, numbers.slice(0, folds - 1));
+    return parent === null ? null : this.join(parent, numbers);
+  }
+
+  /** A box and what is around it, innermost first, without the root. */
+  chain(id) {
+    const found = [];
+    for (let at = id; at !== null && at !== this.root; at = this.parent(at)) found.push(at);
+    return found;
+  }
+
+  /** Say whether a box is *outer* or inside of it. */
+  within(id, outer) {
+    for (let at = id; at !== null; at = this.parent(at)) if (at === outer) return true;
+    return false;
+  }
+
+  /** Where a box is now: of an unfolded fold, in the block that was picked last. */
+  placeOf(id) {
+    const { base, numbers } = this.split(id);
+    const bases = [];
+    for (let at = base; at !== null; at = this.parents.get(at)) if (this.base(at).isFold) bases.unshift(at);
+    const found = this.padded(numbers, bases.length);
+    bases.forEach((fold, k) => {
+      const container = this.join(fold, found.slice(0, k));
+      if (!this.unfolded.has(container)) found[k] = FOLDED;
+      else if (found[k] === FOLDED && fold !== base) found[k] = this.picked.get(container) || 0;
+    });
+    return this.join(base, found);
+  }
+
+  canOpen(id) {
+    return id !== this.root && this.has(id) && this.base(this.split(id).base).parts.length > 0;
+  }
+
+  /** The folds around a box and itself, outermost first, each with the number of its block that shows here. */
+  folds(id) {
+    const { base, numbers } = this.split(id);
+    const found = [];
+    for (let at = base; at !== null; at = this.parents.get(at)) if (this.base(at).isFold) found.unshift(at);
+    return found.map((fold, k) => {
+      const container = this.join(fold, numbers.slice(0, k));
+      const given = k < numbers.length ? numbers[k] : FOLDED;
+      const picked = given === FOLDED ? this.picked.get(container) || 0 : given;
+      return { id: container, repeat: this.base(fold).repeat, runs: this.base(fold).runs, picked };
+    });
+  }
+
+  // ---- names: what is stored of the first block, said of another
+
+  rename(id, name) {
+    let renamed = name;
+    for (const { runs, picked } of this.folds(id).reverse()) {
+      const [first, one] = [runs[0], runs[picked]];
+      if (renamed === first || renamed.startsWith(`${first}.`)) renamed = one + renamed.slice(first.length);
+    }
+    return renamed;
+  }
+
+  path(id) {
+    return this.rename(id, this.base(this.split(id).base).component);
+  }
+
+  // ---- what is known of the first block's modules and operations
+
+  component(id) {
+    const box = this.base(this.split(id).base);
+    return box.kind === 'group' ? undefined : this.details().documents[this.key].components[box.component];
+  }
+
+  op(id) {
+    return this.details().documents[this.key].ops[this.base(this.split(id).base).op];
+  }
+
+  classOf(id) {
+    const part = this.component(id);
+    return part && this.details().classes[part.type];
+  }
+
+  // ---- what flows
+
+  links(scope) {
+    return this.doc.scopes[scope].links || [];
+  }
+
+  /** Every link at each of its ends. */
+  get ends() {
+    if (!this.byEnd) {
+      this.byEnd = new Map();
+      const add = (leaf, link) => (this.byEnd.has(leaf) ? this.byEnd.get(leaf).push(link) : this.byEnd.set(leaf, [link]));
+      for (const { links = [] } of Object.values(this.doc.scopes)) {
+        for (const link of links) {
+          add(link[0], link);
+          add(link[1], link);
+        }
+      }
+    }
+    return this.byEnd;
+  }
+
+  /** Say whether a link brings in what the first block of a fold gets, and the others get from the one before. */
+  isEntry(fold, link) {
+    const slots = link[4] || [0];
+    return this.base(fold).carries.some((carry) => carry[1] === link[1] && carry[3].some((slot) => slots.includes(slot)));
+  }
+
+  leaves(base) {
+    const { parts } = this.base(base);
+    return parts.length ? parts.flatMap((part) => this.leaves(part)) : [base];
+  }
+
+  /** The links that cross the border of a stored box: into it (*side* 1) or out of it (0). */
+  crossing(base, side) {
+    const inside = new Set(this.leaves(base));
+    return [...inside].flatMap((leaf) => (this.ends.get(leaf) || [])
+      .filter((link) => link[side] === leaf && !inside.has(link[1 - side])));
+  }
+
+  /** What a box reads: {id, title, shape} of each source outside of it. */
+  reads(id) {
+    return this.across(id, 1);
+  }
+
+  feeds(id) {
+    return this.across(id, 0);
+  }
+
+  across(id, side) {
+    const { base, numbers } = this.split(id);
+    const found = new Map();
+    for (const link of this.crossing(base, side)) {
+      const other = this.placeOf(this.join(link[1 - side], numbers));
+      if (!found.has(other)) found.set(other, { id: other, title: this.base(link[1 - side]).title, shape: link[2] });
+    }
+    return [...found.values()];
+  }
+}
+
+/** The address of a box within the page, after the #: its path, or `op=` or `run=` and what tells it apart. */
+export function addressOf(model, id) {
+  const box = model.base(model.split(id).base);
+  const prefix = model.key === 'model' ? '' : `${model.key}:`;
+  if (box.kind !== 'module') return prefix + `op=${encodeURIComponent(id)}`;
+  if (box.base === `/${box.component}`) return prefix + encodeURIComponent(model.path(id));
+  return prefix + `run=${encodeURIComponent(id.slice(1))}`;
+}
+
+/** Find the box that an address names: {id, picks}; a block that is folded away is the one that stands for it, picked. */
+export function boxAt(model, name) {
+  const has = (id) => Object.hasOwn(model.doc.boxes, model.split(id).base);
+  if (name.startsWith('op=') && has(name.slice(3))) return { id: name.slice(3), picks: [] };
+  if (name.startsWith('run=') && has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
+  const picks = [];
+  let wanted = name;
+  for (const id of model.ids()) { // the outermost first
+    const { repeat = 1, runs = [] } = model.doc.boxes[id];
+    if (repeat < 2) continue;
+    const k = runs.findIndex((run) => wanted === run || wanted.startsWith(`${run}.`));
+    if (k < 0) continue;
+    picks.push([id, k]);
+    wanted = runs[0] + wanted.slice(runs[k].length);
+  }
+  if (has(`/${wanted}`)) return { id: `/${wanted}`, picks };
+  const id = model.ids().find((at) => model.base(at).kind === 'module' && model.base(at).component === wanted);
+  return id === undefined ? null : { id, picks };
+}

@@ -1,0 +1,325 @@
+// The details of what is selected: what it is, what it holds, what it does, and its code.
+
+import {
+  bytesText, codeOf, docOf, el, facts, full, listOf, methodsOf, onDemand, percent, placeOf, plural, python, qualified,
+  section, shapeText, short, sourceOf, table,
+} from './text.js';
+import { pathsOf } from './paths.js';
+
+/** Settings as a table of names and values; *settings* is pairs. */
+export function settingsOf(settings, title = 'Settings') {
+  return section(title, table(['Name', 'Value'],
+    settings.map(([name, value]) => [el('code', {}, name), el('code', {}, python(value))]), title));
+}
+
+/** Parameters as a table; *rename* puts the number of a picked layer into a name. */
+export function parametersOf(parameters, total, rename = (name) => name) {
+  const rows = (parameters || []).map((p) => {
+    const tied = p.tied_to ? ['tied to ', el('code', {}, rename(p.tied_to))] : '';
+    const state = p.kind === 'buffer' ? 'buffer' : p.trainable ? '' : 'frozen';
+    const notes = [state, p.used === false ? 'unused' : '', tied].filter(Boolean)
+      .map((note, k) => [k ? ', ' : '', note]);
+    const share = p.kind === 'buffer' || p.tied_to ? '' : percent(p.count, total);
+    return [[el('code', {}, p.name), notes.length ? el('span', { class: 'note under' }, notes) : null],
+      [el('span', { class: 'shape' }, shapeText(p.shape)), el('span', { class: 'note under' }, p.dtype)],
+      full(p.count), share];
+  });
+  const tuned = (parameters || []).filter((p) => p.kind !== 'buffer');
+  const isAll = tuned.length > 1 && tuned.every((p) => p.trainable);
+  const all = isAll ? el('p', { class: 'note below' }, 'All are trainable.') : null;
+  return section('Parameters', table(['Name', 'Shape', 'Count#', 'Share#'], rows, 'Parameters'), all);
+}
+
+/** A number with a thin bar of its share of the whole. */
+export function withShare(text, part, whole) {
+  const share = percent(part, whole);
+  if (!share) return text;
+  const bar = el('span', { class: 'bar-of-share', 'aria-hidden': 'true' }, el('span', {}));
+  bar.firstChild.style.setProperty('width', `${Math.min(100, (100 * part) / whole)}%`);
+  return [text, el('span', { class: 'note share' }, share), bar];
+}
+
+/** The inside of a box as a picture, with a caption. */
+export function flowOf(app, id, caption, key) {
+  const picture = app.figure(id, key);
+  if (!picture) return null;
+  const width = Number(picture.getAttribute('width')) || 0;
+  picture.style.minWidth = `${Math.round(0.7 * width)}px`; // its text stays legible; what is wider scrolls
+  picture.setAttribute('role', 'img');
+  picture.setAttribute('aria-label', caption);
+  return el('figure', { class: 'flow' },
+    el('div', { class: 'canvas', tabindex: '0', role: 'region', 'aria-label': caption }, picture),
+    el('figcaption', {}, caption));
+}
+
+/** The paths where a class is used, each a link to its box where it has one. */
+export function usesOf(app, uses, model = app.model) {
+  const only = uses.length === 1 && uses[0][1] === 1;
+  return section(only ? '' : 'Where it is used', only ? null : listOf(uses, ([path, count]) => {
+    const first = path.replace(/\{(\d+)[^}]*\}/g, '$1');
+    const found = path === '' ? { id: model.root } : pathsOf(model).find(first);
+    const text = path === '' ? model.title : path;
+    const note = count > 1 ? el('span', { class: 'note' }, ` ×${full(count)}`) : null;
+    if (!found) return [el('code', {}, text), note];
+    return [el('button', { type: 'button', class: 'link', onclick: () => app.reveal(found.id, model.key) },
+      el('code', {}, text)), note];
+  }));
+}
+
+/** All the code of some classes in one dialog. */
+export function showCode(title, classes) {
+  const dialog = el('dialog', { class: 'code-of', 'aria-labelledby': 'code-title' },
+    el('header', {}, el('h2', { id: 'code-title' }, title),
+      el('p', { class: 'note' }, `${plural(classes.length, 'class')}`.replace('classs', 'classes')),
+      el('form', { method: 'dialog' }, el('button', { class: 'quiet' }, 'Close'))),
+    el('div', { class: 'all-code' }, classes.map((about, k) => {
+      const made = onDemand([el('strong', {}, about.name), ' ', placeOf(about)], () => codeOf(about.tokens));
+      made.open = k < 8;
+      return made;
+    })));
+  dialog.addEventListener('close', () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** Copy text; where the browser has no clipboard for a page like this, by a selection. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = el('textarea', { class: 'unseen', readonly: true });
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand('copy');
+    field.remove();
+  }
+}
+
+const outputOf = (shape, dtype) => (shape ? [el('span', { class: 'shape' }, shape), dtype ? ` ${dtype}` : ''] : '');
+
+/** What a box costs: of a fold all its blocks, but of a block that shows in its place only that one. */
+export function costsOf(box, part = {}) {
+  if (!(box.of > 1)) return { params: box.params, flops: box.flops, bytes: box.bytes };
+  const { total_params: params = 0, flops = 0, activation_bytes: bytes = 0 } = part;
+  return { params, flops, bytes };
+}
+
+/** The pane beside the graph. */
+export class Details {
+  constructor(root, app) {
+    Object.assign(this, { root, app, shown: undefined });
+  }
+
+  /** Show a box; without one, the model. */
+  show(id) {
+    const { model } = this.app;
+    const at = id === null || id === undefined ? model.root : id;
+    const focused = this.root.contains(document.activeElement) ? document.activeElement.dataset.act : undefined;
+    const isSame = this.shown === `${model.key}\n${at}`;
+    const top = isSame ? this.root.scrollTop : 0;
+    this.shown = `${model.key}\n${at}`;
+    this.root.replaceChildren(...this.content(at, model.box(at)).flat(Infinity).filter(Boolean));
+    this.root.scrollTop = top;
+    if (focused) [...this.root.querySelectorAll('[data-act]')].find((item) => item.dataset.act === focused)?.focus();
+    this.app.colorChips(this.root);
+  }
+
+  content(id, box) {
+    const { app } = this;
+    const { model } = app;
+    const isRoot = id === model.root;
+    const isModule = box.kind === 'module';
+    const component = isModule ? model.component(id) : undefined;
+    const about = isModule ? model.classOf(id) : undefined;
+    const op = box.kind === 'group' ? undefined : model.op(id);
+    const total = model.doc.totals.total_params;
+    const rename = (name) => model.rename(id, name);
+    return [
+      this.trail(id),
+      this.head(id, box, about),
+      this.folds(id, box),
+      this.actions(id, box, about),
+      this.overlays(id),
+      about ? docOf(about.doc) : null,
+      isRoot ? this.totals() : this.statistics(box, component || {}),
+      !isRoot && model.canOpen(id) ? section('Flow', flowOf(app, id, `What flows inside ${box.title}`)) : null,
+      component ? settingsOf(Object.entries(component.settings || {})) : null,
+      component ? parametersOf(component.parameters, total, rename) : null,
+      op ? this.operation(op, rename) : null,
+      isRoot ? null : section('Reads', this.boxes(model.reads(id))),
+      isRoot ? null : section('Feeds', this.boxes(model.feeds(id))),
+      section('Inside', this.boxes(model.parts(id).map((part) => this.named(part)))),
+      about ? usesOf(app, about.uses || []) : null,
+      about ? methodsOf(about) : null,
+      about ? sourceOf(about) : null,
+    ];
+  }
+
+  named(id) {
+    const { title, subtitle } = this.app.model.box(id);
+    return { id, title, shape: subtitle };
+  }
+
+  link(id, text, note) {
+    return [el('button', { type: 'button', class: 'link', onclick: () => this.app.reveal(id) }, el('bdi', {}, text)),
+      note ? el('span', { class: 'note' }, ` ${note}`) : null];
+  }
+
+  boxes(found) {
+    return listOf(found, ({ id, title, shape }) => this.link(id, title, shape));
+  }
+
+  trail(id) {
+    const { model } = this.app;
+    if (id === model.root) return null;
+    const outer = [model.root, ...model.chain(id).slice(1).reverse()];
+    const title = (at) => (at === model.root ? model.title : model.box(at).title);
+    return el('nav', { 'aria-label': 'Enclosing modules' },
+      el('ol', { class: 'trail' }, outer.map((at) => el('li', {}, this.link(at, title(at))))));
+  }
+
+  head(id, box, about) {
+    const { model } = this.app;
+    const path = box.kind === 'module' ? model.path(id) : '';
+    return el('header', { class: 'head' },
+      el('p', { class: 'kind' }, el('span', { class: 'chip', 'data-category': box.category }, box.category)),
+      el('h2', {}, el('bdi', {}, id === model.root ? model.title : box.title)),
+      path && path !== box.title ? el('p', { class: 'path' }, el('code', {}, path)) : null,
+      about ? el('p', { class: 'class' }, qualified(about)) : null);
+  }
+
+  /** The folds that a box is, or is in, each with a way to pick one of its blocks. */
+  folds(id, box) {
+    const all = this.app.model.folds(id);
+    if (!all.length) return null;
+    const says = box.repeat > 1 ? `Stands for ${full(box.repeat)} equal blocks in a row.`
+      : box.of > 1 ? `One of ${full(box.of)} equal blocks in a row.` : '';
+    return el('div', { class: 'folds' }, says ? el('p', {}, says) : null, all.map((fold) => this.picker(fold)));
+  }
+
+  picker({ id, repeat, runs, picked }) {
+    const { app } = this;
+    const numbers = runs.map((path) => (/(?:^|\.)(\d{1,9})$/.exec(path) || [])[1]);
+    const first = Number(numbers[0]);
+    const isNumbered = numbers.length > 0 && numbers.every((number, k) => Number(number) === first + k);
+    const base = isNumbered ? first : 1;
+    const prefix = isNumbered ? app.model.rename(app.model.parent(id), runs[0]).replace(/\d+$/, '') : 'block ';
+    const pick = (k) => app.pick(id, Math.max(0, Math.min(repeat - 1, k)));
+    const input = el('input', {
+      type: 'number', min: base, max: base + repeat - 1, step: 1, value: base + picked, 'data-act': `pick ${id}`,
+      onchange: (event) => Number.isInteger(event.target.valueAsNumber) && pick(event.target.valueAsNumber - base),
+    });
+    const step = (text, label, to, act) => el('button', {
+      type: 'button', 'aria-label': label, 'data-act': `${act} ${id}`, 'aria-disabled': String(to < 0 || to >= repeat),
+      onclick: () => to >= 0 && to < repeat && pick(to),
+    }, text);
+    return el('div', { class: 'picker' },
+      el('label', {}, el('span', {}, 'Showing ', el('code', {}, prefix)), input),
+      step('‹', 'The block before', picked - 1, 'back'), step('›', 'The block after', picked + 1, 'on'),
+      el('span', { class: 'note' }, `of ${full(base)}–${full(base + repeat - 1)}`));
+  }
+
+  actions(id, box, about) {
+    const { app } = this;
+    const { model } = app;
+    const button = (act, text, onclick) => el('button', { type: 'button', 'data-act': act, onclick }, text);
+    const canOpen = model.canOpen(id);
+    const isFold = canOpen && box.isFold && !box.isBlock;
+    const isOpen = app.opened.has(id);
+    const copied = async ({ currentTarget }) => {
+      await copyText(location.href);
+      currentTarget.textContent = 'Copied';
+    };
+    return el('div', { class: 'actions' },
+      canOpen ? button('toggle', isOpen ? 'Close' : 'Open', ({ currentTarget }) => {
+        app.toggle(id);
+        currentTarget.textContent = app.opened.has(id) ? 'Close' : 'Open';
+      }) : null,
+      canOpen ? button('dive', 'Go inside', () => app.dive(id)) : null,
+      isFold ? button('unfold', model.unfolded.has(id) ? 'Show one' : `Show all ${full(box.of || box.repeat)}`, () => app.unfold(id)) : null,
+      about && about.tokens && about.tokens.length
+        ? button('code', 'All of its code', () => showCode(`The code of ${box.title}`, this.classesIn(id)))
+        : null,
+      button('copy', 'Copy link', copied));
+  }
+
+  /** The classes of a box and of all in it, in the order of first use, each once. */
+  classesIn(id) {
+    const { model } = this.app;
+    const found = new Set();
+    const stack = [id];
+    while (stack.length) {
+      const at = stack.pop();
+      const about = model.classOf(at);
+      if (model.box(at).kind === 'module' && about && about.tokens && about.tokens.length) found.add(about);
+      for (const part of [...model.box(at).parts].reverse()) stack.push(part);
+    }
+    return [...found];
+  }
+
+  /** The reader's own numbers. */
+  overlays(id) {
+    const { model, measures = [] } = this.app;
+    const known = measures.filter((measure) => measure.isOverlay).map(({ title, of }) => [title, of(model, id)])
+      .filter(([, value]) => typeof value === 'number')
+      .map(([title, value]) => [title, value.toLocaleString('en', { maximumSignificantDigits: 6 })]);
+    return section('Your numbers', facts(known));
+  }
+
+  totals() {
+    const { totals, tracer, attempts } = this.app.model.doc;
+    const tried = attempts.length
+      ? onDemand(`${plural(attempts.length, 'other way')} tried first`, () => el('ul', { class: 'attempts' },
+        attempts.map(([name, why]) => el('li', {}, el('strong', {}, name), ` ${why}`))))
+      : null;
+    return section('Statistics', facts([
+      ['Parameters', totals.total_params ? full(totals.total_params) : ''],
+      ['Trainable', !totals.total_params ? '' : totals.trainable_params === totals.total_params ? 'all'
+        : withShare(full(totals.trainable_params), totals.trainable_params, totals.total_params)],
+      ['Unused', totals.unused_params ? full(totals.unused_params) : ''],
+      ['Buffers', totals.buffer_elements ? plural(totals.buffer_elements, 'element') : ''],
+      ['FLOPs', totals.flops ? `${short(totals.flops)} in a forward pass` : ''],
+      ['Activations', totals.activation_bytes ? bytesText(totals.activation_bytes) : ''],
+      ['Operations', full(totals.ops)],
+      ['Modules', full(totals.components)],
+      ['Traced by', tracer],
+    ]), tried);
+  }
+
+  /** What a box costs; of a fold, what one block costs too. */
+  statistics(box, part) {
+    const { totals } = this.app.model.doc;
+    const { params, flops, bytes } = costsOf(box, part);
+    const trainable = part.trainable_params || 0;
+    const isPartly = part.total_params && trainable !== part.total_params;
+    const cost = (all, whole, one, say) => (all ? [withShare(say(all), all, whole),
+      box.repeat > 1 && one && one !== all ? el('span', { class: 'note under' }, `${say(one)} in each`) : null] : '');
+    return section('Statistics', facts([
+      ['Parameters', cost(params, totals.total_params, part.total_params, full)
+        || (box.kind === 'module' && totals.total_params ? 'none' : '')],
+      ['of its own', part.own_params && part.own_params !== part.total_params ? full(part.own_params) : ''],
+      ['Trainable', !isPartly ? '' : trainable ? full(trainable) : 'none: frozen'],
+      ['Buffers', part.own_buffers ? plural(part.own_buffers, 'element') : ''],
+      ['FLOPs', cost(flops, totals.flops, part.flops, short)],
+      ['Activations', cost(bytes, totals.activation_bytes, part.activation_bytes, bytesText)],
+      ['Calls', part.calls > 1 ? full(part.calls) : ''],
+      ['Output', box.kind === 'module' ? outputOf(box.shape, box.dtype) : ''],
+    ]));
+  }
+
+  operation(op, rename) {
+    const settings = Object.entries(op.attributes || {})
+      .map(([name, value]) => [el('code', {}, name), el('code', {}, python(value))]);
+    const reads = (op.reads || []).map((weight) => [el('code', {}, rename(weight.name)), weight.shape]);
+    return section('Operation',
+      facts([
+        [op.kind === 'op' ? 'Operator' : 'Name', el('code', {}, op.target)],
+        ['Output', outputOf(shapeText(op.shape), op.dtype)],
+        ['Code', placeOf(op)],
+      ]),
+      table(['Argument', 'Value'], settings, 'Arguments of the operation'),
+      table(['Weight', 'Shape'], reads, 'Weights that the operation reads'));
+  }
+}

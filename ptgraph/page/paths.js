@@ -1,0 +1,71 @@
+// From the path of a module, as a person writes it, to the box that shows it: a folded block is picked by its number.
+
+const CACHE = new WeakMap();
+
+/** The paths of a model; made once, when they are first asked for. */
+export function pathsOf(model) {
+  if (!CACHE.has(model)) CACHE.set(model, new Paths(model));
+  return CACHE.get(model);
+}
+
+/** Finds boxes by paths. */
+export class Paths {
+  constructor(model) {
+    this.byPath = new Map(); // path of a module, or of an operation in it → box
+    this.blocks = new Map(); // path of a block of a fold, and every end of it → which blocks those are
+    for (const id of model.ids()) this.add(model, id);
+  }
+
+  add(model, id) {
+    const { kind, component, title, repeat } = model.box(id);
+    const path = kind === 'module' ? component : [component, title].filter(Boolean).join('.');
+    if (!this.byPath.has(path)) this.byPath.set(path, id);
+    if (repeat < 2) return;
+    const { runs = [] } = model.doc.boxes[id] || {};
+    runs.forEach((run, number) => {
+      const found = { fold: id, number, path: run, first: runs[0] };
+      for (let end = run; ; end = end.slice(end.indexOf('.') + 1)) {
+        if (!this.blocks.has(end)) this.blocks.set(end, []);
+        this.blocks.get(end).push(found);
+        if (!/\..*\./.test(end)) break; // the number and one name before it are the least that says which
+      }
+    });
+  }
+
+  /** What a typed path may mean with a folded block in it: as the first block has it, and which one to pick. */
+  picks(typed) {
+    const ends = typed.length > 2000 ? [] : [...typed.matchAll(/\./g)].map((dot) => dot.index);
+    for (const end of [...ends, typed.length]) { // the outermost block first
+      const blocks = this.blocks.get(typed.slice(0, end));
+      if (blocks) return blocks.flatMap((block) => this.within(block, typed.slice(end)));
+    }
+    return [];
+  }
+
+  /** *rest* follows the path of a block: its own parts may be folded too. */
+  within({ fold, number, path, first }, rest) {
+    const outer = { written: first + rest, first, path, rest, pick: [[fold, number]] };
+    const steps = rest.split('.').slice(1);
+    let at = first;
+    for (const [k, step] of steps.entries()) {
+      at += `.${step}`;
+      const inner = (this.blocks.get(at) || []).find((block) => block.path === at);
+      if (!inner) continue;
+      const left = steps.slice(k + 1).map((name) => `.${name}`).join('');
+      return this.within(inner, left).map((found) => ({
+        ...found,
+        path: path + found.path.slice(first.length),
+        pick: [...outer.pick, ...found.pick],
+      }));
+    }
+    return [outer];
+  }
+
+  /** The box at a path, and which blocks to pick so that it shows that one; null if there is none. */
+  find(path) {
+    for (const { written, pick } of this.picks(path)) {
+      if (this.byPath.has(written)) return { id: this.byPath.get(written), pick };
+    }
+    return this.byPath.has(path) ? { id: this.byPath.get(path), pick: [] } : null;
+  }
+}

@@ -1,0 +1,147 @@
+// Lines that a canvas and an SVG can both draw, and a pen that writes SVG with the methods of a canvas.
+
+/** A path as text, in SVG's language; a canvas draws it through `path`. */
+export class Trace {
+  constructor(d) {
+    this.d = d;
+  }
+
+  get path() {
+    this.made = this.made || new Path2D(this.d);
+    return this.made;
+  }
+}
+
+const round = (v) => Math.round(v * 100) / 100;
+
+/** A line through points; its tangents are all along the flow, so that its pieces join smoothly. */
+export function curve(points, isDown = true) {
+  const at = ({ x, y }) => `${round(x)} ${round(y)}`;
+  let d = `M${at(points[0])}`;
+  for (let k = 1; k < points.length; k += 1) {
+    const [a, b] = [points[k - 1], points[k]];
+    const [p, q] = isDown ? [{ x: a.x, y: (a.y + b.y) / 2 }, { x: b.x, y: (a.y + b.y) / 2 }]
+      : [{ x: (a.x + b.x) / 2, y: a.y }, { x: (a.x + b.x) / 2, y: b.y }];
+    d += (isDown ? a.x === b.x : a.y === b.y) ? `L${at(b)}` : `C${at(p)} ${at(q)} ${at(b)}`;
+  }
+  return d;
+}
+
+/** The head of an arrow whose tip is at a point, and which comes from (dx, dy). */
+export function arrowHead({ x, y }, dx, dy) {
+  const [bx, by] = [x + 8 * dx, y + 8 * dy];
+  return `M${round(x + 0.5 * dx)} ${round(y + 0.5 * dy)}L${round(bx - 3.6 * dy)} ${round(by - 3.6 * dx)}`
+    + `L${round(bx + 3.6 * dy)} ${round(by + 3.6 * dx)}Z`;
+}
+
+/** Draw a trace on a canvas or with a pen. */
+export function strokeTrace(ctx, trace) {
+  if (ctx.trace) ctx.trace(trace.d, 'stroke');
+  else ctx.stroke(trace.path);
+}
+
+export function fillTrace(ctx, trace) {
+  if (ctx.trace) ctx.trace(trace.d, 'fill');
+  else ctx.fill(trace.path);
+}
+
+/** Has those methods of a canvas that the painter uses, and makes elements of SVG in *root*. */
+export class SvgPen {
+  constructor(root) {
+    Object.assign(this, {
+      root, d: '', fillStyle: '#000', strokeStyle: '#000', lineWidth: 1, font: '', textAlign: 'left', dash: [], dx: 0, dy: 0, kept: [],
+    });
+  }
+
+  save() {
+    this.kept.push([this.dx, this.dy]);
+  }
+
+  restore() {
+    [this.dx, this.dy] = this.kept.pop();
+  }
+
+  translate(dx, dy) {
+    this.dx += dx;
+    this.dy += dy;
+  }
+
+  setLineDash(dash) {
+    this.dash = dash;
+  }
+
+  beginPath() {
+    this.d = '';
+  }
+
+  closePath() {
+    this.d += 'Z';
+  }
+
+  moveTo(x, y) {
+    this.d += `M${round(x)} ${round(y)}`;
+  }
+
+  lineTo(x, y) {
+    this.d += `L${round(x)} ${round(y)}`;
+  }
+
+  roundRect(x, y, width, height, radius) {
+    const r = Math.min(radius, width / 2, height / 2);
+    const arc = (ex, ey) => `A${round(r)} ${round(r)} 0 0 1 ${round(ex)} ${round(ey)}`;
+    this.d += `M${round(x + r)} ${round(y)}H${round(x + width - r)}${arc(x + width, y + r)}V${round(y + height - r)}`
+      + `${arc(x + width - r, y + height)}H${round(x + r)}${arc(x, y + height - r)}V${round(y + r)}${arc(x + r, y)}Z`;
+  }
+
+  arc(x, y, radius) {
+    this.roundRect(x - radius, y - radius, 2 * radius, 2 * radius, radius);
+  }
+
+  fillRect(x, y, width, height) {
+    this.add('rect', { x: round(x), y: round(y), width: round(width), height: round(height), fill: this.fillStyle });
+  }
+
+  fill() {
+    this.trace(this.d, 'fill');
+  }
+
+  stroke() {
+    this.trace(this.d, 'stroke');
+  }
+
+  trace(d, how) {
+    if (how === 'fill') this.add('path', { d, fill: this.fillStyle });
+    else this.add('path', { d, ...this.line(), fill: 'none' });
+  }
+
+  line() {
+    const dashes = this.dash.length ? { 'stroke-dasharray': this.dash.join(' ') } : {};
+    return { stroke: this.strokeStyle, 'stroke-width': round(this.lineWidth), 'stroke-linejoin': 'round', ...dashes };
+  }
+
+  strokeText(text, x, y) {
+    this.text(text, x, y, { ...this.line(), fill: 'none' });
+  }
+
+  fillText(text, x, y) {
+    this.text(text, x, y, { fill: this.fillStyle });
+  }
+
+  text(text, x, y, how) {
+    const [, weight, size, family] = /^(?:(\d+) )?(\S+) (.*)$/.exec(this.font);
+    const anchor = { center: 'middle', left: 'start', right: 'end' }[this.textAlign];
+    const element = this.add('text', {
+      x: round(x), y: round(y), 'font-size': size, 'font-family': family.replaceAll('"', "'"), 'text-anchor': anchor,
+      'dominant-baseline': 'central', ...(weight ? { 'font-weight': weight } : {}), ...how,
+    });
+    element.textContent = text;
+  }
+
+  add(tag, attributes) {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (this.dx || this.dy) element.setAttribute('transform', `translate(${round(this.dx)} ${round(this.dy)})`);
+    this.root.append(element);
+    return element;
+  }
+}

@@ -1,0 +1,226 @@
+// How edges run: from the foot of a box to the head of another, around what stands between. Everything here is in
+// flow space, where the flow runs down (y); a picture whose flow runs to the right is turned before and after.
+
+import { HEADER } from './measures.js';
+
+const CLEARANCE = 7; // how near an edge may come to a box that it passes
+
+/** Return the edges of a scene, with their `points` in its coordinates; those inside of its parts are theirs. */
+export function routed(model, scene, flow) {
+  const edges = edgesOf(model, scene);
+  const turn = flow === 'right' ? turned : (rect) => rect;
+  const ports = entryPorts(edges, turn);
+  for (const edge of edges) {
+    const [source, target] = [turn(edge.from.rect), turn(edge.to.rect)];
+    const start = { x: source.x, y: source.y + source.height / 2 };
+    const end = { x: target.x + ports.get(edge), y: target.y - target.height / 2 };
+    edge.back = end.y <= start.y; // a cycle among closed boxes: it leaves and enters at the side
+    edge.points = [start, end];
+    if (edge.back) {
+      edge.points = [{ x: source.x + source.width / 2, y: source.y }, { x: target.x + target.width / 2, y: target.y }];
+    } else {
+      edge.points = wayAround(scene, edge, start, end, turn, flow);
+    }
+    if (flow === 'right') edge.points = edge.points.map(({ x, y }) => ({ x: y, y: x }));
+  }
+  return edges;
+}
+
+function turned(rect) {
+  return { ...rect, x: rect.y, y: rect.x, width: rect.height, height: rect.width };
+}
+
+/** Return one edge for each pair of boxes that show: {from, to, labels}; an end has a `rect` and a `trail` of steps. */
+function edgesOf(model, scene) {
+  const edges = new Map();
+  const add = (from, to, label) => {
+    if (!from || !to || from.key === to.key) return;
+    const key = `${from.key}\n${to.key}`;
+    if (!edges.has(key)) edges.set(key, { from, to, labels: [] });
+    const { labels } = edges.get(key);
+    if (label && !labels.includes(label)) labels.push(label);
+  };
+  if (scene.isColumn) {
+    const fold = model.base(scene.base);
+    for (let k = 0; k + 1 < scene.items.length; k += 1) {
+      for (const carry of fold.carries) {
+        add(endOf(model, scene, carry[0], 0, carry, k), endOf(model, scene, carry[1], 1, carry, k + 1), carry[2]);
+      }
+    }
+    return [...edges.values()];
+  }
+  for (const link of model.links(scene.base)) {
+    if (!link[3]) add(endOf(model, scene, link[0], 0, link), endOf(model, scene, link[1], 1, link), link[2]);
+  }
+  for (const port of scene.items.filter((item) => item.kind === 'port')) {
+    const outside = { key: `${port.side}${port.base}`, rect: port, trail: [{ item: port, rect: port, scene, dx: 0, dy: 0 }], port };
+    for (const link of port.links) {
+      const inside = endOf(model, scene, link[port.side], port.side, link);
+      if (port.side) add(outside, inside, link[2]);
+      else add(inside, outside, link[2]);
+    }
+  }
+  return [...edges.values()];
+}
+
+/** Find the box that shows for a leaf within a scene, for a link that leaves it (*side* 0) or enters it (1). */
+function endOf(model, scene, leaf, side, link, block = null) {
+  const chain = [];
+  for (let at = leaf; at !== scene.base; at = model.base(at).parent) chain.unshift(at);
+  const numbers = []; // those of the folds within this scene
+  const trail = [];
+  let [at, dx, dy] = [scene, 0, 0];
+  const enter = (item) => {
+    trail.push({ item, rect: { ...item, x: item.x + dx, y: item.y + dy }, scene: at, dx, dy });
+    [dx, dy, at] = [dx + item.x - item.width / 2, dy + item.y - item.height / 2, item.scene];
+  };
+  if (block !== null) {
+    numbers.push(block);
+    enter(scene.items[block]);
+  }
+  for (const base of chain) {
+    if (!at) break;
+    enter(at.byBase.get(base));
+    if (!model.base(base).isFold) continue;
+    numbers.push(null);
+    if (!at || !at.isColumn) continue;
+    if (side === 1 && !model.isEntry(base, link)) break; // every block reads it: it ends at the frame
+    numbers[numbers.length - 1] = side === 1 ? 0 : at.items.length - 1;
+    enter(at.items[numbers[numbers.length - 1]]);
+  }
+  const last = trail[trail.length - 1];
+  return { key: `${last.item.base} ${numbers.join('.')}`, base: last.item.base, numbers, rect: last.rect, trail };
+}
+
+/** Return the points of an edge: straight down if nothing stands there, or else around it. */
+function wayAround(scene, edge, start, end, turn, flow) {
+  const trails = [...edge.from.trail, ...edge.to.trail];
+  const own = new Set(trails.map(({ item, scene: in_, dx, dy }) => `${dx} ${dy} ${in_.items.indexOf(item)}`));
+  const scenes = new Map(trails.map((step) => [`${step.dx} ${step.dy}`, step]));
+  const walls = [...scenes.values()].flatMap(({ scene: in_, dx, dy }) => in_.items
+    .filter((item, k) => !own.has(`${dx} ${dy} ${k}`))
+    .flatMap((item) => wallBetween(turn({ ...item, x: item.x + dx, y: item.y + dy, knob: item.scene ? 0 : 6 }), start, end)));
+  const between = (list) => list.flatMap((wall) => wallBetween(wall, start, end));
+  const shared = new Set(edge.from.trail.map(({ rect }) => `${rect.x} ${rect.y}`));
+  const entered = edge.to.trail.filter(({ item, rect }) => item.scene && !shared.has(`${rect.x} ${rect.y}`));
+  const both = new Set(edge.to.trail.map(({ rect }) => `${rect.x} ${rect.y}`));
+  const left = edge.from.trail.filter(({ item, rect }) => item.scene && !both.has(`${rect.x} ${rect.y}`));
+  const inside = entered.slice(0, edge.to.rect.scene ? -1 : undefined); // an edge to a frame ends at it
+  const crossed = [...inside, ...left].map(({ rect }) => rect);
+  const heads = flow === 'right' ? crossed.map(headOfFrame).map(turn) : [];
+  const sides = between([...crossed.flatMap((rect) => sidesOf(turn(rect))), ...heads]);
+  const titles = flow === 'down' ? between(inside.flatMap(({ rect }) => titleOf(rect))) : [];
+  if (isClear(start, end, [...walls, ...sides, ...titles])) return [start, end];
+  return detour(start, end, [...walls, ...sides], titles) || detour(start, end, walls, titles) || [start, end];
+}
+
+/** The strip of a frame that holds its title, along which an edge to the right must not run. */
+function headOfFrame({ x, y, width, height }) {
+  return { x, y: y - height / 2 + HEADER / 2, width, height: HEADER - 2 * CLEARANCE };
+}
+
+/** The title of a frame and its knobs, which an edge into the frame should not cross. */
+function titleOf(frame) {
+  const [left, y] = [frame.x - frame.width / 2, frame.y - frame.height / 2 + HEADER / 2];
+  const width = Math.min(frame.scene.head || 0, frame.width - 46);
+  return [
+    { x: left + 10 + width / 2, y, width, height: 4 },
+    { x: left + frame.width - 18, y, width: 10, height: 4 },
+  ];
+}
+
+/** The sides of a frame: an edge enters at its top, and leaves at its bottom. */
+function sidesOf({ x, y, width, height }) {
+  return [-1, 1].map((side) => ({ x: x + (side * width) / 2, y, width: 2, height: height - 2 * CLEARANCE }));
+}
+
+/** Spread the heads of the edges into one box along its top, in the order of where they come from. */
+function entryPorts(edges, turn) {
+  const into = new Map();
+  for (const edge of edges) {
+    if (!into.has(edge.to.key)) into.set(edge.to.key, []);
+    into.get(edge.to.key).push(edge);
+  }
+  const ports = new Map();
+  for (const list of into.values()) {
+    const step = Math.min(16, (turn(list[0].to.rect).width - 20) / list.length);
+    list.sort((a, b) => turn(a.from.rect).x - turn(b.from.rect).x);
+    list.forEach((edge, k) => ports.set(edge, (k - (list.length - 1) / 2) * step));
+  }
+  return ports;
+}
+
+/** Return a wall as an edge from *start* to *end* meets it, with its clearance; nothing if it stands elsewhere. */
+function wallBetween(wall, start, end) {
+  const [top, bottom] = [wall.y - wall.height / 2 - CLEARANCE, wall.y + wall.height / 2 + CLEARANCE];
+  if (bottom <= start.y || top >= end.y) return [];
+  const half = wall.width / 2 + CLEARANCE;
+  return [{ top, bottom, left: wall.x - half, right: wall.x + half + (wall.knob || 0) }];
+}
+
+/** A point of the S-curve between two points, which leaves and arrives vertically; *t* runs from 0 to 1. */
+export function alongCurve(a, b, t) {
+  return { x: a.x + (b.x - a.x) * t * t * (3 - 2 * t), y: a.y + (b.y - a.y) * (1.5 * t - 1.5 * t * t + t * t * t) };
+}
+
+/** Say whether the S-curve between two points keeps clear of all walls. */
+function isClear(a, b, walls) {
+  const [left, right] = [Math.min(a.x, b.x), Math.max(a.x, b.x)];
+  const near = walls.filter((w) => w.right > left && w.left < right && w.bottom > a.y && w.top < b.y);
+  if (!near.length) return true;
+  const steps = Math.min(60, 4 + Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 10));
+  for (let k = 1; k < steps; k += 1) {
+    const { x, y } = alongCurve(a, b, k / steps);
+    if (near.some((w) => w.left < x && x < w.right && w.top < y && y < w.bottom)) return false;
+  }
+  return true;
+}
+
+/**
+ * Return the points of the cheapest way from *a* down to *b*, or null. The heights at which walls begin and end cut
+ * the way into slabs; a step through a slab is sound if no wall stands between its two ends there. To cross one of
+ * *titles* is allowed, but costs.
+ */
+function detour(a, b, walls, titles) {
+  const all = [...walls, ...titles];
+  const heights = [...new Set([a.y, b.y, ...all.flatMap((w) => [w.top, w.bottom])])]
+    .filter((y) => a.y <= y && y <= b.y).sort((p, q) => p - q);
+  const inSlab = (list) => heights.slice(1).map((y, k) => list.filter((w) => w.top < y && w.bottom > heights[k]));
+  const [blocked, titled] = [inSlab(walls), inSlab(titles)];
+  let states = new Map([[a.x, { x: a.x, y: a.y, cost: 0, from: null }]]);
+  for (let k = 0; k < blocked.length; k += 1) {
+    const y = heights[k + 1];
+    const last = k === blocked.length - 1;
+    const near = [...blocked[k], ...titled[k], ...(last ? [] : [...blocked[k + 1], ...titled[k + 1]])];
+    const sides = [b.x, ...near.flatMap((w) => [w.left, w.right])];
+    const next = new Map();
+    for (const state of states.values()) {
+      for (const x of last ? [b.x] : [state.x, ...sides]) {
+        const [left, right] = [Math.min(x, state.x), Math.max(x, state.x)];
+        const hits = (w) => w.left < right && w.right > left;
+        if (blocked[k].some(hits)) continue;
+        const step = (right - left) * (1 + 12 / (y - heights[k])) + (x === state.x ? 0 : 20);
+        const cost = state.cost + step + 60 * titled[k].filter(hits).length;
+        if (!next.has(x) || cost < next.get(x).cost) next.set(x, { x, y, cost, from: state });
+      }
+    }
+    states = next;
+  }
+  const points = [];
+  for (let state = states.get(b.x); state; state = state.from) points.unshift({ x: state.x, y: state.y });
+  if (!points.length) return null;
+  const missed = titles.filter((w) => points.every((p, k) => !k || isClear(points[k - 1], p, [w])));
+  return relax(points, [...walls, ...missed]);
+}
+
+/** Leave out the points that a longer curve can do without. */
+function relax(points, walls) {
+  const kept = [points[0]];
+  for (let k = 0; k < points.length - 1; ) {
+    let far = points.length - 1;
+    while (far > k + 1 && !isClear(points[k], points[far], walls)) far -= 1;
+    kept.push(points[far]);
+    k = far;
+  }
+  return kept;
+}

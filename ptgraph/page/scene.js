@@ -1,0 +1,272 @@
+// Where everything stands, for what is open of a model. A scene is the inside of one open box, in coordinates of its
+// own, from its top left corner; the scenes of boxes inside of it are parts of it. Scenes that are open alike are one
+// object, and what has not changed is not laid out again.
+//
+// Stored places are for closed parts; opening one stretches its scope, so nothing ever overlaps.
+
+import { HEADER, PADDING } from './measures.js';
+import { routed } from './route.js';
+
+const GAP = 26; // between the blocks of an unfolded fold
+const PORT = { height: 18, gap: 30, room: 10 };
+
+/** Return the monotone map that gives each interval {from, to} at least its `size`, and gaps their `gap`-fold. */
+function stretch(intervals, gap = 1) {
+  if (!intervals.length) return (v) => v * gap;
+  const cuts = [...new Set(intervals.flatMap((i) => [i.from, i.to]))].sort((a, b) => a - b);
+  const mapped = [cuts[0] * gap];
+  const begins = [...intervals].sort((a, b) => a.from - b.from);
+  let active = [];
+  let next = 0;
+  for (let k = 1; k < cuts.length; k += 1) {
+    while (next < begins.length && begins[next].from <= cuts[k - 1]) active.push(begins[next++]);
+    active = active.filter((i) => i.to > cuts[k - 1]);
+    const slope = active.length ? Math.max(...active.map((i) => i.size / (i.to - i.from))) : gap;
+    mapped.push(mapped[k - 1] + slope * (cuts[k] - cuts[k - 1]));
+  }
+  const last = cuts.length - 1;
+  return (v) => {
+    if (v <= cuts[0]) return mapped[0] + (v - cuts[0]) * gap;
+    if (v >= cuts[last]) return mapped[last] + (v - cuts[last]) * gap;
+    let [low, high] = [0, last];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (cuts[middle] <= v) low = middle;
+      else high = middle;
+    }
+    return mapped[low] + ((v - cuts[low]) * (mapped[high] - mapped[low])) / (cuts[high] - cuts[low]);
+  };
+}
+
+export class Layout {
+  /** *widths* is asked how wide the `head` of a frame (of an id) and a `port` (of a text) are; *flow* is down or right. */
+  constructor(model, widths, flow = 'down') {
+    Object.assign(this, { model, widths, flow, kept: new Map() });
+  }
+
+  /** Return the scene of what is open inside of *root*. */
+  scene(root = this.model.root) {
+    this.before = this.kept;
+    this.kept = new Map();
+    this.signatures = new Map();
+    return this.sceneOf(root, true);
+  }
+
+  /** What of the state decides how the inside of an open box looks. */
+  signature(id) {
+    let found = this.signatures.get(id);
+    if (found === undefined) {
+      const { model } = this;
+      const inner = model.parts(id).map((part, k) => (model.opened.has(part) && model.canOpen(part)
+        ? `${k}${this.signature(part)}` : ''));
+      const { base } = model.split(id);
+      const kind = model.unfolded.has(id) ? '*' : model.number(id) === null ? '' : '+';
+      found = `${base}${kind}(${inner.filter(Boolean).join(',')})`;
+      this.signatures.set(id, found);
+    }
+    return found;
+  }
+
+  sceneOf(id, isRoot = false) {
+    const key = `${isRoot ? '!' : ''}${this.signature(id)}`;
+    const found = this.kept.get(key) || this.before.get(key) || this.make(id, isRoot);
+    this.keep(key, found);
+    return found;
+  }
+
+  keep(key, scene) { // with all scenes in it, or the next change would make those again
+    if (this.kept.has(key)) return;
+    this.kept.set(key, scene);
+    for (const item of scene.items) if (item.scene) this.keep(item.scene.key, item.scene);
+  }
+
+  make(id, isRoot) {
+    const scene = this.model.unfolded.has(id) ? this.column(id, isRoot) : this.scope(id, isRoot);
+    scene.key = `${isRoot ? '!' : ''}${this.signature(id)}`;
+    const boxes = scene.isColumn ? [] : scene.items.filter((item) => item.kind === 'box'); // blocks go by their number
+    scene.byBase = new Map(boxes.map((item) => [item.base, item]));
+    scene.edges = routed(this.model, scene, this.flow);
+    return scene;
+  }
+
+  /** A box within a scene; its inside, if it is open. */
+  item(id) {
+    const { model } = this;
+    const { base } = model.split(id);
+    const [width, height] = model.base(base).size;
+    const scene = model.opened.has(id) && model.canOpen(id) ? this.sceneOf(id) : null;
+    const { width: w, height: h } = scene || { width, height };
+    return { kind: 'box', base, own: null, scene, width: w, height: h, closed: { width, height } };
+  }
+
+  /** The inside of a box: its parts and stubs as they were laid out, stretched where parts are open. */
+  scope(id, isRoot) {
+    const { model, flow } = this;
+    const { base } = model.split(id);
+    const stored = model.doc.scopes[base];
+    const { size, places } = model.doc.layouts[stored.layout];
+    const parts = model.parts(id).map((part) => this.item(part));
+    const stubs = (stored.stubs || []).map(([source, child]) => ({ kind: 'stub', base: child, source, scene: null }));
+    const items = [...parts, ...stubs];
+    places.forEach(([x, y, width, height], k) => {
+      if (items[k].kind === 'stub') Object.assign(items[k], { width, height });
+      items[k].at = flow === 'down' ? { x, y, width, height } : { x: y, y: x, width: height, height: width };
+    });
+    const interval = (axis, extent) => items.filter((item) => flow === 'right' || item.scene).map((item) => ({
+      from: item.at[axis] - item.at[extent] / 2, to: item.at[axis] + item.at[extent] / 2,
+      size: flow === 'right' ? item[extent] : Math.max(item[extent], item.at[extent]),
+    }));
+    const x = stretch(interval('x', 'width'), flow === 'right' ? 2 : 1);
+    const y = stretch(interval('y', 'height'));
+    // Where its middle goes, so that what stood in line still does; but within what is now its own stretch.
+    const middle = (map, at, extent, own) => {
+      const [from, to] = [map(at - extent / 2) + own / 2, map(at + extent / 2) - own / 2];
+      return Math.min(Math.max(map(at), from), Math.max(from, to));
+    };
+    for (const item of items) {
+      item.x = middle(x, item.at.x, item.at.width, item.width);
+      item.y = middle(y, item.at.y, item.at.height, item.height);
+    }
+    const shown = items.filter((item) => item.kind !== 'stub' || !parts.some((part) => part.scene && part.base === item.base));
+    const [width, height] = flow === 'down' ? size : [size[1], size[0]];
+    const ports = isRoot && base !== model.root ? this.ports(base, shown)
+      : model.number(id) !== null ? this.ports(base, shown, true) : [];
+    return framed(id, this, shown, { width: x(width), height: y(height) }, isRoot, ports);
+  }
+
+  /** All blocks of an unfolded fold, one after the other. */
+  column(id, isRoot) {
+    const { model, flow } = this;
+    const items = model.parts(id).map((part, k) => ({ ...this.item(part), own: k }));
+    const [along, across] = flow === 'down' ? ['height', 'width'] : ['width', 'height'];
+    const [axis, other] = flow === 'down' ? ['y', 'x'] : ['x', 'y'];
+    const wide = Math.max(...items.map((item) => item[across]));
+    let at = 0;
+    for (const item of items) {
+      item[axis] = at + item[along] / 2;
+      item[other] = wide / 2;
+      at += item[along] + (flow === 'down' ? GAP : 3 * GAP);
+    }
+    const size = { [along]: at - (flow === 'down' ? GAP : 3 * GAP), [across]: wide };
+    return { ...framed(id, this, items, size, isRoot, []), isColumn: true };
+  }
+
+  /** The values that cross the border of a box, as small labels before it and after it. */
+  ports(base, items, isBlock = false) {
+    const { model } = this;
+    const found = new Map();
+    const add = (side, link) => {
+      const key = `${side}${link[1 - side]}`;
+      const item = items.find(({ kind, base: at }) => kind === 'box' && model.within(link[side], at));
+      if (!item) return;
+      if (!found.has(key)) found.set(key, { kind: 'port', side, base: link[1 - side], links: [], near: [], scene: null });
+      found.get(key).links.push(link);
+      found.get(key).near.push(item);
+    };
+    for (const link of model.crossing(base, 1)) if (!link[3] && !(isBlock && model.isEntry(base, link))) add(1, link);
+    if (!isBlock) for (const link of model.crossing(base, 0)) if (!link[3]) add(0, link);
+    return [...found.values()];
+  }
+}
+
+/** Put what is in a scene inside of its frame, with its ports before and after. */
+function framed(id, layout, items, inner, isRoot, ports) {
+  const down = layout.flow === 'down';
+  const rows = [1, 0].map((side) => ports.filter((port) => port.side === side));
+  for (const port of ports) {
+    port.label = [layout.model.base(port.base).label, port.links[0][2]].filter(Boolean).join(' ');
+    Object.assign(port, { width: layout.widths.port(port.label), height: PORT.height });
+  }
+  const depth = (row) => (row.length ? (down ? PORT.height : Math.max(...row.map((p) => p.width))) + PORT.gap : 0);
+  const [before, after] = rows.map(depth);
+  const box = { ...inner };
+  rows.forEach((row) => spread(row, down, box));
+  const [along, across] = down ? ['height', 'width'] : ['width', 'height'];
+  const start = Math.min(0, ...ports.map((p) => (down ? p.x - p.width / 2 : p.y - p.height / 2)));
+  const end = Math.max(box[across], ...ports.map((p) => (down ? p.x + p.width / 2 : p.y + p.height / 2)));
+  const size = { [along]: box[along] + before + after, [across]: end - start };
+  const shift = down ? { x: -start, y: before } : { x: before, y: -start };
+  for (const item of items) Object.assign(item, { x: item.x + shift.x, y: item.y + shift.y });
+  rows.forEach((row, k) => row.forEach((port) => {
+    const at = k === 0 ? depth(row) - PORT.gap - (down ? PORT.height : port.width) / 2
+      : before + box[along] + PORT.gap + (down ? PORT.height : port.width) / 2;
+    Object.assign(port, down ? { x: port.x - start, y: at } : { x: at, y: port.y - start });
+  }));
+  const all = [...items, ...ports];
+  if (isRoot) return { id, base: layout.model.split(id).base, items: all, isRoot, ...size };
+  const head = layout.widths.head(id);
+  const width = Math.max(size.width, head) + 2 * PADDING;
+  const left = (width - size.width) / 2;
+  for (const item of all) Object.assign(item, { x: item.x + left, y: item.y + HEADER + PADDING });
+  return {
+    id, base: layout.model.split(id).base, items: all, isRoot, head, width, height: size.height + HEADER + 2 * PADDING,
+  };
+}
+
+/** Place ports near what they lead to, side by side; theirs is the axis across the flow. */
+function spread(row, down, box) {
+  const [axis, extent] = down ? ['x', 'width'] : ['y', 'height'];
+  for (const port of row) port[axis] = port.near.reduce((sum, item) => sum + item[axis], 0) / port.near.length;
+  row.sort((a, b) => a[axis] - b[axis]);
+  const total = row.reduce((sum, port) => sum + port[extent] + PORT.room, -PORT.room);
+  let at = row.length ? Math.min(row[0][axis] - row[0][extent] / 2, (box[extent] - total) / 2) : 0;
+  if (total < box[extent]) at = Math.max(0, at);
+  row.forEach((port, k) => {
+    const rest = row.slice(k).reduce((sum, p) => sum + p[extent] + PORT.room, -PORT.room);
+    const latest = Math.max(at, Math.max(total, box[extent]) - rest + Math.min(0, box[extent] - total));
+    const wanted = Math.min(Math.max(at, port[axis] - port[extent] / 2), latest);
+    port[axis] = wanted + port[extent] / 2;
+    at = wanted + port[extent] + PORT.room;
+  });
+}
+
+/** The numbers of the blocks that a part of a scene is in; *around* are those of the scene itself. */
+function numbersOf(model, scene, around, item) {
+  if (!model.base(item.base).isFold) return around;
+  return scene.isColumn ? [...around.slice(0, -1), item.own] : [...around, null];
+}
+
+/** The id of a part of a scene. */
+export function idOf(model, scene, around, item) {
+  return model.join(item.base, numbersOf(model, scene, around, item));
+}
+
+/** The id of an end of an edge of a scene; of a port, which is no box, null. */
+export function endId(model, scene, around, end) {
+  if (end.port) return null;
+  return model.join(end.base, [...(scene.isColumn ? around.slice(0, -1) : around), ...end.numbers]);
+}
+
+/** Call *visit* with every scene that shows: ({scene, around, id, dx, dy}); *goesInto* is asked about each open part. */
+export function walk(model, scene, visit, goesInto = () => true) {
+  const enter = (at, numbers, dx, dy) => {
+    const around = model.padded(numbers, model.base(at.base).folds);
+    visit({ scene: at, around, id: model.join(at.base, around), dx, dy });
+    for (const item of at.items) {
+      if (!item.scene || !goesInto(item, dx, dy)) continue;
+      enter(item.scene, numbersOf(model, at, around, item), dx + item.x - item.width / 2, dy + item.y - item.height / 2);
+    }
+  };
+  enter(scene, model.split(scene.id).numbers, 0, 0);
+}
+
+/** The way down to a box that shows: of every step, its `rect` in the whole, and the scene that it stands in. */
+export function wayTo(model, scene, id) {
+  const around = model.padded(model.split(scene.id).numbers, model.base(scene.base).folds);
+  let at = { scene, around, id: scene.id, dx: 0, dy: 0 };
+  const found = [];
+  for (const step of model.chain(id).reverse()) {
+    if (!at.scene) return null;
+    const number = model.number(step);
+    const { base, numbers } = model.split(step);
+    const item = at.scene.isColumn && number !== null ? at.scene.items[number] : at.scene.byBase.get(base);
+    if (!item && found.length) return null;
+    if (!item) continue; // outside of the box that was dived into
+    const rect = { id: step, x: item.x + at.dx, y: item.y + at.dy, width: item.width, height: item.height, isFrame: Boolean(item.scene) };
+    found.push({ ...at, item, rect });
+    const inner = model.padded(numbers, model.base(base).folds);
+    at = { scene: item.scene, around: inner, id: step, dx: rect.x - rect.width / 2, dy: rect.y - rect.height / 2 };
+  }
+  const last = found[found.length - 1];
+  return last && last.rect.id === id ? found : null;
+}

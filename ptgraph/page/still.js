@@ -1,0 +1,104 @@
+// Pictures that stand still: what is on the screen as an SVG or a PNG, the inside of a box as a figure, and a print.
+
+import { Model } from './model.js';
+import { Painter } from './painter.js';
+import { SvgPen } from './pen.js';
+import { Layout } from './scene.js';
+import { widthsOf } from './stage.js';
+import { EVERYWHERE, collect } from './visible.js';
+
+const SVG = 'http://www.w3.org/2000/svg';
+const NONE = { edges: new Set(), stubs: new Set(), ports: new Set(), boxes: new Set() };
+
+/** Return a picture of a view as an <svg> element: of the part in *bounds* {left, top, right, bottom}. */
+export function svgOf(view, bounds, title, paper = null) {
+  const svg = document.createElementNS(SVG, 'svg');
+  const [width, height] = [bounds.right - bounds.left, bounds.bottom - bounds.top];
+  svg.setAttribute('xmlns', SVG);
+  svg.setAttribute('viewBox', `${bounds.left} ${bounds.top} ${width} ${height}`);
+  svg.setAttribute('width', Math.round(width));
+  svg.setAttribute('height', Math.round(height));
+  svg.setAttribute('role', 'img');
+  const name = document.createElementNS(SVG, 'title');
+  name.textContent = title;
+  svg.append(name);
+  const pen = new SvgPen(svg);
+  if (paper) {
+    pen.fillStyle = paper;
+    pen.fillRect(bounds.left, bounds.top, width, height);
+  }
+  still(view, bounds).all(pen);
+  return svg;
+}
+
+/** Return a painter of all that shows in *bounds*, without what only a pointer needs. */
+function still(view, bounds) {
+  const scale = Math.max(view.scale, 0.6);
+  const shown = collect(view.model, view.scene, bounds, scale);
+  return new Painter({ ...view, shown, window: bounds, scale, isStill: true, held: new Set() });
+}
+
+export function wholeOf(scene, margin = 16) {
+  return { left: -margin, top: -margin, right: scene.width + margin, bottom: scene.height + margin };
+}
+
+/** Return the inside of a box, its parts closed, as an <svg> element; null for a box without parts. */
+export function insideOf(model, id, colours, flow = 'down', limit = 120) {
+  const { base } = model.split(id);
+  const { parts, title } = model.base(base);
+  if (!parts.length || parts.length > limit) return null;
+  const closed = new Model(model.key, model.doc, model.plain);
+  closed.opened = new Set([base]);
+  closed.picked = model.picked;
+  const scene = new Layout(closed, widthsOf(closed), flow).scene(base);
+  const view = {
+    model: closed, scene, colours, flow, scale: 1, selected: null, hover: null, lit: () => NONE, window: EVERYWHERE,
+  };
+  return svgOf(view, wholeOf(scene, 6), `The parts of ${title}, and what flows between them`);
+}
+
+/** Save text or a blob as a file. */
+function save(content, name, kind) {
+  const address = URL.createObjectURL(new Blob([content], { type: kind }));
+  const link = document.createElement('a');
+  link.href = address;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** Save what is on the screen as an SVG, its text as text. */
+export function saveSvg(view, name) {
+  const svg = svgOf(view, view.window, view.model.title, view.colours.theme.paper);
+  save(new XMLSerializer().serializeToString(svg), `${name}.svg`, 'image/svg+xml');
+}
+
+/** Save what is on the screen as a PNG, with three dots for each point of the screen. */
+export function savePng(view, name) {
+  const { left, right, top, bottom } = view.window;
+  const canvas = document.createElement('canvas');
+  const scale = Math.min(3 * view.scale, 8000 / Math.max(right - left, bottom - top));
+  canvas.width = Math.round((right - left) * scale);
+  canvas.height = Math.round((bottom - top) * scale);
+  const ctx = canvas.getContext('2d');
+  ctx.fillStyle = view.colours.theme.paper;
+  ctx.fillRect(0, 0, canvas.width, canvas.height);
+  ctx.scale(scale, scale);
+  ctx.translate(-left, -top);
+  const painter = still(view, view.window);
+  painter.view.scale = Math.max(view.scale, 0.3);
+  painter.all(ctx);
+  canvas.toBlob((blob) => save(blob, `${name}.png`, 'image/png'), 'image/png');
+}
+
+/** Before a print, put all that is open on the paper as a figure; in the colours of light paper. */
+export function listenForPrints(app, root) {
+  window.addEventListener('beforeprint', () => {
+    const { view } = app.stage;
+    const { name } = view.colours;
+    view.colours.setTheme('light');
+    root.replaceChildren(svgOf(view, wholeOf(view.scene), view.model.title));
+    view.colours.setTheme(name);
+  });
+  window.addEventListener('afterprint', () => root.replaceChildren());
+}

@@ -1,0 +1,98 @@
+"""The training steps that come recorded with the package: as `ptgraph.pipeline` records them, without running them.
+
+A recording takes seconds and the extra ``train``, so what it gives for the preset nano is kept as JSON beside the
+training code, with what that code says of itself. ``make recorded`` writes it anew; a test proves it current.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from .graph import Call, ClassInfo, Component, ModelGraph, Op, attributes
+from .pipeline import PIPELINES, record_pipeline
+
+TRAINED = "ptgraph.models.transformer.TransformerLM"  # the class of the models that these steps train
+
+
+def pipelines_of(graph: ModelGraph) -> dict[str, ModelGraph]:
+    """Return the recorded pipelines of a traced model, by kind: those of the Pure Transformer, or none."""
+    return {kind: recorded(kind) for kind in PIPELINES} if graph.component("").type == TRAINED else {}
+
+
+def recorded(kind: str) -> ModelGraph:
+    """Return the graph that ``record_pipeline(kind)`` gave when it was recorded.
+
+    Raises ValueError for a pipeline that does not exist.
+    """
+    if kind not in PIPELINES:
+        raise ValueError(f"there is no pipeline {kind!r}; choose from {', '.join(PIPELINES)}")
+    resource = files("ptgraph.models") / "training" / "recorded" / f"{kind}.json"  # to import training takes its extra
+    return _graph(json.loads(resource.read_text(encoding="utf-8")))
+
+
+def text_of(graph: ModelGraph) -> str:
+    """Return the graph of a pipeline as the text of its file; fields that have their defaults are left out."""
+    data = {
+        "name": graph.name,
+        "tracer": graph.tracer,
+        "config": graph.config,
+        "ops": {name: _short(graph.op(name)) for name in graph.ops},
+        "edges": [{"source": s, "target": t, **edge} for s, t, edge in graph.ops.edges(data=True)],
+        "components": [_short(graph.component(path)) for path in graph.components],
+        "tree": list(graph.components.edges),
+        "calls": {key: attributes(call) for key, call in graph.calls.items()},
+        "classes": {name: _short(code) for name, code in graph.classes.items()},
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _short(record: Any) -> dict[str, Any]:
+    return dict(_changed(record))
+
+
+def _changed(record: Any) -> Iterator[tuple[str, Any]]:
+    for field in fields(record):
+        value = getattr(record, field.name)
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if value != default:
+            yield field.name, value
+
+
+def _graph(data: dict[str, Any]) -> ModelGraph:
+    ops: nx.DiGraph[str] = nx.DiGraph()
+    ops.add_nodes_from((name, attributes(Op(**_shaped(op)))) for name, op in data["ops"].items())
+    ops.add_edges_from((edge.pop("source"), edge.pop("target"), _shaped(edge)) for edge in data["edges"])
+    tree: nx.DiGraph[str] = nx.DiGraph()
+    tree.add_nodes_from((part["path"], attributes(Component(**_shaped(part)))) for part in data["components"])
+    tree.add_edges_from(data["tree"])
+    calls = {key: Call(**call) for key, call in data["calls"].items()}
+    classes = {
+        name: ClassInfo(**{**code, "methods": tuple(code.get("methods", ()))}) for name, code in data["classes"].items()
+    }
+    return ModelGraph(data["name"], ops, tree, calls, (), classes, data["tracer"], config=data["config"])
+
+
+def _shaped(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return *fields* with the shape as a tuple; JSON knows none."""
+    return {key: tuple(value) if key == "shape" and value is not None else value for key, value in fields.items()}
+
+
+def main() -> None:
+    """Record each pipeline anew, into the checkout."""
+    folder = Path(__file__).parents[1] / "models" / "training" / "recorded"
+    folder.mkdir(exist_ok=True)
+    for kind in PIPELINES:
+        (folder / f"{kind}.json").write_text(text_of(record_pipeline(kind)), encoding="utf-8")
+
+
+__all__ = ["main", "pipelines_of", "recorded", "text_of"]
+
+if __name__ == "__main__":
+    main()
