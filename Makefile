@@ -36,7 +36,7 @@ recorded: $(VENV)/test
 exports: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
 
-# Half an hour; writes docs/benchmarks.md. `ONLY=a,c` measures some of its parts, `RUNS=1` is quick.
+# An hour and a half; writes docs/benchmarks.md. `ONLY=a,c` measures some of its parts, `RUNS=1` is quick.
 bench: $(VENV)/bench chromium
 	$(RUN) -m benchmarks.run --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
@@ -64,7 +64,7 @@ $(VENV)/bench: $(VENV)/demo
 
 # What lints the page and tests that all can use it: eslint and axe-core.
 $(NODE_MODULES): package.json package-lock.json
-	@command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || { \
+	@command -v npm >/dev/null && node -e 'process.exit(Number(parseFloat(process.versions.node) < 20.19))' || { \
 	  echo "The page is checked with Node 20.19 or newer and npm, which are not here. Install them:"; \
 	  echo "https://nodejs.org/en/download, or where the distribution has it: sudo apt-get install nodejs npm"; exit 1; }
 	npm ci --silent --no-audit --no-fund --ignore-scripts

@@ -14,7 +14,8 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+from .measure import CHROMIUM
+
 FLAGS = (
     "--no-sandbox",
     "--disable-quic",
@@ -26,8 +27,9 @@ FLAGS = (
 )
 SIZE = {"width": 1400, "height": 900}
 PATIENCE = 60  # seconds: a viewer that does not show a graph by then does not
-SAMPLE = 200  # modules that are opened, evenly spread, where a page has more
+SAMPLE = 60  # modules that are opened, evenly spread, where a page has more
 PAN = 3000  # milliseconds
+QUIET = 2000  # milliseconds without a change: nothing more will come
 
 Figures = dict[str, float]
 Report = Callable[[Figures], None]
@@ -82,7 +84,7 @@ async (name) => {
 OPEN = """
 async (sample) => {
   const data = JSON.parse(document.getElementById('ptgraph-data').textContent);
-  const { boxes } = data.documents ? data.documents[0] : data;
+  const { boxes } = data.documents[0];
   const parts = (id) => boxes[id].parts || [];
   const parent = new Map(Object.keys(boxes).flatMap((id) => parts(id).map((part) => [part, id])));
   const all = Object.keys(boxes).filter((id) => id !== '/' && parts(id).length);
@@ -111,19 +113,16 @@ async (sample) => {
 EVERYTHING = """
 async () => {
   const start = performance.now();
-  await (ptgraph.openEverything ? ptgraph.openEverything() : ptgraph.openToLevel(Infinity));
+  await ptgraph.openEverything();
   await bench.painted();
   return (performance.now() - start) / 1000;
 }
 """
 
-COUNTS = "() => ptgraph.counts ? ptgraph.counts() : { boxes: ptgraph.visible().length }"
-
 # Far: all of the graph in view, in a circle. Near: large enough to read, straight down past the middle box.
 PANS = """
 async ([duration, { width, height }]) => {
-  const move = (x, y, scale) => (ptgraph.moveTo
-    ? ptgraph.moveTo({ x, y, scale }) : ptgraph.network.moveTo({ position: { x, y }, scale }));
+  const move = (x, y, scale) => ptgraph.moveTo({ x, y, scale });
   const boxes = ptgraph.visible();
   const range = (axis, size) => boxes.reduce(([low, high], box) => [
     Math.min(low, box[axis] - box[size] / 2), Math.max(high, box[axis] + box[size] / 2)], [Infinity, -Infinity]);
@@ -164,7 +163,7 @@ def ptgraph(file: Path, report: Report) -> None:
         opened: dict[str, Any] = page.evaluate(OPEN, SAMPLE)
         report({"open": opened["median"], "open_worst": opened["worst"], "modules": opened["modules"]})
         report({"everything": page.evaluate(EVERYTHING)})
-        report(page.evaluate(COUNTS))
+        report(page.evaluate("ptgraph.counts()"))
         report(page.evaluate(PANS, [PAN, SIZE]))
 
 

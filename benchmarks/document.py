@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from . import plot
+from . import plot, viewing
 from .measure import LIMIT
 from .parts import LAYERS, LAYERS_OF_TORCH, OURS, PAIRS, TORCH
 from .results import Result, Row
@@ -19,10 +19,10 @@ HEAD = f"""\
 `make bench` measures all of this again and writes this page;
 `python -m benchmarks.run --only a,c --runs 3` measures some of it.
 
-Each number is a whole process, from its start to its exit: the seconds on the clock, and the most memory that it held
-at a time (for a process that starts others, of the one that held most). It is the median of the runs. In each round
-every command of a table runs once, so that what changes on the machine meanwhile hits all alike. A process that takes
-more than {LIMIT} s is stopped, and one that failed is not run again.
+Each number, but for those of the page, is a whole process, from its start to its exit: the seconds on the clock, and
+the most memory that it held at a time (for a process that starts others, of the one that held most). It is the median
+of the runs. In each round every command of a table runs once, so that what changes on the machine meanwhile hits all
+alike. A process that takes more than {LIMIT} s is stopped, and one that failed is not run again.
 
 Seconds differ between machines. What to compare are the ratios: **ptgraph divided by the other tool; below 1,
 ptgraph takes less**.
@@ -33,6 +33,7 @@ TITLES = {
     "b": "Against torchview and torchlens",
     "c": "A model of 70 billion parameters",
     "d": "Growth with the number of layers",
+    "e": "The page, beside other viewers",
 }
 
 TEXTS = {
@@ -61,6 +62,7 @@ of the real model. Ratios in brackets are to 24 layers.
 
 ![Seconds and memory with 12 to 96 layers](benchmarks.svg)
 """,
+    "e": viewing.TEXT,
 }
 
 
@@ -68,8 +70,9 @@ def write(results: dict[str, Result]) -> None:
     """Write the page, and the picture if growth was measured."""
     sections = [HEAD, _measured(results)]
     for part, result in results.items():
-        table = _growth(result) if part == "d" else _table(part, result)
-        sections.append("\n".join([f"## {TITLES[part]}\n", TEXTS[part], table, *_notes(result)]))
+        table = {"d": _growth, "e": viewing.tables}[part](result) if part in "de" else _table(part, result)
+        notes = viewing.notes(result) if part == "e" else _notes(result)
+        sections.append("\n".join([f"## {TITLES[part]}\n", TEXTS[part], table, *notes]))
     (DOCS / "benchmarks.md").write_text("\n".join(sections), encoding="utf-8")
     if "d" in results:
         plot.write(results["d"], DOCS / "benchmarks.svg")

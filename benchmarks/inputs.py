@@ -1,8 +1,8 @@
-"""The same graph for every viewer: ``python -m benchmarks.inputs MODEL FORMAT FOLDER``.
+"""The same graph for every viewer: ``python -m benchmarks.inputs MODEL FOLDER FORMAT…``.
 
 MODEL is a preset, the folder of a config, or ``made-up``. FORMAT is ``html`` (ptgraph's page), ``onnx`` (as ptgraph
-writes it), ``flat.onnx`` (one node an operation), ``model-explorer.json`` or ``pyvis.html``. Writes FOLDER/graph.FORMAT,
-and prints the seconds that took (without those to get the graph), its size and how many operations the graph has.
+writes it), ``flat.onnx`` (a node an operation), ``model-explorer.json`` or ``pyvis.html``. Writes FOLDER/graph.FORMAT
+and prints figures as JSON: operations, and of ptgraph's page the size and the seconds from the graph to the file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def flat_onnx(graph: ModelGraph) -> Iterable[bytes]:
     unknown = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in graph.ops]
     values = dict(zip(graph.ops, unknown, strict=True))
     nodes = [
-        helper.make_node(op_title(op["target"]), [s for s in _reads(graph, name)], [name], name, domain="torch")
+        helper.make_node(op_title(op["target"]), _reads(graph, name), [name], name, domain="torch")
         for name, op in graph.ops.nodes(data=True)
         if op["kind"] == "op"
     ]
@@ -94,7 +95,7 @@ def _namespaces(graph: ModelGraph) -> dict[str, str]:
     found = {}
     for key, chain in chains(graph.calls).items():
         paths = [graph.calls[call].component for call in chain]
-        inner = [path.removeprefix(above + ".") for above, path in zip(paths, paths[1:], strict=False)]
+        inner = [path.removeprefix(above + ".") for above, path in pairwise(paths)]
         found[key] = "/".join(inner)
     return found
 
@@ -108,14 +109,17 @@ FORMATS: dict[str, Callable[[ModelGraph], Iterable[bytes]]] = {
 }
 
 
-def main(model: str, format: str, folder: str) -> None:
-    """Write one file, and print what it took."""
+def main(model: str, folder: str, *formats: str) -> None:
+    """Write the files, and print the figures."""
     graph = made_up() if model == "made-up" else ptgraph.trace(ptgraph.load_target(model))
-    path = Path(folder) / f"graph.{format}"
-    start = time.perf_counter()
-    path.write_bytes(b"".join(FORMATS[format](graph)))
-    seconds = time.perf_counter() - start
-    figures = {"written": seconds, "megabytes": path.stat().st_size / 1e6, "operations": len(graph.of_kind("op"))}
+    figures: dict[str, float] = {"operations": len(graph.of_kind("op"))}
+    for format in formats:
+        path = Path(folder) / f"graph.{format}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
+        path.write_bytes(b"".join(FORMATS[format](graph)))
+        if format == "html":
+            figures |= {"written": time.perf_counter() - start, "megabytes": path.stat().st_size / 1e6}
     print(json.dumps(figures))
 
 

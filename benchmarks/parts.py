@@ -21,6 +21,8 @@ LLAMA = {
     "num_key_value_heads": 8,
 }
 
+NAME_OF_LLAMA = "Llama 80 × 8192"
+
 OURS = "all formats"
 WEIGHTS = "all formats, `--weights external`"
 SVG = "`-f svg`"
@@ -32,6 +34,15 @@ VIEW = "torchview on meta, SVG"
 VIEW_GRAPH = "torchview on meta, not drawn"
 LENS = "torchlens"
 LENS_STRUCTURE = "torchlens on meta, structure only"
+
+FILES = "the files of all viewers"  # made before they are measured, so with more time
+LIMITS = {FILES: 600}
+PAGE = "ptgraph"
+EXPLORER = "Model Explorer"
+PYVIS = "plain pyvis"
+NETRON = "Netron, ONNX of ptgraph"
+NETRON_FLAT = "Netron, flat ONNX"
+MADE_UP = "made up"
 
 
 Commands = dict[tuple[str, str], list[str]]  # by model and name
@@ -73,15 +84,19 @@ def pictures(folder: Path) -> Commands:
 
 def llama(folder: Path) -> Commands:
     """A model that does not fit into memory."""
-    name = "Llama 80 × 8192"
+    config = _llama(folder)
+    return {
+        (NAME_OF_LLAMA, OURS): ours(config),
+        (NAME_OF_LLAMA, TORCH_PLAIN): theirs("onnx-plain", config, "meta"),
+        (NAME_OF_LLAMA, TORCH_UNWRITTEN): theirs("onnx-unwritten", config, "meta"),
+    }
+
+
+def _llama(folder: Path) -> str:
     config = folder / "llama"
     config.mkdir()
     (config / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
-    return {
-        (name, OURS): ours(str(config)),
-        (name, TORCH_PLAIN): theirs("onnx-plain", str(config), "meta"),
-        (name, TORCH_UNWRITTEN): theirs("onnx-unwritten", str(config), "meta"),
-    }
+    return str(config)
 
 
 def growth(folder: Path) -> Commands:
@@ -94,6 +109,30 @@ def growth(folder: Path) -> Commands:
     return commands
 
 
+def page(folder: Path) -> Commands:
+    """The page in a browser, beside other viewers with the same graph; there is no ONNX of what no model is."""
+    commands: Commands = {}
+    models = {"tiny": "tiny", "medium": "medium", NAME_OF_LLAMA: _llama(folder), MADE_UP: "made-up"}
+    for number, (model, target) in enumerate(models.items()):
+        files = {name: file for name, file in VIEWED.items() if (model, name) != (MADE_UP, NETRON)}
+        formats = [file for _, file in files.values()]
+        place = folder / f"graph{number}"
+        commands[model, FILES] = [sys.executable, "-m", "benchmarks.inputs", target, str(place), *formats]
+        for name, (viewer, file) in files.items():
+            path = str(place / f"graph.{file}")
+            commands[model, name] = [sys.executable, "-m", "benchmarks.browser", viewer, path]
+    return commands
+
+
+# The viewers of the page's part: which of ``viewers``, and the file that it opens.
+VIEWED = {
+    PAGE: ("ptgraph", "html"),
+    EXPLORER: ("model-explorer", "model-explorer.json"),
+    PYVIS: ("pyvis", "pyvis.html"),
+    NETRON: ("netron", "onnx"),
+    NETRON_FLAT: ("netron", "flat.onnx"),
+}
+
 # What is compared with what, on each model.
 PAIRS: dict[str, list[tuple[str, str]]] = {
     "a": [(OURS, TORCH), (OURS, TORCH_UNWRITTEN), (WEIGHTS, TORCH)],
@@ -102,4 +141,4 @@ PAIRS: dict[str, list[tuple[str, str]]] = {
     "d": [(OURS, TORCH)],
 }
 
-PARTS: dict[str, Callable[[Path], Commands]] = {"a": onnx, "b": pictures, "c": llama, "d": growth}
+PARTS: dict[str, Callable[[Path], Commands]] = {"a": onnx, "b": pictures, "c": llama, "d": growth, "e": page}

@@ -6,15 +6,17 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .measure import Run
+from .measure import CHROMIUM, Run
 
 FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 PACKAGES = ("ptgraph", "torch", "onnx", "onnxscript", "transformers", "torchview", "torchlens", "graphviz-pure")
+VIEWERS = ("pyvis", "netron", "ai-edge-model-explorer", "playwright")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Row:
         """The median of the most memory that each run held."""
         return statistics.median(run.megabytes for run in self.runs)
 
+    def figure(self, name: str) -> float | None:
+        """The median of a figure that the runs measured, or None if none did."""
+        found = [run.figures[name] for run in self.runs if name in run.figures]
+        return statistics.median(found) if found else None
+
     @property
     def spread(self) -> float:
         """How far the run that is furthest from the median seconds is from it, as a share of it."""
@@ -58,10 +65,12 @@ class Result:
 def machine() -> str:
     """Return this machine and its versions in general words."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    versions = ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, *VIEWERS))
+    said = subprocess.run([CHROMIUM, "--version"], capture_output=True, text=True, check=True).stdout
+    chromium = " ".join(said.split()[:2])
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB of memory, {platform.system()}; "
-        f"Python {platform.python_version()}, {versions}"
+        f"Python {platform.python_version()}, {versions}, {chromium}"
     )
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.run [--runs N] [--only a,c]
 
 a: against torch.onnx.export; b: against torchview and torchlens; c: a Llama of 70 billion parameters; d: growth with
-the number of layers. What is not measured now stays as it was measured last; ``--only ''`` writes the document alone.
+the number of layers; e: the page, beside other viewers. What is not measured now stays as it was measured last;
+``--only ''`` writes the document alone.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from . import document, results
-from .measure import Run, measure, programs
-from .parts import PARTS
+from .measure import LIMIT, Run, measure, programs
+from .parts import LIMITS, PARTS
 from .results import Result, Row
 
 
@@ -31,9 +32,10 @@ def part(name: str, count: int) -> Result:
         for index in range(count):
             for key, command in commands.items():
                 if not any(run.failed for run in found[key]):
-                    run = measure(command, environment)
+                    run = measure(command, environment, LIMITS.get(key[1], LIMIT))
                     found[key].append(run)
                     words = run.failed or f"{run.seconds:.1f} s, {run.megabytes:.0f} MB"
+                    words += "".join(f", {figure} {value:.3g}" for figure, value in run.figures.items())
                     print(f"{name} {index + 1}/{count}  {' · '.join(key)}: {words}", file=sys.stderr, flush=True)
     return Result(results.machine(), count, {key: Row(*key, runs) for key, runs in found.items()})
 

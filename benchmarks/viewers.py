@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import CDPSession
 from playwright.sync_api import TimeoutError as TooLong
 
-from .browser import PAN, PATIENCE, Report, chromium
+from .browser import PAN, PATIENCE, QUIET, Report, chromium
+from .measure import GAVE_UP
 
 # What WebGL draws in a frame is added up, so that one sees when the picture is there, and when it has changed last.
 WEBGL = """
@@ -47,7 +47,6 @@ WEBGL = """
 })();
 """
 SETTLED = "([before, quiet]) => bench.webgl.drawn > before && performance.now() - bench.webgl.changed > quiet"
-QUIET = 2000  # milliseconds without a change, which are not counted
 
 DRAG = """
 (duration) => {
@@ -90,11 +89,20 @@ PYVIS_PAN = """
 """
 
 NETRON = "import netron, sys; netron.start(sys.argv[1], ('127.0.0.1', int(sys.argv[2])), browse=False); netron.wait()"
-# Netron forbids eval, and so Playwright's evaluate(); the debugger's protocol still works.
-NETRON_SHOWN = """
-document.body.classList.contains('default') && document.querySelector('#canvas #nodes > g') ? performance.now() : 0
+# It asks first whether it may count its users; that is answered at once.
+NETRON_CLOCK = """
+(async () => {
+  const buttons = () => [...document.querySelectorAll('button')];
+  const accept = () => buttons().find((button) => button.innerText.trim() === 'Accept' && button.offsetParent);
+  const isShown = () => document.body?.className === 'default' && document.querySelector('#canvas #nodes > g');
+  while (!isShown()) {
+    accept()?.click();
+    await bench.frame();
+  }
+  await bench.painted();
+  bench.shown = performance.now();
+})();
 """
-NETRON_ACCEPT = "[...document.querySelectorAll('button')].find((button) => button.innerText.trim() === 'Accept')?.click()"
 
 
 def model_explorer(file: Path, report: Report) -> None:
@@ -106,7 +114,10 @@ def model_explorer(file: Path, report: Report) -> None:
         page.route("**", lambda route: route.continue_() if "//localhost" in route.request.url else route.abort())
         query = quote(json.dumps({"models": [{"url": str(file)}]}))
         page.goto(f"http://localhost:{port}/?data={query}", wait_until="commit")
-        page.wait_for_function("bench.webgl.first")
+        try:
+            page.wait_for_function("bench.webgl.first")
+        except TooLong:
+            sys.exit(f"{GAVE_UP}shows nothing after {PATIENCE} s")
         report({"first": page.evaluate("bench.webgl.first") / 1000})
         page.wait_for_function(SETTLED, arg=[0, QUIET])
         before = page.evaluate("bench.webgl.drawn")
@@ -115,7 +126,7 @@ def model_explorer(file: Path, report: Report) -> None:
         try:
             page.wait_for_function(SETTLED, arg=[before, QUIET])
         except TooLong:
-            return
+            sys.exit(f"{GAVE_UP}not all is open after {PATIENCE} s")
         report({"everything": page.evaluate("bench.webgl.changed - bench.clicked") / 1000})
         report(page.evaluate(DRAG, PAN))
 
@@ -127,7 +138,7 @@ def pyvis(file: Path, report: Report) -> None:
         try:
             page.wait_for_function("bench.answered")
         except TooLong:
-            return
+            sys.exit(f"{GAVE_UP}does not stand still after {PATIENCE} s")
         seconds = page.evaluate("bench.answered") / 1000
         report({"first": seconds, "everything": seconds})
         report(page.evaluate(PYVIS_PAN, PAN))
@@ -136,24 +147,20 @@ def pyvis(file: Path, report: Report) -> None:
 def netron(file: Path, report: Report) -> None:
     """Measure Netron: the graph shown."""
     port = _free_port()
-    with _server([sys.executable, "-c", NETRON, str(file), str(port)], port), chromium(offline=False) as page:
+    command = [sys.executable, "-c", NETRON, str(file), str(port)]
+    with _server(command, port), chromium(NETRON_CLOCK, offline=False) as page:
         debugger = page.context.new_cdp_session(page)
-        page.goto(f"http://127.0.0.1:{port}", wait_until="load")
-        time.sleep(1)
-        _evaluate(debugger, NETRON_ACCEPT)
-        time.sleep(1)
-        page.goto(f"http://127.0.0.1:{port}", wait_until="commit")  # it does not ask again
+        page.goto(f"http://127.0.0.1:{port}", wait_until="commit")
         until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if shown := _evaluate(debugger, NETRON_SHOWN):
+        while (
+            time.monotonic() < until
+        ):  # it forbids eval, and so Playwright's evaluate(); the debugger's protocol works
+            answer = debugger.send("Runtime.evaluate", {"expression": "bench.shown", "returnByValue": True})
+            if shown := answer["result"].get("value"):
                 report({"first": shown / 1000})
                 return
-            time.sleep(0.02)
-
-
-def _evaluate(debugger: CDPSession, expression: str) -> float:
-    answer = debugger.send("Runtime.evaluate", {"expression": expression, "returnByValue": True})
-    return float(answer["result"].get("value") or 0)
+            time.sleep(0.05)
+        sys.exit(f"{GAVE_UP}shows nothing after {PATIENCE} s")
 
 
 def _free_port() -> int:

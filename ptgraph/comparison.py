@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .graph import ModelGraph
-from .likeness import Facts, Item, Numbering, Shift, Side
+from .differences import Line, Value, differences
+from .graph import ModelGraph, attributes
+from .likeness import Item, Numbering, Shift, Side
 from .matching import match
 
 Status = Literal["same", "inside", "changed", "added", "removed"]
-Value = str | int | None  # None where there is none
-Line = tuple[str, Value, Value]  # what differs, before and after
 
 _REACH = 64  # matched boxes that are looked for behind boxes that only one side has
 
@@ -34,6 +33,16 @@ class Change:
         return {"status": self.status, "a": self.a, "b": self.b, "title": self.title, "what": what}
 
 
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A module that is the same under another name: its boxes and its paths."""
+
+    a: str
+    b: str
+    before: str
+    after: str
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What became of a model: ids are those of the boxes in the views of the two graphs.
@@ -41,15 +50,15 @@ class Comparison:
     ``pairs`` maps a box of A to that of B which it became; of a fold that came apart, to the one with most of its
     blocks. ``status`` says of each box, under ``"a"`` and ``"b"``, whether it is the same, is the same but for
     something inside, changed itself, or is only here (removed from A, added in B). ``changes`` are in order of
-    execution; of what is only in one, the outermost. ``renamed`` are the paths of those that are the same under
-    another name (numbers aside). ``summary`` counts the changes, the boxes of B that are the same, and has
+    execution; of what is only in one, the outermost. ``renamed`` are those that are the same under another
+    name (numbers aside). ``summary`` counts the changes, the boxes of B that are the same, and has
     parameters, FLOPs and bytes of activations before and after.
     """
 
     pairs: dict[str, str]
     status: dict[str, dict[str, Status]]
     changes: tuple[Change, ...]
-    renamed: tuple[tuple[str, str], ...]
+    renamed: tuple[Renamed, ...]
     summary: dict[str, Any]
 
     def data(self) -> dict[str, Any]:
@@ -58,7 +67,7 @@ class Comparison:
             "pairs": dict(self.pairs),
             "status": {side: dict(found) for side, found in self.status.items()},
             "changes": [change.data() for change in self.changes],
-            "renamed": [list(names) for names in self.renamed],
+            "renamed": [attributes(names) for names in self.renamed],
             "summary": dict(self.summary),
         }
 
@@ -77,19 +86,30 @@ class _Pair:
     shifts: tuple[Shift, Shift]
     repeats: tuple[int, int] = (1, 1)
     renamed: bool = False
-    inside: list[_Pair | tuple[Literal["a", "b"], str]] = field(default_factory=list)
+    inside: list[_Pair | _Only] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Only:
+    """A box that only one side has. A ``wrapper`` has its parts beside it: some of them the other side has too."""
+
+    side: Literal["a", "b"]
+    box: str
+    wrapper: bool = False
+    told: bool = True  # in the list of changes
 
 
 class _Comparing:
     def __init__(self, a: ModelGraph, b: ModelGraph) -> None:
         numbering = Numbering()
-        self.a, self.b = Side(a, numbering), Side(b, numbering)
+        settings = all(any(node["settings"] for _, node in graph.components.nodes(data=True)) for graph in (a, b))
+        self.a, self.b = Side(a, numbering, settings), Side(b, numbering, settings)
         self.pairs: dict[str, str] = {}
         self.partners: dict[str, dict[str, set[str]]] = {"a": defaultdict(set), "b": defaultdict(set)}
         self.reached: dict[tuple[str, str], frozenset[str]] = {}
         self.seen: dict[str, dict[str, set[Status]]] = {"a": defaultdict(set), "b": defaultdict(set)}
         self.changes: list[Change] = []
-        self.renamed: list[tuple[str, str]] = []
+        self.renamed: list[Renamed] = []
 
     def result(self) -> Comparison:
         root = self._match(_Pair("/", "/", ((), ())))
@@ -120,12 +140,46 @@ class _Comparing:
         self.partners["b"][pair.b].add(pair.a)
         ours, theirs = self.a.items(pair.a, pair.shifts[0]), self.b.items(pair.b, pair.shifts[1])
         aligned, moved = match(ours, theirs)
+        wrappers: dict[str, dict[str, str]] = {"a": {}, "b": {}}  # a part → what it is wrapped in, here only
+        while self._unwrap(pair, ours, theirs, [*aligned, *moved], wrappers):
+            aligned, moved = match(ours, theirs)
         inner = self._inner(pair, ours, theirs, [*aligned, *moved])
         most: Counter[tuple[str, str]] = Counter((ours[i].box, theirs[j].box) for i, j in [*aligned, *moved])
         for (box, other), _ in most.most_common():  # the pair of most blocks is the one that a fold became
             self._match(inner[box, other])
-        pair.inside = list(_merged(ours, theirs, aligned, moved, inner))
+        pair.inside = list(_with_wrappers(_merged(ours, theirs, aligned, moved, inner), wrappers))
         return pair
+
+    def _unwrap(
+        self,
+        pair: _Pair,
+        ours: list[Item],
+        theirs: list[Item],
+        matched: list[tuple[int, int]],
+        wrappers: dict[str, dict[str, str]],
+    ) -> bool:
+        """Put the parts of modules that only one side has in their place, if the other side has half of them loose."""
+        if len(matched) == len(ours) or len(matched) == len(theirs):
+            return False
+        left, right = {i for i, _ in matched}, {j for _, j in matched}
+        loose_a = [item for i, item in enumerate(ours) if i not in left]
+        loose_b = [item for j, item in enumerate(theirs) if j not in right]
+        found = False
+        for name, side, shift, items, loose, others in (
+            ("a", self.a, pair.shifts[0], ours, loose_a, loose_b),
+            ("b", self.b, pair.shifts[1], theirs, loose_b, loose_a),
+        ):
+            forms = Counter(item.form for item in others)
+            opened: dict[Item, list[Item]] = {}
+            for item in loose:
+                shared = Counter(item.inside) & forms
+                if 0 < len(item.inside) <= 2 * shared.total() and side.boxes[item.box].repeat == 1:
+                    forms -= shared
+                    opened[item] = side.items(item.box, shift)
+                    wrappers[name] |= {part.box: item.box for part in opened[item]}
+            items[:] = [part for item in items for part in opened.get(item, [item])]
+            found = found or bool(opened)
+        return found
 
     def _inner(
         self, pair: _Pair, ours: list[Item], theirs: list[Item], matched: list[tuple[int, int]]
@@ -151,7 +205,7 @@ class _Comparing:
     def _judge(self, pair: _Pair) -> bool:
         """Note the status of *pair* and of all in it; return whether anything is different."""
         place = len(self.changes)
-        different = [self._judge(part) if isinstance(part, _Pair) else self._only(*part) for part in pair.inside]
+        different = [self._judge(part) if isinstance(part, _Pair) else self._only(part) for part in pair.inside]
         what = self._differences(pair)
         status: Status = "changed" if what else "inside" if any(different) else "same"
         self.seen["a"][pair.a].add(status)
@@ -159,7 +213,7 @@ class _Comparing:
         if what:
             self.changes.insert(place, Change("changed", pair.a, pair.b, self._title(pair), tuple(what)))
         elif pair.renamed:
-            self.renamed.append((self.a.title(pair.a), self.b.title(pair.b)))
+            self.renamed.append(Renamed(pair.a, pair.b, self.a.title(pair.a), self.b.title(pair.b)))
         return status != "same"
 
     def _title(self, pair: _Pair) -> str:
@@ -167,15 +221,18 @@ class _Comparing:
         came_apart = len(self.partners["a"][pair.a]) > 1 and self.pairs[pair.a] != pair.b
         return self.b.title(pair.b) if came_apart else self.a.title(pair.a)
 
-    def _only(self, name: Literal["a", "b"], box: str) -> bool:
+    def _only(self, only: _Only) -> bool:
         """Note a box that only one side has, and all in it."""
+        name, box = only.side, only.box
         side = self.a if name == "a" else self.b
         status: Status = "removed" if name == "a" else "added"
         stack = [box]
         while stack:
             inner = stack.pop()
             self.seen[name][inner].add(status)
-            stack.extend(part.id for part in side.parts(inner))
+            stack.extend(part.id for part in side.parts(inner) if not only.wrapper)
+        if not only.told:
+            return True
         facts, own = side.facts(box), side.boxes[box]
         says: list[tuple[str, Value]] = [
             ("class", facts.label if facts.kind == "module" else None),
@@ -194,7 +251,7 @@ class _Comparing:
 
     def _differences(self, pair: _Pair) -> list[Line]:
         x, y = self.a.facts(pair.a, pair.shifts[0]), self.b.facts(pair.b, pair.shifts[1])
-        lines = [*_facts_that_differ(x, y), *self._reads(pair)]
+        lines = [*differences(x, y), *self._reads(pair)]
         if pair.repeats[0] != pair.repeats[1]:
             lines.append(("repeat", *pair.repeats))
         params = self.a.boxes[pair.a].params, self.b.boxes[pair.b].params
@@ -261,7 +318,7 @@ def _merged(
     aligned: list[tuple[int, int]],
     moved: list[tuple[int, int]],
     inner: dict[tuple[str, str], _Pair],
-) -> Iterator[_Pair | tuple[Literal["a", "b"], str]]:
+) -> Iterator[_Pair | _Only]:
     """Yield each pair and each box without a partner once: in A's order, with what was added where it stands in B."""
     partner = dict([*aligned, *moved])
     place, known_a, known_b = dict(aligned), {a for a, _ in inner}, {b for _, b in inner}
@@ -273,7 +330,7 @@ def _merged(
             for other in theirs[at:until]:
                 if other.box not in known_b and ("b", other.box) not in done:
                     done.add(("b", other.box))
-                    yield "b", other.box
+                    yield _Only("b", other.box)
             at = until
         if item is None:
             return
@@ -281,7 +338,26 @@ def _merged(
         if key in done or (i not in partner and item.box in known_a):
             continue
         done.add(key)
-        yield inner[key] if i in partner else ("a", item.box)
+        yield inner[key] if i in partner else _Only("a", item.box)
+
+
+def _with_wrappers(inside: Iterator[_Pair | _Only], wrappers: dict[str, dict[str, str]]) -> Iterator[_Pair | _Only]:
+    """Yield a wrapper before the first of its parts; what else only it has is told with it."""
+    done: set[str] = set()
+    for part in inside:
+        boxes: dict[Literal["a", "b"], str] = (
+            {"a": part.a, "b": part.b} if isinstance(part, _Pair) else {part.side: part.box}
+        )
+        around: list[_Only] = []
+        for name, box in boxes.items():
+            while box in wrappers[name]:
+                box = wrappers[name][box]
+                around.append(_Only(name, box, wrapper=True, told=box not in wrappers[name]))
+        for wrapper in reversed(around):
+            if (key := wrapper.side + wrapper.box) not in done:
+                done.add(key)
+                yield wrapper
+        yield part if isinstance(part, _Pair) or not around else _Only(part.side, part.box, told=False)
 
 
 def _connected(pairs: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
@@ -301,37 +377,6 @@ def _connected(pairs: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     return [pairs for pairs in lists if pairs]
 
 
-def _facts_that_differ(x: Facts, y: Facts) -> Iterator[Line]:
-    if x.label != y.label or x.kind != y.kind:
-        yield ("class" if "module" in (x.kind, y.kind) else "operation", x.label, y.label)
-    elif x.operation != y.operation and x.operation and y.operation:
-        yield ("operation", x.operation, y.operation)
-    if x.kind in ("input", "output") and x.name != y.name:
-        yield ("name", x.name, y.name)
-    yield from _entries_that_differ(x.settings, y.settings)
-    yield from _entries_that_differ(x.weights, y.weights)
-    if x.operation == y.operation:
-        yield from _entries_that_differ(x.attributes, y.attributes)
-    for word in ("shape", "dtype"):
-        before, after = getattr(x, word), getattr(y, word)
-        if before != after:
-            yield (word, before or None, after or None)
-
-
-def _entries_that_differ(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Line]:
-    for name in [*before, *(name for name in after if name not in before)]:
-        one, other = before.get(name), after.get(name)  # a setting of None is as good as none
-        if _text(one) != _text(other):
-            yield name, _text(one, name in before), _text(other, name in after)
-
-
-def _text(value: Any, there: bool = True) -> str | int | None:
-    """Return a setting as it is shown: a whole number stays one, all else is text; None if it is not *there*."""
-    if not there:
-        return None
-    return value if type(value) is int else str(list(value) if isinstance(value, tuple) else value)
-
-
 def _words(name: str) -> list[str]:
     return [word for word in name.split(".") if not word.isdigit()]
 
@@ -346,4 +391,4 @@ def _combined(found: set[Status]) -> Status:
     return max(found, key=_RANK.index) if found <= set(_RANK) else "changed"
 
 
-__all__ = ["Change", "Comparison", "Status", "compare"]
+__all__ = ["Change", "Comparison", "Renamed", "Status", "compare"]

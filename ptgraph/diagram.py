@@ -7,6 +7,7 @@ look alike, and equal blocks are stored once, as the first of them.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from . import layout
@@ -74,6 +75,22 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
     }
 
 
+def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:
+    """Return numbers by path and operation with those of operations by place, too: as the page names a box.
+
+    An operation in the 18th of equal blocks is ``~17`` after the id of the box that stands for it.
+    """
+    leaves = {box.op: box.id for box in picture.boxes.values() if box.op is not None}
+    found = dict(values)
+    for name, value in values.items():
+        leaf, numbers = picture.stands.get(name, (leaves.get(name, ""), {}))
+        if leaf:
+            folds = [box for box in reversed(picture.chain(leaf)) if picture.boxes[box].repeat > 1]
+            which = ".".join(str(numbers.get(fold, 0)) for fold in folds)
+            found.setdefault(f"{leaf}~{which}" if folds and which.strip("0.") else leaf, value)
+    return found
+
+
 def lines(box: Box) -> tuple[str, str]:
     """Return the two lines that a closed box says."""
     title = f"{box.title} ×{box.repeat}" if box.repeat > 1 else box.title
@@ -112,4 +129,4 @@ def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) 
     return {name: value for name, value in found.items() if value != PLAIN.get(name)} | {"size": list(size)}
 
 
-__all__ = ["PLAIN", "diagram", "lines"]
+__all__ = ["PLAIN", "diagram", "lines", "placed"]

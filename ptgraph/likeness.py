@@ -65,13 +65,15 @@ class Numbering:
 class Side:
     """One of two graphs that are compared: its view, and what is known of each box in it."""
 
-    def __init__(self, graph: ModelGraph, numbering: Numbering) -> None:
+    def __init__(self, graph: ModelGraph, numbering: Numbering, settings: bool = True) -> None:
         self.graph = graph
+        self._settings = settings  # whether they count: a program that was saved has none
         self.view = view(graph)
         self.boxes = self.view.boxes
         self.reads: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._own: dict[str, list[Parameter]] = defaultdict(list)
-        self._yields: dict[str, list[str]] = defaultdict(list)
+        self._yields: dict[str, dict[str, None]] = defaultdict(dict)
+        self._facts: dict[tuple[str, Shift], Facts] = {}
         self._equal: dict[str, tuple[int, int, int]] = {}
         for parameter in graph.parameters:
             self._own[parameter.name.rpartition(".")[0]].append(parameter)
@@ -84,8 +86,8 @@ class Side:
                 self.reads[link.target][slot].append(link.source)
             around = set(self.view.chain(link.target))
             for box in self.view.chain(link.source):
-                if box not in around and link.source not in self._yields[box]:
-                    self._yields[box].append(link.source)
+                if box not in around:
+                    self._yields[box][link.source] = None
         for fold in self.boxes.values():
             for carry in fold.carries:
                 for slot in carry.slots:
@@ -129,6 +131,11 @@ class Side:
 
     def facts(self, name: str, shift: Shift = ()) -> Facts:
         """Return what the box says of itself; inside a fold, of the block that *shift* leads to."""
+        if (name, shift) not in self._facts:
+            self._facts[name, shift] = self._say(name, shift)
+        return self._facts[name, shift]
+
+    def _say(self, name: str, shift: Shift) -> Facts:
         box = self.boxes[name]
         op = self.graph.op(box.op) if box.op is not None else None
         attributes = self._attributes(box, shift) if op is not None and op.kind == "op" else {}
@@ -144,7 +151,7 @@ class Side:
         path = _shifted(box.component, shift)
         component = self.graph.component(path)
         above = _shifted(self.boxes[box.parent].component, shift) if box.parent is not None else ""
-        settings = dict(component.settings) if path else {**self.graph.config, **component.settings}
+        settings = {**({} if path else self.graph.config), **component.settings} if self._settings else {}
         return Facts(
             box.kind,
             self.graph.classes[component.type].name,
@@ -158,21 +165,20 @@ class Side:
         )
 
     def _attributes(self, box: Box, shift: Shift) -> dict[str, Any]:
-        """Return an operation's arguments: those that are no tensors (but for where it runs), constants, and weights
-        of another module."""
+        """Return an operation's arguments: those that are no tensors (but for where it runs), constants and weights."""
         assert box.op is not None
         ops = self.graph.ops
         found = {name: value for name, value in ops.nodes[box.op]["attributes"].items() if name != "device"}
-        own = {p.tied_to or p.name for p in self._own.get(_shifted(box.component, shift), ())}
+        own = {p.tied_to or p.name: p.name for p in self._own.get(_shifted(box.component, shift), ())}
         for source, edge in ops.pred[box.op].items():
             origin = ops.nodes[source]
             if origin["kind"] == "constant":
-                says = origin["attributes"] or {"value": f"{origin['dtype']} {shape_text(origin['shape'])}"}
-                found |= {f"argument {slot}": next(iter(says.values())) for slot in edge["slots"]}
+                known = origin["attributes"] or {"value": f"{origin['dtype']} {shape_text(origin['shape'])}"}
+                found |= {f"argument {slot}": next(iter(known.values())) for slot in edge["slots"]}
             elif origin["kind"] in ("parameter", "buffer"):
                 name = _shifted(origin["target"], shift)
-                if name not in own:
-                    found |= {f"argument {slot}": f"{name} {shape_text(origin['shape'])}" for slot in edge["slots"]}
+                says = own[name].rpartition(".")[2] if name in own else f"{name} {shape_text(origin['shape'])}"
+                found |= {f"argument {slot}": says for slot in edge["slots"]}
             found |= {
                 f"result that argument {s} is": o for s, o in zip(edge["slots"], edge["outputs"], strict=False) if o
             }

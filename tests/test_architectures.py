@@ -11,6 +11,7 @@ import jsonschema
 import onnx
 import pytest
 import transformers
+from playwright.sync_api import Browser
 
 from ptgraph.analysis import analyze
 from ptgraph.build import graph_of
@@ -18,6 +19,7 @@ from ptgraph.exporter import export
 from ptgraph.load import load
 from ptgraph.options import Options
 from ptgraph.verification import compare
+from tests.opened import check_geometry, visiting
 
 SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
 
@@ -44,8 +46,23 @@ CONFIGS = {
 }
 
 
+def check_page(browser: Browser, file: Path) -> None:
+    """Open the page to three levels, down and to the right: no box overlaps another, no label leaves its box."""
+    assert file.stat().st_size < 4_000_000
+    with visiting(browser) as visit:
+        page = visit(file)
+        for flow in ("down", "right"):
+            counts = []
+            for level in (1, 2, 3):
+                page.do(f"ptgraph.openToLevel({level})")
+                counts.append(check_geometry(page))
+            assert counts == sorted(counts)
+            assert page.do("ptgraph.app.stage.flow") == flow
+            page.page.click("#flow")
+
+
 @pytest.mark.parametrize("name", list(CONFIGS))
-def test_all_files_are_written_at_full_size(name: str, tmp_path: Path) -> None:
+def test_all_files_are_written_at_full_size(name: str, tmp_path: Path, browser: Browser) -> None:
     CONFIGS[name].save_pretrained(tmp_path / name)
     source = load(str(tmp_path / name))
     assert source.model is not None
@@ -55,6 +72,8 @@ def test_all_files_are_written_at_full_size(name: str, tmp_path: Path) -> None:
     suffixes = ("onnx", "netron.json", "html", "svg", "json")
     assert [path.name for path in done.files] == [f"{name}.{suffix}" for suffix in suffixes]
     assert (graph.tracer, done.skipped) == ("torch.export", ())
+
+    check_page(browser, tmp_path / f"{name}.html")
 
     proto = onnx.load(tmp_path / f"{name}.onnx")
     onnx.checker.check_model(proto)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-UNWANTED = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
+UNWANTED = shutil.ignore_patterns(
+    ".git", ".venv", "node_modules", "build", "dist", "*.egg-info", "__pycache__", ".*_cache"
+)
 
 
 def run(*command: str | Path, cwd: Path) -> str:

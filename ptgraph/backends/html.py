@@ -8,7 +8,8 @@ can end them: the second is parsed when the picture is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -16,41 +17,69 @@ from typing import Any
 import jinja2
 from pyvis.network import Network
 
+from ..comparison import Comparison
 from ..described import described, described_classes
-from ..diagram import PLAIN, diagram
+from ..diagram import PLAIN, diagram, placed
 from ..graph import ModelGraph, attributes
 from ..options import Options
 from ..recorded import pipelines_of
+from ..side_by_side import prefixed, side_by_side
 from ..style import STYLES
 from ..view import view
 from .bundle import bundle
 
 PAGE = files("ptgraph.page")
-STYLES_OF = ("page.css", "words.css")
+_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # what may end a script, and halves of characters
+STYLES_OF = ("page.css", "words.css", "compare.css")
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the page of *graph* as one file, ``html``; that of a Pure Transformer shows its training, too."""
-    return _page(graph.name, {"model": graph, **pipelines_of(graph)}, options)
-
-
-def _page(name: str, graphs: dict[str, ModelGraph], options: Options) -> dict[str, Iterable[bytes]]:
-    views = {key: view(graph) for key, graph in graphs.items()}
+    graphs = {"model": graph, **pipelines_of(graph)}
+    views = {key: view(each) for key, each in graphs.items()}
     depths = {"model": options.depth}
+    documents = {key: diagram(each, views[key], depths.get(key)) for key, each in graphs.items()}
+    texts = {key: described(each, views[key].boxes.values()) for key, each in graphs.items()}
+    overlays = [{"name": each.name, "values": placed(each.values, views["model"])} for each in options.overlays]
+    return _page(graph.name, documents, texts, _classes(graphs.values()), overlays=overlays)
+
+
+def render_comparison(
+    a: ModelGraph, b: ModelGraph, comparison: Comparison, options: Options
+) -> dict[str, Iterable[bytes]]:
+    """Return the page of *a* beside *b* as one file, ``html``, coloured by what became of each part."""
+    document, sides = side_by_side(a, b, comparison, options.depth)
+    texts: dict[str, Any] = {"components": {}, "ops": {}}
+    for side, (graph, picture) in sides.items():
+        for kind, found in prefixed(side, described(graph, picture.boxes.values())).items():
+            texts[kind] |= found
+    name = f"{a.name} and {b.name}"
+    return _page(name, {"model": document}, {"model": texts}, _classes((a, b)), comparison=comparison.data())
+
+
+def _classes(graphs: Iterable[ModelGraph]) -> dict[str, Any]:
+    return {type_: found for graph in graphs for type_, found in described_classes(graph).items()}
+
+
+def _page(
+    name: str,
+    documents: dict[str, Any],
+    texts: dict[str, Any],
+    classes: dict[str, Any],
+    *,
+    overlays: Sequence[dict[str, Any]] = (),
+    comparison: dict[str, Any] | None = None,
+) -> dict[str, Iterable[bytes]]:
     data = {
         "version": version("ptgraph"),
         "name": name,
         "plain": PLAIN,
         "styles": {category: attributes(style) for category, style in STYLES.items()},
-        "documents": [{"key": key, **diagram(graphs[key], views[key], depths.get(key))} for key in graphs],
-        "overlays": [],
-        "comparison": None,
+        "documents": [{"key": key, **document} for key, document in documents.items()],
+        "overlays": list(overlays),
+        "comparison": comparison,
     }
-    details = {
-        "documents": {key: described(graph, views[key].boxes.values()) for key, graph in graphs.items()},
-        "classes": {type_: found for graph in graphs.values() for type_, found in described_classes(graph).items()},
-    }
-    return {"html": [_text(name, data, details).encode()]}
+    return {"html": [_text(name, data, {"documents": texts, "classes": classes}).encode()]}
 
 
 def _text(name: str, data: dict[str, Any], details: dict[str, Any]) -> str:
@@ -99,9 +128,7 @@ def _read(name: str) -> str:
 def _json(data: Any) -> str:
     """Return JSON that is safe inside a script element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-__all__ = ["render"]
+__all__ = ["render", "render_comparison"]

@@ -122,7 +122,8 @@ export class Comparison {
   }
 
   renamed(names) {
-    const row = ([before, after]) => el('li', {}, el('bdi', {}, before), el('span', { class: 'to' }, ' → '), el('bdi', {}, after));
+    const row = ({ a, b, before, after }) => el('li', {}, el('bdi', {}, before), el('span', { class: 'to' }, ' → '),
+      this.title({ a, b, title: after }));
     const rest = names.slice(SHOWN_TITLES);
     return el('section', { class: 'change renamed' },
       changeSign('renamed'),

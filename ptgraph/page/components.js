@@ -2,8 +2,8 @@
 
 import { flowOf, parametersOf, settingsOf, usesOf, withShare } from './pane.js';
 import {
-  bytesText, docOf, el, facts, full, methodsOf, percent, placeOf, plural, python, qualified, section, short, sourceOf,
-  summaryOf, table,
+  bytesText, codeText, docOf, el, facts, full, methodsOf, percent, placeOf, plural, python, qualified, section, short,
+  sourceOf, summaryOf, table,
 } from './text.js';
 
 /** The address of a class, after the #. */
@@ -22,7 +22,7 @@ export class Components {
     for (const model of this.app.models.values()) {
       const { components = {} } = documents[model.key] || {};
       for (const id of [model.root, ...model.ids()]) {
-        const { kind, component } = model.base(id);
+        const { kind, component = '' } = model.doc.boxes[id];
         const type = kind === 'module' && components[component] ? components[component].type : undefined;
         if (places.has(type)) places.get(type).push({ model, id, part: components[component] });
       }
@@ -33,6 +33,11 @@ export class Components {
       const text = [about.name, about.module, about.category, summary].join('\n').toLowerCase();
       return { type, about, summary, text, places: found, key: found.length ? found[0].model.key : 'model' };
     });
+  }
+
+  /** The address of what it shows. */
+  get hash() {
+    return this.type === null ? 'tab=components' : hashOfClass(this.type);
   }
 
   render() {
@@ -46,7 +51,7 @@ export class Components {
     if (this.entries === null) this.index();
     const before = this.type;
     this.type = this.entries.some((entry) => entry.type === type) ? type : null;
-    if (this.app.address) this.app.address(this.type === null ? 'tab=components' : hashOfClass(type));
+    if (this.app.address) this.app.address(this.hash);
     this.render();
     this.root.scrollTop = 0;
     const focus = this.type === null
@@ -100,7 +105,7 @@ export class Components {
     const others = this.entries.length - count;
     const modules = plural(model.doc.totals.components, 'module');
     return `${full(count)} ${count === 1 ? 'class makes' : 'classes make'} up its ${modules}`
-      + `${others ? `; ${plural(others, 'more part')} of its training` : ''}.`;
+      + `${others ? `; ${full(others)} more train it` : ''}.`;
   }
 
   choose() {
@@ -119,7 +124,7 @@ export class Components {
       el('h3', {}, el('span', { class: 'swatch', 'data-category': name }), name,
         el('span', { class: 'note' }, ` ${full(found.length)}`)),
       el('ul', { class: 'cards' }, found.map((entry) => el('li', {}, this.card(entry)))))));
-    if (!groups.length) this.sections.append(el('p', { class: 'note none' }, 'None has that in its name or description.'));
+    if (!groups.length) this.sections.append(el('p', { class: 'note none' }, 'Nothing here is called that.'));
     this.app.colorChips(this.root);
   }
 
@@ -145,7 +150,7 @@ export class Components {
     const own = first ? parametersOf(first.part.parameters, total) : null;
     const of = first && el('code', {}, first.part.path || first.model.title);
     if (own && about.statistics.count > 1) own.append(el('p', { class: 'note below' }, 'of ', of));
-    const caption = shown && `What flows inside ${shown.id === shown.model.root ? shown.model.title : shown.model.path(shown.id)}`;
+    const caption = shown && `What flows inside ${shown.model.path(shown.id) || shown.model.title}`;
     const where = usesOf(app, about.uses || [], places.length ? places[0].model : app.model);
     this.root.replaceChildren(el('article', { class: 'page one' },
       el('p', { class: 'back' }, el('button', { type: 'button', class: 'link', onclick: () => this.open(null) },
@@ -187,8 +192,8 @@ export class Components {
       }
     }
     const most = 8;
-    const said = [...found].map(([name, values]) => [el('code', {}, name),
-      [el('code', {}, [...values].slice(0, most).join(', ')),
+    const said = [...found].map(([name, values]) => [codeText(name),
+      [codeText([...values].slice(0, most).join(', ')),
         values.size > most ? el('span', { class: 'note' }, ` and ${full(values.size - most)} more`) : null]]);
     if (places.length === 1) return settingsOf(Object.entries(places[0].part.settings || {}));
     return section('Settings', table(['Name', 'Values'], said, 'Settings'));

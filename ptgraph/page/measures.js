@@ -47,7 +47,7 @@ class Type {
 
 /** Replace what would turn the direction of writing or draw nothing: a name of the model may hold anything. */
 export function printable(text) {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '\ufffd');
+  return text.replace(/[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu, '\ufffd');
 }
 
 export const type = new Type();

@@ -14,6 +14,7 @@ export class Model {
     this.unfolded = new Set();
     this.picked = new Map(); // fold → the number of the block that it shows
     this.bases = new Map();
+    this.prefix = doc.boxes['a:/'] ? /^[ab]:/ : ''; // of the two sides of a comparison
     this.parents = new Map([[this.root, null]]);
     for (const [id, box] of Object.entries(doc.boxes)) for (const part of box.parts || []) this.parents.set(part, id);
   }
@@ -85,7 +86,7 @@ export class Model {
   nameOf(fold, number) {
     const above = this.base(fold.parent).component;
     const path = fold.runs[number];
-    const name = above && path.startsWith(`${above}.`) ? path.slice(above.length + 1) : path;
+    const name = above && path.startsWith(`${above}.`) ? path.slice(above.length + 1) : path.replace(this.prefix, '');
     return fold.runs[0] === fold.runs[1] ? `${name} · run ${number + 1}` : name;
   }
 
@@ -248,7 +249,7 @@ export function addressOf(model, id) {
   const prefix = model.key === 'model' ? '' : `${model.key}:`;
   if (box.kind !== 'module') return prefix + `op=${encodeURIComponent(id)}`;
   if (box.base === `/${box.component}`) return prefix + encodeURIComponent(model.path(id));
-  return prefix + `run=${encodeURIComponent(id.slice(1))}`;
+  return prefix + (id.startsWith('/') ? `run=${encodeURIComponent(id.slice(1))}` : `op=${encodeURIComponent(id)}`);
 }
 
 /** Find the box that an address names: {id, picks}; a block that is folded away is the one that stands for it, picked. */

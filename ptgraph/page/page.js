@@ -1,6 +1,7 @@
 // The page: its parts, put together. The model is drawn first; its text is read when there is time.
 
 import { App, get } from './app.js';
+import { Comparison } from './compare.js';
 import { Components } from './components.js';
 import { Hover } from './hover.js';
 import { Minimap } from './minimap.js';
@@ -25,12 +26,16 @@ app.drawn.push(() => minimap.update());
 app.panels = {
   graph: {},
   components: new Components(get('components'), app),
-  pipelines: new Pipelines(get('pipelines'), app),
+  ...(app.data.comparison ? {} : { pipelines: new Pipelines(get('pipelines'), app) }),
   table: new Table(get('table'), app),
 };
+if (app.data.comparison) app.panels.changes = new Comparison(get('changes'), app);
+const changes = app.data.comparison ? new Comparison(get('details'), app) : null;
 app.onSelect = (id) => {
   if (document.body.classList.contains('no-pane')) return;
-  details.show(id);
+  get('details').classList.remove('comparison');
+  if (changes && id === null) changes.render();
+  else details.show(id);
   app.colorChips(get('details'));
 };
 
@@ -38,7 +43,12 @@ function showHeader() {
   const { name, documents } = app.data;
   const { totals, attempts, tracer } = documents[0];
   get('name').textContent = name;
-  const counts = [
+  const { comparison } = app.data;
+  const became = (of, text) => of.map(short).filter((v, k, all) => !k || v !== all[0]).join(' → ') + text;
+  const counts = comparison ? [
+    became(comparison.summary.params, ' parameters'), became(comparison.summary.flops, ' FLOPs'),
+    plural(comparison.changes.length, 'change'),
+  ] : [
     totals.total_params ? `${short(totals.total_params)} parameters` : '',
     totals.flops ? `${short(totals.flops)} FLOPs` : '',
     totals.ops ? plural(totals.ops, 'operation') : '',
@@ -111,6 +121,7 @@ window.ptgraph = {
   }),
   frames: () => shown().frames.map(({ scene, ...rect }) => ({ ...rect, head: scene.head, knobs: knobsOf(app.model.box(rect.id), rect) })),
   stubs: () => shown().stubs,
+  ports: () => shown().ports,
   edges: () => {
     const found = [];
     walk(app.model, app.view.scene, ({ scene, around, dx, dy }) => found.push(...scene.edges.map((edge) => ({
@@ -137,6 +148,6 @@ app.colourBy(app.measures[0].name);
 app.changed();
 app.stage.fit(0.5);
 app.show('graph');
-new SearchBox(get('search'), get('results'), app); // eslint-disable-line no-new -- it listens from now on
+new SearchBox(get('search'), get('results'), app); // it listens from now on
 app.followAddress();
 requestAnimationFrame(() => setTimeout(() => app.onSelect(app.selected)));

@@ -27,7 +27,7 @@ export class Painter {
 
   /** Under the boxes: frames, edges, stubs. */
   before(ctx) {
-    const { shown, scale } = this.view;
+    const { shown } = this.view;
     ctx.textBaseline = 'middle';
     ctx.lineJoin = 'round';
     for (const frame of shown.frames) this.frame(ctx, frame);

@@ -1,15 +1,15 @@
 // The details of what is selected: what it is, what it holds, what it does, and its code.
 
 import {
-  bytesText, codeOf, docOf, el, facts, full, listOf, methodsOf, onDemand, percent, placeOf, plural, python, qualified,
-  section, shapeText, short, sourceOf, table,
+  breakable, bytesText, codeOf, codeText, docOf, el, facts, full, listOf, methodsOf, onDemand, percent, placeOf, plural,
+  python, qualified, section, shapeText, short, sourceOf, table,
 } from './text.js';
 import { pathsOf } from './paths.js';
 
 /** Settings as a table of names and values; *settings* is pairs. */
 export function settingsOf(settings, title = 'Settings') {
   return section(title, table(['Name', 'Value'],
-    settings.map(([name, value]) => [el('code', {}, name), el('code', {}, python(value))]), title));
+    settings.map(([name, value]) => [codeText(name), codeText(python(value))]), title));
 }
 
 /** Parameters as a table; *rename* puts the number of a picked layer into a name. */
@@ -20,7 +20,7 @@ export function parametersOf(parameters, total, rename = (name) => name) {
     const notes = [state, p.used === false ? 'unused' : '', tied].filter(Boolean)
       .map((note, k) => [k ? ', ' : '', note]);
     const share = p.kind === 'buffer' || p.tied_to ? '' : percent(p.count, total);
-    return [[el('code', {}, p.name), notes.length ? el('span', { class: 'note under' }, notes) : null],
+    return [[codeText(p.name), notes.length ? el('span', { class: 'note under' }, notes) : null],
       [el('span', { class: 'shape' }, shapeText(p.shape)), el('span', { class: 'note under' }, p.dtype)],
       full(p.count), share];
   });
@@ -52,16 +52,20 @@ export function flowOf(app, id, caption, key) {
     el('figcaption', {}, caption));
 }
 
+/** Say whether a class is used in one place alone, which need not be said there. */
+const isOnly = (uses = []) => uses.length < 1 || (uses.length === 1 && uses[0][1] === 1);
+
 /** The paths where a class is used, each a link to its box where it has one. */
 export function usesOf(app, uses, model = app.model) {
-  const only = uses.length === 1 && uses[0][1] === 1;
-  return section(only ? '' : 'Where it is used', only ? null : listOf(uses, ([path, count]) => {
+  return section('Where it is used', listOf(uses, ([path, count]) => {
     const first = path.replace(/\{(\d+)[^}]*\}/g, '$1');
     const found = path === '' ? { id: model.root } : pathsOf(model).find(first);
     const text = path === '' ? model.title : path;
     const note = count > 1 ? el('span', { class: 'note' }, ` ×${full(count)}`) : null;
     if (!found) return [el('code', {}, text), note];
-    return [el('button', { type: 'button', class: 'link', onclick: () => app.reveal(found.id, model.key) },
+    const { id, pick = [] } = found; // a path that stands for many leads to the block that shows
+    const go = () => (count > 1 ? app.reveal(id, model.key) : app.goto({ id, key: model.key, pick }));
+    return [el('button', { type: 'button', class: 'link', onclick: go },
       el('code', {}, text)), note];
   }));
 }
@@ -151,15 +155,15 @@ export class Details {
       isRoot ? null : section('Reads', this.boxes(model.reads(id))),
       isRoot ? null : section('Feeds', this.boxes(model.feeds(id))),
       section('Inside', this.boxes(model.parts(id).map((part) => this.named(part)))),
-      about ? usesOf(app, about.uses || []) : null,
+      about && !isOnly(about.uses) ? usesOf(app, about.uses) : null,
       about ? methodsOf(about) : null,
       about ? sourceOf(about) : null,
     ];
   }
 
   named(id) {
-    const { title, subtitle } = this.app.model.box(id);
-    return { id, title, shape: subtitle };
+    const { title, subtitle, shape } = this.app.model.box(id);
+    return { id, title, shape: subtitle || shape };
   }
 
   link(id, text, note) {
@@ -186,7 +190,7 @@ export class Details {
     return el('header', { class: 'head' },
       el('p', { class: 'kind' }, el('span', { class: 'chip', 'data-category': box.category }, box.category)),
       el('h2', {}, el('bdi', {}, id === model.root ? model.title : box.title)),
-      path && path !== box.title ? el('p', { class: 'path' }, el('code', {}, path)) : null,
+      path && path !== box.title ? el('p', { class: 'path' }, el('code', {}, breakable(path))) : null,
       about ? el('p', { class: 'class' }, qualified(about)) : null);
   }
 
@@ -196,17 +200,17 @@ export class Details {
     if (!all.length) return null;
     const says = box.repeat > 1 ? `Stands for ${full(box.repeat)} equal blocks in a row.`
       : box.of > 1 ? `One of ${full(box.of)} equal blocks in a row.` : '';
-    return el('div', { class: 'folds' }, says ? el('p', {}, says) : null, all.map((fold) => this.picker(fold)));
+    return el('div', { class: 'folds' }, says ? el('p', {}, says) : null, all.map((fold, k) => this.picker(fold, k)));
   }
 
-  picker({ id, repeat, runs, picked }) {
+  picker({ id, repeat, runs, picked }, k) {
     const { app } = this;
     const numbers = runs.map((path) => (/(?:^|\.)(\d{1,9})$/.exec(path) || [])[1]);
     const first = Number(numbers[0]);
-    const isNumbered = numbers.length > 0 && numbers.every((number, k) => Number(number) === first + k);
+    const isNumbered = numbers.length > 0 && numbers.every((number, at) => Number(number) === first + at);
     const base = isNumbered ? first : 1;
     const prefix = isNumbered ? app.model.rename(app.model.parent(id), runs[0]).replace(/\d+$/, '') : 'block ';
-    const pick = (k) => app.pick(id, Math.max(0, Math.min(repeat - 1, k)));
+    const pick = (number) => app.pick(id, Math.max(0, Math.min(repeat - 1, number)));
     const input = el('input', {
       type: 'number', min: base, max: base + repeat - 1, step: 1, value: base + picked, 'data-act': `pick ${id}`,
       onchange: (event) => Number.isInteger(event.target.valueAsNumber) && pick(event.target.valueAsNumber - base),
@@ -216,7 +220,7 @@ export class Details {
       onclick: () => to >= 0 && to < repeat && pick(to),
     }, text);
     return el('div', { class: 'picker' },
-      el('label', {}, el('span', {}, 'Showing ', el('code', {}, prefix)), input),
+      el('label', {}, el('span', {}, k ? '' : 'Showing ', el('code', {}, prefix)), input),
       step('‹', 'The block before', picked - 1, 'back'), step('›', 'The block after', picked + 1, 'on'),
       el('span', { class: 'note' }, `of ${full(base)}–${full(base + repeat - 1)}`));
   }
@@ -227,6 +231,7 @@ export class Details {
     const button = (act, text, onclick) => el('button', { type: 'button', 'data-act': act, onclick }, text);
     const canOpen = model.canOpen(id);
     const isFold = canOpen && box.isFold && !box.isBlock;
+    const all = model.unfolded.has(id) ? 'Show one' : `Show all ${full(box.of || box.repeat)}`;
     const isOpen = app.opened.has(id);
     const copied = async ({ currentTarget }) => {
       await copyText(location.href);
@@ -238,7 +243,7 @@ export class Details {
         currentTarget.textContent = app.opened.has(id) ? 'Close' : 'Open';
       }) : null,
       canOpen ? button('dive', 'Go inside', () => app.dive(id)) : null,
-      isFold ? button('unfold', model.unfolded.has(id) ? 'Show one' : `Show all ${full(box.of || box.repeat)}`, () => app.unfold(id)) : null,
+      isFold ? button('unfold', all, () => app.unfold(id)) : null,
       about && about.tokens && about.tokens.length
         ? button('code', 'All of its code', () => showCode(`The code of ${box.title}`, this.classesIn(id)))
         : null,
@@ -248,13 +253,15 @@ export class Details {
   /** The classes of a box and of all in it, in the order of first use, each once. */
   classesIn(id) {
     const { model } = this.app;
+    const { classes, documents } = this.app.details();
+    const { components } = documents[model.key];
     const found = new Set();
-    const stack = [id];
+    const stack = [model.split(id).base];
     while (stack.length) {
-      const at = stack.pop();
-      const about = model.classOf(at);
-      if (model.box(at).kind === 'module' && about && about.tokens && about.tokens.length) found.add(about);
-      for (const part of [...model.box(at).parts].reverse()) stack.push(part);
+      const { kind, component = '', parts = [] } = model.doc.boxes[stack.pop()];
+      const part = kind === 'module' ? components[component] : undefined;
+      if (part && classes[part.type] && classes[part.type].tokens.length) found.add(classes[part.type]);
+      for (let k = parts.length - 1; k >= 0; k -= 1) stack.push(parts[k]);
     }
     return [...found];
   }
@@ -311,11 +318,11 @@ export class Details {
 
   operation(op, rename) {
     const settings = Object.entries(op.attributes || {})
-      .map(([name, value]) => [el('code', {}, name), el('code', {}, python(value))]);
-    const reads = (op.reads || []).map((weight) => [el('code', {}, rename(weight.name)), weight.shape]);
+      .map(([name, value]) => [codeText(name), codeText(python(value))]);
+    const reads = (op.reads || []).map((weight) => [codeText(rename(weight.name)), weight.shape]);
     return section('Operation',
       facts([
-        [op.kind === 'op' ? 'Operator' : 'Name', el('code', {}, op.target)],
+        [op.kind === 'op' ? 'Operator' : 'Name', el('code', {}, breakable(op.target))],
         ['Output', outputOf(shapeText(op.shape), op.dtype)],
         ['Code', placeOf(op)],
       ]),

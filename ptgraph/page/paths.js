@@ -8,28 +8,36 @@ export function pathsOf(model) {
   return CACHE.get(model);
 }
 
-/** Finds boxes by paths. */
+/** Finds boxes by paths. It reads boxes as they are stored: there may be a hundred thousand. */
 export class Paths {
   constructor(model) {
-    this.byPath = new Map(); // path of a module, or of an operation in it → box
+    this.model = model;
     this.blocks = new Map(); // path of a block of a fold, and every end of it → which blocks those are
-    for (const id of model.ids()) this.add(model, id);
+    for (const id of model.ids()) {
+      const { repeat, runs } = model.doc.boxes[id];
+      if (repeat > 1 && runs) runs.forEach((path, number) => this.add({ fold: id, number, path, first: runs[0] }));
+    }
   }
 
-  add(model, id) {
-    const { kind, component, title, repeat } = model.box(id);
-    const path = kind === 'module' ? component : [component, title].filter(Boolean).join('.');
-    if (!this.byPath.has(path)) this.byPath.set(path, id);
-    if (repeat < 2) return;
-    const { runs = [] } = model.doc.boxes[id] || {};
-    runs.forEach((run, number) => {
-      const found = { fold: id, number, path: run, first: runs[0] };
-      for (let end = run; ; end = end.slice(end.indexOf('.') + 1)) {
-        if (!this.blocks.has(end)) this.blocks.set(end, []);
-        this.blocks.get(end).push(found);
-        if (!/\..*\./.test(end)) break; // the number and one name before it are the least that says which
-      }
-    });
+  add(block) {
+    for (let end = block.path; ; end = end.slice(end.indexOf('.') + 1)) {
+      if (!this.blocks.has(end)) this.blocks.set(end, []);
+      this.blocks.get(end).push(block);
+      if (!/\..*\./.test(end)) break; // the number and one name before it are the least that says which
+    }
+  }
+
+  /** Path of a module, or of an operation in it → box. */
+  get byPath() {
+    if (this.known) return this.known;
+    this.known = new Map();
+    const { doc, plain } = this.model;
+    for (const id of this.model.ids()) {
+      const { kind = plain.kind, component = '', title } = doc.boxes[id];
+      const path = kind === 'module' || !component ? component || title : `${component}.${title}`;
+      if (!this.known.has(path)) this.known.set(path, id);
+    }
+    return this.known;
   }
 
   /** What a typed path may mean with a folded block in it: as the first block has it, and which one to pick. */

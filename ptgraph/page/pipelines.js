@@ -1,12 +1,12 @@
 // The diagrams that tell how the model works: its forward pass, a block, the attention mechanism, and how it is trained.
 
-import { el, firstLine } from './text.js';
+import { el, prose, summaryOf } from './text.js';
 
 /** Return the diagrams that there are: {title, says, key, id, isModel}. */
 export function diagramsOf(app) {
   const model = app.models.get('model');
   if (!model) return [];
-  const says = (id) => firstLine((app.details().classes[classOf(app, model, id)] || {}).doc);
+  const says = (id) => summaryOf((app.details().classes[classOf(app, model, id)] || {}).doc);
   const found = [{ title: 'Forward pass', note: 'from input to output', key: 'model', id: '/', says: says('/') }];
   const modules = model.ids().filter((id) => model.base(id).kind === 'module' && model.base(id).parts.length > 2);
   const block = modules.find((id) => model.base(id).isFold) || modules.find((id) => model.base(id).category === 'Layers & blocks');
@@ -21,7 +21,7 @@ export function diagramsOf(app) {
     if (!other) continue;
     const { classes, documents } = app.details();
     const type = documents[key].components[''].type;
-    found.push({ title, note: 'one recorded step, each stage with its code', key, id: '/', says: firstLine((classes[type] || {}).doc) });
+    found.push({ title, note: 'one recorded step, each stage with its code', key, id: '/', says: summaryOf((classes[type] || {}).doc) });
   }
   return found;
 }
@@ -50,7 +50,7 @@ export class Pipelines {
         el('header', {},
           el('h3', { id: `pipeline-${k}` }, diagram.title),
           el('p', { class: 'note' }, el('bdi', {}, diagram.note)),
-          diagram.says ? el('p', {}, diagram.says) : null,
+          diagram.says ? el('p', {}, prose(diagram.says)) : null,
           el('p', {}, el('button', { type: 'button', class: 'link', onclick: () => this.follow(diagram) }, 'Follow it in the graph')),
           this.stages(diagram)),
         el('figure', { class: 'flow', tabindex: '0', role: 'group', 'aria-labelledby': `pipeline-${k}` },

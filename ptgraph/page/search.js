@@ -1,54 +1,117 @@
 // Search: over what boxes are called, what they are, hold and yield, in all documents; and the box that one types into.
 
+import { Haystack, fitsPattern, plainly } from './haystack.js';
 import { pathsOf } from './paths.js';
 import { el, full } from './text.js';
 
-const RESULTS_LISTED = 60; // results that are shown
+const RESULTS_FOUND = 500; // that are made at all
+const RESULTS_LISTED = 60; // that are shown
 const sizes = (value) => (Array.isArray(value) ? value.join('×') : String(value));
+
+/** Settings as they are searched: `kernel_size=3×3`. */
+function settingTexts(settings) {
+  const isSaid = (value) => value !== null && typeof value !== 'boolean' && !(Array.isArray(value) && value.length > 8);
+  return Object.entries(settings).filter(([, value]) => isSaid(value))
+    .map(([name, value]) => `${name}=${sizes(value)}`);
+}
 
 /** Finds boxes; all words must occur. `layers.*.q_proj` is a pattern, `layers.17.mlp` goes into a fold. */
 export class Search {
   constructor(app) {
-    Object.assign(this, { app, entries: null });
+    Object.assign(this, { app, places: null, hay: null, total: 0 });
   }
 
+  /** Note what there is to find; once, when it is first asked for. */
   index() {
     const { documents = {} } = this.app.details();
-    this.entries = [];
+    this.hay = new Haystack();
+    this.places = [];
     for (const model of this.app.models.values()) {
-      const words = documents[model.key] || {};
-      for (const id of model.ids()) this.entries.push(this.entry(model, id, words));
+      const words = { components: {}, ops: {}, ...documents[model.key] };
+      for (const id of model.ids()) this.add(model, id, words);
     }
   }
 
-  entry(model, id, { components = {}, ops = {} }) {
-    const box = model.base(id);
-    const part = box.kind === 'module' ? components[box.component] || {} : {};
-    const op = (box.op !== null && ops[box.op]) || {};
-    const path = box.kind === 'module' ? box.component : [box.component, box.title].filter(Boolean).join('.');
-    const settings = Object.entries({ ...part.settings, ...op.attributes })
-      .filter(([, value]) => value !== null && typeof value !== 'boolean' && !(value && value.length > 8))
-      .map(([name, value]) => `${name}=${sizes(value)}`);
-    const held = (part.parameters || []).map((p) => `${path}.${p.name} ${p.shape} ${p.dtype}`);
-    const read = (op.reads || []).map((p) => `${p.name} ${p.shape}`);
-    const what = [part.type, op.target, box.shape, box.dtype, box.category, ...settings, ...held, ...read];
-    const text = [box.title, box.subtitle, path, ...what.filter(Boolean)].join('\n').toLowerCase();
-    const place = model.key === 'model' ? '' : model.title;
-    const note = [place, box.subtitle, box.shape].filter(Boolean).join(' · ');
-    return { id, key: model.key, box, path, title: box.title, note, text, name: box.title.toLowerCase(), low: path.toLowerCase() };
+  add(model, id, { components, ops }) {
+    const { plain } = model;
+    const box = model.doc.boxes[id];
+    const { title, kind = plain.kind, component = '', op = ops[id] ? id : null, category = plain.category } = box;
+    const isModule = kind === 'module';
+    const part = isModule ? components[component] : undefined;
+    const path = isModule ? component : component ? `${component}.${title}` : title;
+    const rest = [box.subtitle, category, box.shape, box.dtype];
+    let names;
+    if (part) {
+      rest.push(part.type);
+      rest.push(...settingTexts(part.settings || {}));
+      names = (part.parameters || []).map((p) => `${path}.${p.name}`);
+      for (const p of part.parameters || []) rest.push(`${path}.${p.name} ${p.shape} ${p.dtype}`);
+    }
+    if (op !== null && ops[op]) {
+      const { target, attributes, reads } = ops[op];
+      rest.push(target);
+      if (attributes) rest.push(...settingTexts(attributes));
+      if (reads) for (const weight of reads) rest.push(`${weight.name} ${weight.shape}`);
+    }
+    this.places.push({ model, id, isModule, names: names && names.length ? names.map(plainly) : undefined });
+    this.hay.add(title, path, rest.filter(Boolean).join('\n'));
   }
 
-  /** Return the entries for what was typed, the best first: {id, key, box, path, title, note, pick}. */
+  /** Return the best entries for what was typed: {id, key, box, path, title, note, pick}; `total` counts all. */
   find(typed) {
-    const words = typed.toLowerCase().replace(/(\d)x(?=\d)/g, '$1×').split(/\s+/).filter(Boolean);
+    const words = plainly(typed).replace(/(\d)x(?=\d)/g, '$1×').split(/\s+/).filter(Boolean);
+    this.total = 0;
     if (!words.length) return [];
-    if (this.entries === null) this.index();
+    if (this.places === null) this.index();
     const inFold = words.length === 1 ? this.inFolds(typed.trim()) : [];
-    const seen = new Set(inFold.map((entry) => `${entry.key}\n${entry.id}`));
-    const tests = words.map(testOf);
-    const found = this.entries.filter((entry) => tests.every((test) => test(entry)));
-    const others = seen.size ? found.filter((entry) => !seen.has(`${entry.key}\n${entry.id}`)) : found;
-    return [...inFold, ...ranked(others, words[0], this.app.model.key)];
+    const seen = new Set(inFold.map(({ k }) => k));
+    const others = this.ranked(this.match(words), words[0], seen);
+    this.total += inFold.length;
+    return [...inFold, ...others.map((k) => ({ k }))].slice(0, RESULTS_FOUND).map((found) => this.entry(found));
+  }
+
+  /** Return for each place where the first word is in it, or -1 where any word is not. */
+  match(words) {
+    const [first, ...others] = words.map((word) => this.places && this.test(word));
+    for (const other of others) for (let k = 0; k < first.length; k += 1) if (other[k] < 0) first[k] = -1;
+    return first;
+  }
+
+  test(word) {
+    if (!/[*?]/.test(word)) return this.hay.find(word);
+    const pieces = word.split(/[*?]+/).filter(Boolean); // all must occur: the fast way to leave out most
+    const found = pieces.length ? this.match(pieces) : new Int32Array(this.places.length);
+    const pattern = `*${word}`;
+    for (let k = 0; k < found.length; k += 1) {
+      const { names = [] } = this.places[k];
+      const fits = (text) => fitsPattern(pattern, text);
+      if (found[k] >= 0 && !fits(this.hay.pathOf(k)) && !names.some(fits)) found[k] = -1;
+    }
+    return found;
+  }
+
+  /** The best first: by how the word fits, the document that shows before others, modules before operations. */
+  ranked(found, word, seen) {
+    const rows = Array.from({ length: 20 }, () => []);
+    for (let k = 0; k < found.length; k += 1) {
+      if (found[k] < 0 || seen.has(k)) continue;
+      this.total += 1;
+      const { model, isModule } = this.places[k];
+      const among = (model === this.app.model ? 0 : 2) + (isModule ? 0 : 1);
+      const row = rows[4 * this.hay.rank(k, found[k], word.length) + among];
+      if (row.length < RESULTS_FOUND) row.push(k);
+    }
+    return rows.flat().slice(0, RESULTS_FOUND);
+  }
+
+  entry({ k, pick, path, title }) {
+    const { model, id } = this.places[k];
+    const box = model.base(id);
+    const { component, kind, subtitle, shape } = box;
+    const own = kind === 'module' ? component : [component, box.title].filter(Boolean).join('.');
+    const place = model.key === 'model' ? '' : model.title;
+    const note = [place, subtitle, shape].filter(Boolean).join(' · ');
+    return { id, key: model.key, box, path: path || own, title: title || box.title, note, ...(pick ? { pick } : {}) };
   }
 
   /** What a path with the number of a folded block leads to, that block picked. */
@@ -56,63 +119,23 @@ export class Search {
     const found = [];
     for (const model of this.app.models.values()) {
       for (const { written, first, path, pick } of pathsOf(model).picks(typed)) {
-        const rest = written.slice(first.length).toLowerCase();
-        const [low, test] = [first.toLowerCase(), testOf(written.toLowerCase())];
-        const fits = (entry) => entry.key === model.key && (entry.low === low || entry.low.startsWith(`${low}.`))
-          && (rest === '' || rest === '.' || test(entry));
-        const named = this.entries.filter(fits).map((entry) => ({
-          ...entry, pick, path: path + entry.path.slice(first.length),
-        }));
-        found.push(...named.sort((a, b) => (b.low === low + rest) - (a.low === low + rest)));
+        const rest = plainly(written.slice(first.length));
+        const at = this.test(plainly(rest === '.' ? `${first}.` : written));
+        const low = plainly(first);
+        const named = [];
+        for (let k = 0; k < at.length; k += 1) {
+          if (at[k] < 0 || this.places[k].model !== model) continue;
+          const own = this.hay.pathOf(k);
+          if (own !== low && !own.startsWith(`${low}.`)) continue;
+          const box = model.base(this.places[k].id);
+          const name = own === low && box.isFold ? { title: model.nameOf(box, pick[pick.length - 1][1]) } : {};
+          named.push({ k, pick, path: path + this.entry({ k }).path.slice(first.length), ...name });
+        }
+        found.push(...named.sort((a, b) => a.path.length - b.path.length));
       }
     }
     return found;
   }
-}
-
-/** Return what tells whether a word fits an entry. */
-function testOf(word) {
-  if (/[*?]/.test(word)) {
-    const pieces = word.split(/[*?]+/).filter(Boolean); // all must occur: the fast way to leave out most
-    return ({ text, low }) => pieces.every((piece) => text.includes(piece))
-      && (fitsPattern(`*${word}`, low) || text.split('\n').some((line) => fitsPattern(`*${word}`, line.split(' ')[0])));
-  }
-  if (/^\d[\d×]*×\d+$/.test(word)) return ({ text }) => hasSize(text, word);
-  return ({ text }) => text.includes(word);
-}
-
-/** Whether sizes occur as a whole: 3×3 is not in 13×32. */
-function hasSize(text, word) {
-  const isDigit = (character) => character >= '0' && character <= '9';
-  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-    if (!isDigit(text[at - 1]) && !isDigit(text[at + word.length])) return true;
-  }
-  return false;
-}
-
-/** Whether a pattern of `*` and `?` fits all of a text; it looks back to the last star only, so it is fast. */
-function fitsPattern(pattern, text) {
-  let [p, t, star, from] = [0, 0, -1, 0];
-  while (t < text.length) {
-    if (pattern[p] === '*') [star, from, p] = [p, t, p + 1];
-    else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) [p, t] = [p + 1, t + 1];
-    else if (star >= 0) [p, from, t] = [star + 1, from + 1, from + 1];
-    else return false;
-  }
-  while (pattern[p] === '*') p += 1;
-  return p === pattern.length;
-}
-
-/** Put entries whose name is the word first, then those that begin with it, have it, have it in their path. */
-function ranked(entries, word, key) {
-  const rows = Array.from({ length: 12 }, () => []);
-  for (const entry of entries) {
-    const { name, low, text, box } = entry;
-    const rank = name === word ? 0 : name.startsWith(word) ? 1 : name.includes(word) ? 2
-      : low.includes(word) || text.includes(`.${word}\n`) ? 3 : 4;
-    rows[2 * rank + (entry.key === key ? 0 : 1) + (box.kind === 'module' ? 0 : 2)].push(entry);
-  }
-  return rows.flat();
 }
 
 /** A field to search from, with its list of results (a combobox). */
@@ -131,7 +154,7 @@ export class SearchBox {
     this.found = isOpen ? this.search.find(input.value) : [];
     this.at = 0;
     const listed = this.found.slice(0, RESULTS_LISTED).map((entry, k) => this.option(entry, k));
-    const more = this.found.length - listed.length;
+    const more = this.search.total - listed.length;
     const none = listed.length ? '' : 'Nothing has that in its name, path, class, operator, shape or settings.';
     const tail = more > 0 ? `and ${full(more)} more` : none;
     list.replaceChildren(...listed, ...(tail ? [el('li', { class: 'note', role: 'presentation' }, tail)] : []));
@@ -143,7 +166,10 @@ export class SearchBox {
 
   option({ box, title, note, path }, k) {
     return el('li', {
-      role: 'option', id: `result-${k}`, onpointerdown: (event) => event.preventDefault(), onclick: () => this.choose(k),
+      role: 'option',
+      id: `result-${k}`,
+      onpointerdown: (event) => event.preventDefault(),
+      onclick: () => this.choose(k),
     }, el('span', { class: 'swatch', 'data-category': box.category }), el('bdi', { class: 'name' }, title),
     el('span', { class: 'note' }, note), path && path !== title ? el('code', {}, path) : null);
   }

@@ -22,7 +22,7 @@ export function widthsOf(model) {
 export class Stage {
   /** *app* is told of clicks (`onPoint`), of what is hovered (`onHover`) and of every new drawing (`onDraw`). */
   constructor(container, options, data, colours, app) {
-    Object.assign(this, { container, app, flow: 'down', moved: false, cameras: new Map() });
+    Object.assign(this, { container, app, flow: 'down', moved: false, cameras: new Map(), rects: new Map() });
     this.view = {
       model: null, scene: null, colours, shown: NOTHING, held: new Set(), selected: null, hover: null, scale: 1, flow: 'down',
       window: { left: 0, right: 0, top: 0, bottom: 0 }, lit: () => this.lit(),
@@ -137,8 +137,8 @@ export class Stage {
     view.flow = this.flow;
     view.scene = this.layout.scene(view.model.home);
     this.forget();
-    this.span = null;
-    if (view.hover) view.hover = null;
+    [this.span, this.rects, view.held] = [null, new Map(), new Set()]; // until it has the new boxes, the painter draws
+    view.hover = null;
     this.network.redraw();
   }
 
@@ -197,9 +197,9 @@ export class Stage {
   }
 
   /** Show a box as large as it goes. */
-  zoomTo(rect) {
+  zoomTo(rect, most = 2) {
     const [width, height] = this.size;
-    this.moveCamera({ x: rect.x, y: rect.y }, Math.min(2, (width - 80) / rect.width, (height - 120) / rect.height));
+    this.moveCamera({ x: rect.x, y: rect.y }, Math.min(most, (width - 80) / rect.width, (height - 120) / rect.height));
   }
 
   zoom(factor) {

@@ -38,8 +38,16 @@ function still(view, bounds) {
   return new Painter({ ...view, shown, window: bounds, scale, isStill: true, held: new Set() });
 }
 
+/** The bounds of a scene, with its edges: one may run beside the outermost box. */
 export function wholeOf(scene, margin = 16) {
-  return { left: -margin, top: -margin, right: scene.width + margin, bottom: scene.height + margin };
+  const points = scene.edges.flatMap(({ points: all, back }) => (back ? all.map(({ x, y }) => ({ x: x + 36, y })) : all));
+  const [xs, ys] = ['x', 'y'].map((axis) => points.map((point) => point[axis]));
+  return {
+    left: Math.min(0, ...xs) - margin,
+    top: Math.min(0, ...ys) - margin,
+    right: Math.max(scene.width, ...xs) + margin,
+    bottom: Math.max(scene.height, ...ys) + margin,
+  };
 }
 
 /** Return the inside of a box, its parts closed, as an <svg> element; null for a box without parts. */

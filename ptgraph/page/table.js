@@ -4,7 +4,8 @@ import { costsOf } from './pane.js';
 import { bytesText, el, full, short } from './text.js';
 
 const ROWS_SHOWN = 500; // rows at first, and with each "more"
-const TABLE_HEADS = ['Name', 'Class or operator', 'Output', 'Type', 'Parameters#', 'FLOPs#', 'Activations#', 'Reads', 'Feeds'];
+const TABLE_HEADS = ['Name', 'Class or operator', 'Output', 'Type', 'Parameters#', 'FLOPs#', 'Activations#',
+  'Reads', 'Feeds'];
 
 /** The boxes of the model by rows, which open and close. */
 export class Table {
@@ -28,7 +29,10 @@ export class Table {
       el('h2', {}, el('bdi', {}, model.title), el('span', { class: 'note' }, ' as a table')),
       el('p', { class: 'note hint' }, 'Arrow keys move, open and close; Enter shows a row in the graph.'),
       el('div', { class: 'scroll' }, el('table', {
-        class: 'tree', role: 'treegrid', 'aria-label': `The parts of ${model.title}`, 'aria-rowcount': this.rows.length + 1,
+        class: 'tree',
+        role: 'treegrid',
+        'aria-label': `The parts of ${model.title}`,
+        'aria-rowcount': this.rows.length + 1,
         onkeydown: (event) => this.onKey(event),
       }, el('thead', {}, el('tr', { role: 'row', 'aria-rowindex': 1 }, heads)),
       el('tbody', {}, this.rows.slice(0, this.limit).map((row, k) => this.row(row, k)), this.more()))),
@@ -52,9 +56,10 @@ export class Table {
     }, canOpen ? (app.opened.has(id) ? '▾' : '▸') : '');
     const name = el('button', { type: 'button', class: 'link', tabindex: '-1', onclick: () => app.reveal(id) },
       el('bdi', {}, box.title));
+    const what = about ? about.name : ['input', 'output'].includes(box.kind) ? box.kind : op ? op.target : box.subtitle;
     const cells = [
       [opener, el('span', { class: 'swatch', 'data-category': box.category }), name],
-      el('code', {}, about ? about.name : ['input', 'output'].includes(box.kind) ? box.kind : op ? op.target : box.subtitle),
+      el('code', {}, what),
       box.shape, box.dtype, costs.params ? full(costs.params) : '', costs.flops ? short(costs.flops) : '',
       costs.bytes ? bytesText(costs.bytes) : '', namesOf(model.reads(id)), namesOf(model.feeds(id)),
     ];

@@ -51,6 +51,9 @@ export function python(value) {
   return String(value);
 }
 
+/** A name or a value as code; one so long that it scrolls can be reached by the Tab key. */
+export const codeText = (text) => el('code', { tabindex: text.length > 160 ? '0' : null }, text);
+
 /** A section under a heading, or nothing where it would be empty. */
 export function section(title, ...content) {
   const some = content.flat(Infinity).filter(Boolean);
@@ -90,20 +93,25 @@ export function listOf(values, make, shown = 8) {
   return [items(0, shown), onDemand(`${full(values.length - shown)} more`, () => [items(shown, most), beyond])];
 }
 
-const SPANS = /``([^`]+)``|:[a-z][\w:+-]{0,40}:`([^`<>]{0,300}?)(?:\s?<[^`<>]{0,300}>)?`|`([^`\n]+)`/g;
+const SPANS = /``([^`]+)``|:([a-z][\w:+-]{0,40}):`([^`<>]{0,300}?)(?:\s?<[^`<>]{0,300}>)?`|`([^`\n]+)`(_{0,2})/g;
 
 /** Prose of a docstring, with what it marks as code in `<code>`; of a role's target, the last name. */
 export function prose(text) {
   const pieces = [];
   let at = 0;
   for (const match of text.matchAll(SPANS)) {
-    const [whole, literal, role, plain] = match;
-    const target = role && role.startsWith('~') ? role.slice(role.lastIndexOf('.') + 1).replace('~', '') : role;
-    pieces.push(text.slice(at, match.index), el('code', {}, literal || target || plain || whole));
+    const [whole, literal, role, named, plain, link] = match;
+    const target = named && named.startsWith('~') ? named.slice(named.lastIndexOf('.') + 1).replace('~', '') : named;
+    const words = literal || target || (link ? plain.replace(/\s?<[^<>]*>$/, '') : plain) || whole;
+    const isPlain = link || /^(ref|doc|term|std:)/.test(role || '');
+    pieces.push(text.slice(at, match.index), isPlain ? words : el('code', {}, words));
     at = match.index + whole.length;
   }
   return [...pieces, text.slice(at)];
 }
+
+/** A name that may break after its dots, slashes and underscores. */
+export const breakable = (name) => name.split(/(?<=[./\\_])/).flatMap((step) => [step, el('wbr')]);
 
 /** What a docstring says first, on one line. */
 export function summaryOf(doc) {
@@ -111,31 +119,59 @@ export function summaryOf(doc) {
   return first.length > 300 ? `${first.slice(0, 300)}…` : first;
 }
 
-const isDrawn = (block) => />>>|\S {3,}\S|[│┌└─|]{2}/.test(block); // examples, columns, drawings
+/** Examples, columns and drawings keep their places. */
+function isDrawn(block) {
+  return />>>|[│┌└─]|\|\s*\n\s*\|/.test(block) || (block.match(/\S {3,}\S/g) || []).length > 1;
+}
+
+const BULLET = /^([-*•] |\d+[.)] |\.\. |:(param|type|returns?|rtype|raises?)\b)/;
+const NAMED = /^[\w*`.]+(, [\w*`.]+){0,4}( \([^()]*\))?:( |$)/; // an argument, or the head of a list of them
+
+/** The lines of a block of prose, unwrapped but for its items: each has its text, and how far it is indented. */
+function linesOf(block) {
+  const found = [];
+  for (const line of block.split('\n')) {
+    const indent = line.search(/\S/);
+    const text = line.trim();
+    const last = found[found.length - 1];
+    const goesOn = last && !BULLET.test(text) && !NAMED.test(text) && !last.text.endsWith(':') && indent >= last.indent;
+    if (goesOn) last.text += ` ${text}`;
+    else if (text) found.push({ indent, text });
+  }
+  return found;
+}
 
 /** A docstring: its first paragraph, the rest on demand or at once. */
 export function docOf(text, isWhole = false) {
   if (!text || !text.trim()) return null;
   const [first, ...rest] = text.trim().split(/\n\s*\n/);
   const isLong = !isWhole && first.length > 700;
-  const lead = el('p', { class: 'opening' }, prose((isLong ? `${first.slice(0, 700)}…` : first).replace(/\s+/g, ' ')));
+  const start = isLong ? `${first.slice(0, 700)}…` : first;
+  const lead = el('p', { class: 'opening' }, prose(start.replace(/\s+/g, ' ')));
   const more = isLong ? [first, ...rest] : rest;
   if (!more.length) return el('div', { class: 'doc' }, lead);
   return el('div', { class: 'doc' }, lead, isWhole ? blocksOf(rest) : onDemand('More', () => blocksOf(more)));
 }
 
 function blocksOf(blocks) {
-  return blocks.map((block) => (isDrawn(block) ? el('pre', {}, block) : el('p', { class: 'block' }, prose(block))));
+  const line = ({ indent, text }, k) => el('p', {
+    class: k ? 'block next' : 'block', style: `padding-left: ${Math.min(indent, 16) * 0.3}em`,
+  }, prose(text));
+  return blocks.flatMap((block) => (isDrawn(block) ? el('pre', {}, block) : linesOf(block).map(line)));
 }
 
 /** Something under a summary that is made when it is first opened. */
 export function onDemand(summary, make) {
   const made = el('details', {}, el('summary', {}, summary));
-  made.addEventListener('toggle', () => made.childElementCount > 1 || made.append(...[make()].flat(Infinity).filter(Boolean)));
+  made.addEventListener('toggle', () => {
+    if (made.childElementCount === 1) made.append(...[make()].flat(Infinity).filter(Boolean));
+  });
   return made;
 }
 
-const TOKEN_KINDS = { k: 'keyword', s: 'string', c: 'comment', n: 'defined', d: 'decorator', m: 'literal', b: 'builtin' };
+const TOKEN_KINDS = {
+  k: 'keyword', s: 'string', c: 'comment', n: 'defined', d: 'decorator', m: 'literal', b: 'builtin',
+};
 
 /** Python code that was told apart when the page was written: pairs of kind and text. */
 export function codeOf(tokens) {
@@ -143,11 +179,9 @@ export function codeOf(tokens) {
   return el('pre', { class: 'code', tabindex: '0' }, el('code', {}, pieces));
 }
 
-/** Where code lives; a long path may break after a slash. */
+/** Where code lives. */
 export function placeOf({ file, line }) {
-  if (!file) return null;
-  const steps = (line ? `${file}:${line}` : file).split(/(?<=[/\\])/);
-  return el('code', { class: 'place' }, steps.flatMap((step) => [step, el('wbr')]));
+  return file ? el('code', { class: 'place' }, breakable(line ? `${file}:${line}` : file)) : null;
 }
 
 /** The code of a class with its place, on demand. */
@@ -171,6 +205,6 @@ export function methodsOf(about) {
 
 /** The name of a class after its module, which may break between them. */
 export function qualified(about) {
-  const module = about.module ? [el('span', { class: 'note' }, `${about.module}.`), el('wbr')] : null;
+  const module = about.module ? el('span', { class: 'note' }, breakable(`${about.module}.`)) : null;
   return el('code', {}, module, about.name);
 }

@@ -64,12 +64,14 @@ function overlaid(model, id, values) {
   const { base, numbers } = model.split(id);
   const box = model.base(base);
   const get = (name) => (Object.hasOwn(values, name) ? values[name] : null);
-  if (box.kind !== 'module') {
-    const shown = model.folds(id).map(({ picked }) => picked);
-    return get(shown.some(Boolean) ? model.join(base, shown) : base);
-  }
-  if (!box.isFold || model.number(id) !== null || (model.opened.has(id) && !model.unfolded.has(id))) return get(model.path(id));
-  const all = box.runs.map((_, k) => get(model.path(model.join(base, [...model.padded(numbers, box.folds - 1), k]))));
+  const ofBlock = (at) => {
+    const shown = model.folds(at).map(({ picked }) => picked);
+    const place = shown.some(Boolean) ? model.join(base, shown) : base;
+    return (box.kind === 'module' ? get(model.path(at)) : null) ?? get(place);
+  };
+  const isOne = !box.isFold || model.number(id) !== null || (model.opened.has(id) && !model.unfolded.has(id));
+  if (isOne) return ofBlock(id);
+  const all = box.runs.map((_, k) => ofBlock(model.join(base, [...model.padded(numbers, box.folds - 1), k])));
   const known = all.filter((value) => value !== null);
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
 }

@@ -1,167 +1,22 @@
-"""The page in a real browser, without a network: what it shows, how it opens, and that a model cannot run code."""
+"""The page of small models: how it opens, what a hand and the keys do, and that a model cannot run code in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import combinations
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from torch import Tensor, nn
 
-import ptgraph
-from ptgraph.backends.html import render
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
+from tests.opened import Opened, check_geometry
+
+from .conftest import CONTROL, IMAGE, LONG, SCRIPT
 
 ATTENTION = "/layers.0.attention"
-SCRIPT = "</script><script>hacked=1</script>"
-IMAGE = "\"'><img src=x onerror=hacked=1>"
-CONTROL = "\u2028\u2029\u202e\u200f\u0000"
-LONG = "x" * 10_000
+HEAD = "(({ x, y, height }) => ({ x, y: y - height / 2 + 8 }))"
+Visit = Callable[..., Opened]
 
 
-class Gated(nn.Module):
-    """A block that reads a gate made elsewhere."""
-
-    def __init__(self, size: int, *, deep: bool) -> None:
-        super().__init__()
-        self.linear = nn.Linear(size, size)
-        self.inner = Gated(size, deep=False) if deep else None
-
-    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        x = self.linear(x).relu() * gate
-        return x if self.inner is None else x + self.inner(x, gate)
-
-
-class Shared(nn.Module):
-    """One gate for four blocks: it is drawn as a stub at each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = nn.Linear(8, 8)
-        self.blocks = nn.ModuleList([Gated(8, deep=k % 2 == 0) for k in range(4)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        gate = self.gate(x).sigmoid()
-        for block in self.blocks:
-            x = block(x, gate)
-        return x
-
-
-def hostile() -> nn.Module:
-    """A model all of whose names and texts try to get out of where they belong."""
-
-    def init(self: nn.Module) -> None:
-        nn.Module.__init__(self)
-        self.first, self.second = IMAGE, CONTROL
-        setattr(self, f"setting {SCRIPT}", 1)
-        for size, name in enumerate((SCRIPT, IMAGE, CONTROL, LONG), 4):  # of other sizes each, or they would fold
-            self.add_module(name, nn.Sequential(nn.Linear(size, size + 1), nn.ReLU()))
-
-    def forward(self: nn.Module, x: Tensor) -> Tensor:
-        for child in self.children():
-            x = child(x)
-        return x
-
-    texts = {"__doc__": f"{SCRIPT} {IMAGE}\n\n{CONTROL} {LONG}", "__module__": f"module{IMAGE}"}
-    made: nn.Module = type(f"Class{SCRIPT}", (nn.Module,), {"__init__": init, "forward": forward, **texts})()
-    return made
-
-
-class Opened:
-    """A page in the browser, with what went wrong in it."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.errors: list[str] = []
-        self.outside: list[str] = []
-        page.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda r: self.outside.append(r.url) if not r.url.startswith(LOCAL) else None)
-
-    def do(self, expression: str) -> Any:
-        return self.page.evaluate(expression)
-
-    def ids(self) -> set[str]:
-        return {box["id"] for box in self.do("ptgraph.visible()")}
-
-    def frames(self) -> set[str]:
-        return {frame["id"] for frame in self.do("ptgraph.frames()")}
-
-    def click(self, expression: str) -> None:
-        """Click the point of the canvas that the JavaScript *expression* yields."""
-        spot = self.do(f"ptgraph.toScreen({expression})")
-        self.page.wait_for_timeout(450)  # two clicks in a row are not one double click
-        self.page.mouse.click(spot["x"], spot["y"])
-        self.page.wait_for_timeout(350)
-
-    def knob(self, kind: str, box: str) -> None:
-        self.click(f"ptgraph.{kind}().find((box) => box.id === {box!r}).knob")
-
-    def details(self) -> str:
-        return str(self.page.inner_text("#details"))
-
-
-LOCAL = ("file:", "data:", "blob:")
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory, tiny: ModelGraph) -> dict[str, Path]:
-    """The pages that the tests open."""
-    graphs = {
-        "tiny": tiny,
-        "shared": ptgraph.trace(Shared(), torch.zeros(2, 8)),
-        "hostile": replace(ptgraph.trace(hostile(), torch.zeros(2, 4)), name=f"name {SCRIPT}{IMAGE}"),
-    }
-    folder = tmp_path_factory.mktemp("pages")
-    for name, graph in graphs.items():
-        (folder / f"{name}.html").write_bytes(b"".join(render(graph, Options())["html"]))
-    return {name: folder / f"{name}.html" for name in graphs}
-
-
-@pytest.fixture
-def visit(browser: Any, files: dict[str, Path]) -> Iterator[Callable[..., Opened]]:
-    """Open a page; when the test is over, nothing must have gone wrong in it."""
-    opened: list[Opened] = []
-    contexts = []
-
-    def go(name: str, hash: str = "", width: int = 1400, height: int = 900, **settings: Any) -> Opened:
-        settings = {"reduced_motion": "reduce", **settings}
-        context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **settings)
-        contexts.append(context)
-        page = Opened(context.new_page())
-        opened.append(page)
-        page.page.goto(files[name].as_uri() + hash, wait_until="load")
-        page.page.wait_for_function("window.ptgraph")
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert [page.errors for page in opened if page.errors] == []
-    assert [page.outside for page in opened if page.outside] == []
-
-
-def overlaps(one: dict[str, float], other: dict[str, float]) -> bool:
-    slack = 0.01  # of rounding
-    return all(
-        abs(one[axis] - other[axis]) + slack < (one[size] + other[size]) / 2
-        for axis, size in (("x", "width"), ("y", "height"))
-    )
-
-
-def encloses(frame: dict[str, float], box: dict[str, float]) -> bool:
-    return all(
-        abs(frame[axis] - box[axis]) + box[size] / 2 <= frame[size] / 2 + 0.01
-        for axis, size in (("x", "width"), ("y", "height"))
-    )
-
-
-def test_it_opens_folded(visit: Callable[..., Opened]) -> None:
+def test_it_opens_folded(visit: Visit) -> None:
     page = visit("tiny")
     assert {"input_ids", "/embedding", "/rope", "/layers.0", "/norm", "/head", "output"} == page.ids()
     assert page.frames() == set()
@@ -170,21 +25,20 @@ def test_it_opens_folded(visit: Callable[..., Opened]) -> None:
     assert "TransformerLM" in page.details()
 
 
-def test_the_plus_opens_a_box_and_its_head_closes_it(visit: Callable[..., Opened]) -> None:
+def test_the_plus_opens_a_box_and_its_head_closes_it(visit: Visit) -> None:
     page = visit("tiny")
     page.knob("visible", "/layers.0")
     assert page.frames() == {"/layers.0"}
     assert ATTENTION in page.ids()
     page.knob("visible", ATTENTION)
     assert page.frames() == {"/layers.0", ATTENTION}
-    head = "(({ x, y, height }) => ({ x, y: y - height / 2 + 8 }))(ptgraph.frames().find((f) => f.id === '/layers.0'))"
-    page.do("ptgraph.network.fit({ animation: false })")
-    page.click(head)
+    page.do("ptgraph.app.stage.fit()")
+    page.click(f"{HEAD}(ptgraph.frames().find((f) => f.id === '/layers.0'))")
     assert page.frames() == set()
     assert "/layers.0" in page.ids()
 
 
-def test_a_box_opens_under_the_pointer(visit: Callable[..., Opened]) -> None:
+def test_a_box_opens_under_the_pointer(visit: Visit) -> None:
     page = visit("tiny", height=1600)
     top = "(({ x, y, height }) => ptgraph.toScreen({ x, y: y - height / 2 }))"
     before = page.do(f"{top}(ptgraph.visible().find((box) => box.id === '/layers.0'))")
@@ -194,119 +48,217 @@ def test_a_box_opens_under_the_pointer(visit: Callable[..., Opened]) -> None:
     assert after["y"] == pytest.approx(before["y"], abs=60)
 
 
-def test_keys(visit: Callable[..., Opened]) -> None:
+def test_a_double_click_goes_inside_and_crumbs_lead_out(visit: Visit) -> None:
     page = visit("tiny")
-    keyboard = page.page.keyboard
+    page.click("ptgraph.visible().find((box) => box.id === '/layers.0')", double=True)
+    assert {ATTENTION, "/layers.0.attention_norm"} <= page.ids()
+    assert "/embedding" not in page.ids()  # it is outside: a label says what comes from there
+    assert page.do("ptgraph.ports()[0].label").startswith("embedding 2×16×512")
+    check_geometry(page)
+    page.do(f"ptgraph.app.dive({ATTENTION!r})")
+    assert page.page.locator("#crumbs li").all_inner_texts() == ["tiny", "layers.0", "attention"]
+    page.page.click("#crumbs >> text=layers.0")
+    assert page.frames() == {ATTENTION}
+    page.page.click("#crumbs >> text=tiny")
+    assert "/embedding" in page.ids()
+    assert page.page.locator("#crumbs").is_hidden()
+
+
+def test_one_of_equal_blocks_is_picked(visit: Visit) -> None:
+    page = visit("tiny")
+    page.do("ptgraph.open('/layers.0')")
+    title = "ptgraph.app.model.box('/layers.0').title"
+    assert page.do(title) == "layers.0"
+    page.knob("frames", "/layers.0", "next")
+    assert page.do(title) == "layers.1"
+    page.do(f"ptgraph.select('{ATTENTION}.q_proj')")
+    assert "layers.1.attention.q_proj" in page.details()
+    page.page.fill("#details input[type=number]", "7")
+    page.page.keyboard.press("Enter")
+    assert page.do(title) == "layers.7"
+    assert "layers.7.attention.q_proj" in page.details()
+    assert page.page.url.endswith("#layers.7.attention.q_proj")
     page.page.focus("#graph")
-    for key in ("ArrowDown", "ArrowDown", "ArrowDown"):
-        keyboard.press(key)
-    assert page.do("ptgraph.state.selected") == "/layers.0"
-    keyboard.press("Enter")
+    page.page.keyboard.press("[")
+    assert page.page.url.endswith("#layers.6.attention.q_proj")
+
+
+def test_equal_blocks_unfold(visit: Visit) -> None:
+    page = visit("tiny")
+    page.do("ptgraph.open('/layers.0')")
+    page.knob("frames", "/layers.0", "unfold")
+    assert {f"/layers.0~{k}" for k in range(12)} <= page.ids()
+    chain = [(edge["source"], edge["target"]) for edge in page.do("ptgraph.edges()")]
+    assert {(f"/layers.0~{k}", f"/layers.0~{k + 1}") for k in range(11)} <= set(chain)
+    page.do("ptgraph.open('/layers.0~5')")
+    assert "/layers.0.attention~5" in page.ids()
+    assert page.do("ptgraph.app.model.path('/layers.0.attention~5')") == "layers.5.attention"
+    check_geometry(page)
+    page.do("ptgraph.select('/layers.0.attention~5')")
+    assert page.page.url.endswith("#layers.5.attention")
+    page.do("ptgraph.openEverything()")
+    page.page.wait_for_timeout(150)
+    counts = page.do("ptgraph.counts()")
+    assert counts["boxes"] == check_geometry(page) > 12 * 30
+    assert counts["held"] == 0  # too small to read: vis-network has none of them
+    page.do("ptgraph.moveTo({ x: 300, y: 800, scale: 0.8 })")
+    page.page.wait_for_timeout(200)
+    counts = page.do("ptgraph.counts()")
+    assert 0 < counts["drawn"] <= counts["held"] < 100
+    page.page.focus("#graph")
+    page.do("ptgraph.app.unfold('/layers.0')")
+    assert "/layers.0~0" not in page.ids() | page.frames()
+
+
+def test_keys(visit: Visit) -> None:
+    page = visit("tiny")
+    press = page.page.keyboard.press
+    page.page.focus("#graph")
+    for _ in range(3):
+        press("ArrowDown")
+    assert page.selected() == "/layers.0"
+    press("Enter")
     assert page.frames() == {"/layers.0"}
-    keyboard.press("Enter")
+    press("Enter")
     assert page.frames() == set()
-    keyboard.press("2")
+    press("2")
     assert page.frames() == {"/layers.0", "/rope"}
-    keyboard.press("Escape")
-    assert page.do("ptgraph.state.selected") is None
-    keyboard.press("?")
-    assert page.page.is_visible("#help")
-    keyboard.press("Escape")
+    press("d")
+    assert page.do("ptgraph.app.model.home") == "/layers.0"
+    press("u")
+    assert page.do("ptgraph.app.model.home") == "/"
+    press("r")
+    assert page.do("ptgraph.app.stage.flow") == "right"
+    press("r")
+    press("c")
+    assert page.page.input_value("#colour") == "params"
+    press("z")
+    press("f")
+    press("Escape")
+    assert page.selected() is None
+    for key, panel in {"b": "components", "p": "pipelines", "t": "table", "g": "graph"}.items():
+        press(key)
+        assert page.page.is_visible(f"#{panel}")
+    press("?")
+    listed = page.page.inner_text("#key-list")
+    assert "go inside the selected box" in listed
+    press("Escape")
     assert not page.page.is_visible("#help")
 
 
-def test_search_finds_and_selects(visit: Callable[..., Opened]) -> None:
+def test_hovering_says_what_it_is_and_lights_what_goes_with_it(visit: Visit) -> None:
     page = visit("tiny")
-    page.page.keyboard.press("/")
-    page.page.keyboard.type("q_pr")
-    assert page.page.locator("#results [role=option]").count() == 1
-    page.page.keyboard.press("Enter")
-    assert page.do("ptgraph.state.selected") == f"{ATTENTION}.q_proj"
-    assert page.frames() == {"/layers.0", ATTENTION}
-    assert page.page.url.endswith("#layers.0.attention.q_proj")
-    for typed in ("rmsnorm", "aten.rms_norm", "2x16x512"):
-        page.page.fill("#search", typed)
-        assert page.page.locator("#results [role=option]").count() > 1, typed
+    said = page.hover("ptgraph.visible().find((box) => box.id === '/layers.0')")
+    assert "layers.0–11 ×12" in said and "parameters" in said
+    lit = page.do("[...ptgraph.app.stage.lit().boxes].sort()")
+    assert lit == ["/embedding", "/layers.0", "/norm", "/rope"]
+    page.page.mouse.move(5, 300)
+    assert page.do("ptgraph.app.stage.lit().boxes.size") == 0
+    page.click("ptgraph.visible().find((box) => box.id === '/norm')")  # a click keeps it lit
+    page.page.mouse.move(5, 300)
+    assert {"/layers.0", "/head"} <= set(page.do("[...ptgraph.app.stage.lit().boxes]"))
 
 
-def test_details(visit: Callable[..., Opened]) -> None:
-    page = visit("tiny", "#layers.0.attention.q_proj")
-    shown = page.details()
-    for text in ("torch.nn.modules.linear.Linear", "262,144", "512×512", "in_features", "aten.linear.default"):
-        assert text in shown
-    page.page.click("#details nav >> text=attention")
-    assert page.do("ptgraph.state.selected") == ATTENTION
-    shown = page.details()
-    for text in ("ptgraph.models.attention.Attention", "Causal self-attention", "num_kv_heads", "655,360"):
-        assert text in shown
-    page.page.click("#details summary:has-text('attention.py')")
-    assert "class Attention(nn.Module):" in page.details()
-    assert page.page.locator("#details table th[scope=col]").count() >= 2
+def test_the_map_shows_where_one_is(visit: Visit) -> None:
+    page = visit("tiny")
+    assert page.page.is_hidden("#minimap")  # all of it shows
+    page.do("ptgraph.openEverything(); ptgraph.moveTo({ x: 300, y: 500, scale: 0.8 })")
+    page.page.wait_for_timeout(150)
+    assert page.page.is_visible("#minimap")
+    before = page.do("ptgraph.network.getViewPosition().y")
+    box = page.page.locator("#minimap").bounding_box()
+    page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 6)
+    assert page.do("ptgraph.network.getViewPosition().y") > before + 1000
 
 
-def test_the_address_selects(visit: Callable[..., Opened]) -> None:
+def test_the_address_selects(visit: Visit) -> None:
     page = visit("tiny", "#layers.0.feed_forward")
-    assert page.do("ptgraph.state.selected") == "/layers.0.feed_forward"
+    assert page.selected() == "/layers.0.feed_forward"
     page.do("location.hash = '#layers.7.attention.k_norm'")  # a block that is folded into the first
     page.page.wait_for_timeout(100)
-    assert page.do("ptgraph.state.selected") == f"{ATTENTION}.k_norm"
+    assert page.selected() == f"{ATTENTION}.k_norm"
+    assert "layers.7.attention.k_norm" in page.details()
     page.do("location.hash = '#nothing.of.that.name'")
     page.page.wait_for_timeout(100)
-    assert page.do("ptgraph.state.selected") == f"{ATTENTION}.k_norm"
+    assert page.selected() == f"{ATTENTION}.k_norm"
+    assert visit("tiny", "#tab=table").page.is_visible("#table [role=treegrid]")
+    page = visit("tiny", "#class=ptgraph.models.attention.Attention")
+    assert "Causal self-attention" in page.page.inner_text("#components")
+    page = visit("tiny", "#grpo:advantages")
+    assert (page.do("ptgraph.app.model.key"), page.selected()) == ("grpo", "/advantages")
 
 
+@pytest.mark.parametrize("flow", ["down", "right"])
 @pytest.mark.parametrize("level", ["1", "2", "3", "Infinity"])
 @pytest.mark.parametrize("model", ["tiny", "shared", "hostile"])
-def test_nothing_overlaps_or_spills(visit: Callable[..., Opened], model: str, level: str) -> None:
+def test_nothing_overlaps_or_spills(visit: Visit, model: str, level: str, flow: str) -> None:
     page = visit(model)
+    if flow == "right":
+        page.page.click("#flow")
     page.do(f"ptgraph.openToLevel({level})")
-    boxes, frames, stubs = (page.do(f"ptgraph.{kind}()") for kind in ("visible", "frames", "stubs"))
-    for one, other in combinations(boxes + stubs, 2):
-        assert not overlaps(one, other), (one["id"], other["id"])
-    for one, other in combinations(frames, 2):
-        assert not overlaps(one, other) or encloses(one, other) or encloses(other, one)
-    for box in boxes:
-        label = box["label"]
-        assert max(label["titleWidth"], label["subtitleWidth"]) <= label["room"] < box["width"]
-        for frame in frames:
-            assert not overlaps(frame, box) or encloses(frame, box)
+    check_geometry(page)
 
 
-def test_a_value_read_in_many_places_is_a_stub(visit: Callable[..., Opened]) -> None:
+def test_a_value_read_in_many_places_is_a_stub(visit: Visit) -> None:
     page = visit("shared")
     stubs = page.do("ptgraph.stubs()")
-    assert len({stub["child"] for stub in stubs}) == len(stubs) == 4
+    assert len({stub["reader"] for stub in stubs}) == len(stubs) == 4
     assert not any(edge["source"] == stubs[0]["source"] for edge in page.do("ptgraph.edges()"))
+    said = page.hover("ptgraph.stubs()[0]")
+    assert "read in 6 places" in said
+    assert all(f"blocks.{k}" in said for k in range(4))
+    assert page.do("ptgraph.app.stage.lit().stubs.size") == 4
+    page.page.mouse.move(5, 300)
     page.do("ptgraph.open('/blocks.0')")
-    children = {stub["child"] for stub in page.do("ptgraph.stubs()")}
-    assert "/blocks.0" not in children
-    assert len(children) == 5  # at the product and the inner block, instead
+    readers = {stub["reader"] for stub in page.do("ptgraph.stubs()")}
+    assert "/blocks.0" not in readers
+    assert len(readers) == 5  # at the product and the inner block, instead
 
 
-def test_it_fits_a_telephone(visit: Callable[..., Opened]) -> None:
+def test_it_fits_a_telephone(visit: Visit) -> None:
     page = visit("tiny", width=390, height=844, color_scheme="dark")
     assert page.do("document.documentElement.dataset.theme") == "dark"
-    assert page.do("document.documentElement.scrollWidth") <= 390
     graph, details = (page.page.locator(name).bounding_box() for name in ("#graph", "#details"))
-    assert graph["height"] > 300
+    assert graph["height"] > 250
     assert details["y"] >= graph["y"] + graph["height"] - 1
+    for tab in ("graph", "components", "pipelines", "table"):
+        page.tab(tab)
+        assert page.do("document.documentElement.scrollWidth") <= 390
     page.page.click("#theme")
     assert page.do("document.documentElement.dataset.theme") == "light"
 
 
-def test_a_hostile_model_is_only_text(visit: Callable[..., Opened]) -> None:
+def test_a_hostile_model_is_only_text(visit: Visit) -> None:
     page = visit("hostile")
     assert SCRIPT in page.page.inner_text("#name")
     page.do("ptgraph.openToLevel(Infinity)")
     seen = [page.details()]
-    for k in range(page.do("Object.keys(ptgraph.state.data.boxes).length")):
-        page.do(f"ptgraph.select(Object.keys(ptgraph.state.data.boxes)[{k}])")
+    for k in range(page.do("ptgraph.app.model.ids().length")):
+        page.do(f"ptgraph.select(ptgraph.app.model.ids()[{k}])")
         seen.append(page.details())
     page.page.fill("#search", "script")
     seen.append(page.page.inner_text("#results"))
-    assert sum(SCRIPT in text for text in seen) >= 3
-    assert sum(IMAGE in text for text in seen) >= 3
+    page.page.keyboard.press("Escape")
+    for tab in ("components", "pipelines", "table"):
+        page.tab(tab)
+        seen.append(page.page.inner_text(f"#{tab}"))
+    page.tab("graph")
+    seen.append(page.hover("ptgraph.visible()[1]"))
+    for measure in page.do("ptgraph.app.measures.map(({ name }) => name)"):
+        page.do(f"ptgraph.app.colourBy({measure!r})")
+        seen.append(page.page.inner_text("#legend"))
+    assert sum(SCRIPT in text for text in seen) >= 5
+    assert sum(IMAGE in text for text in seen) >= 5
     assert any(LONG in text for text in seen)
+    assert any(text.count(CONTROL[0]) for text in seen)
     assert page.page.locator("img").count() == 0
     assert page.do("window.hacked") is None
     assert page.do("document.documentElement.scrollWidth") <= 1400
+
+
+def test_the_policy_of_the_page_forbids_everything_from_outside(visit: Visit, files: dict[str, Path]) -> None:
+    policy = visit("tiny").do("document.querySelector('meta[http-equiv=Content-Security-Policy]').content")
+    assert "default-src 'none'" in policy
+    text = files["tiny"].read_text(encoding="utf-8")
+    head = text[: text.index("<script")]
+    assert "http://" not in head.replace("http://www.w3.org/2000/svg", "") and "https://" not in head

@@ -1,0 +1,182 @@
+// What of a model is open, and what changes it: levels, equal blocks, going in and out.
+
+/** The part of the app that opens and closes; it has a `stage` that lays out, and says what it did. */
+export class Opening {
+  // ---- opening and closing
+
+  /** After a change of what is open: lay out, and bring what surrounds the graph up to date. */
+  changed() {
+    this.stage.relayout();
+    this.showCrumbs();
+    this.showLevel();
+  }
+
+  /** Open or close a box where it stands: its head stays where it is on the screen. */
+  toggle(id, open = !this.opened.has(id)) {
+    const { model, stage } = this;
+    if (!model.canOpen(id) || this.opened.has(id) === open) return;
+    const before = stage.rect(id);
+    const twin = this.twin(id);
+    for (const at of [id, twin].filter((each) => each !== null && model.canOpen(each))) {
+      if (open) this.opened.add(at);
+      else this.close(at);
+    }
+    this.keepSelection(id);
+    this.changed();
+    const after = stage.rect(id);
+    if (before && after) {
+      stage.keepPlace(before, after);
+      stage.bringIntoView(after);
+    }
+    this.announce(id);
+  }
+
+  close(id) {
+    for (const inner of [...this.opened]) if (this.model.within(inner, id)) this.opened.delete(inner);
+    for (const inner of [...this.model.unfolded]) if (this.model.within(inner, id)) this.model.unfolded.delete(inner);
+  }
+
+  /** Select *instead* if what is selected does not show any more. */
+  keepSelection(instead) {
+    const { selected, model } = this;
+    if (selected === null) return;
+    const isShown = model.chain(selected).slice(1).every((outer) => this.opened.has(outer) || model.within(model.home, outer));
+    if (!isShown || model.placeOf(selected) !== selected) this.select(instead);
+  }
+
+  levelOf(depth) {
+    const { model } = this;
+    const opened = new Set([model.root]);
+    let level = [model.home];
+    for (let k = 1; k < depth && level.length; k += 1) {
+      level = level.flatMap((id) => model.base(model.split(id).base).parts.map((part) => model.placeOf(part)))
+        .filter((id) => model.canOpen(id));
+      level.forEach((id) => opened.add(id));
+    }
+    return opened;
+  }
+
+  openToLevel(depth) {
+    this.model.unfolded.clear();
+    this.model.opened = this.levelOf(depth);
+    this.keepSelection(null);
+    this.changed();
+    this.stage.fit(0.3);
+    this.say(depth === Infinity ? 'Everything is open' : `Open to level ${depth}`);
+  }
+
+  /** Open all there is, and all blocks of every fold. */
+  openEverything() {
+    const { model } = this;
+    model.unfolded = new Set();
+    model.opened = new Set([model.root]);
+    let level = [model.root];
+    while (level.length) {
+      level = level.flatMap((id) => model.parts(id)).filter((id) => model.canOpen(id));
+      for (const id of level) {
+        model.opened.add(id);
+        if (model.base(model.split(id).base).isFold && model.number(id) === null) model.unfolded.add(id);
+      }
+    }
+    this.keepSelection(null);
+    this.changed();
+    this.stage.fit();
+    this.say('Everything is open, all equal blocks too');
+  }
+
+  // ---- equal blocks
+
+  /** The fold that is selected, or the innermost one around what is. */
+  foldAtHand() {
+    const folds = this.selected === null ? [] : this.model.folds(this.selected);
+    return folds.length ? folds[folds.length - 1] : null;
+  }
+
+  /** Show block *number* of a fold. */
+  pick(fold, number) {
+    const { model } = this;
+    const { repeat, runs } = model.base(model.split(fold).base);
+    const k = Math.min(Math.max(0, number), repeat - 1);
+    model.picked.set(fold, k);
+    const isInside = this.selected !== null && model.unfolded.has(fold) && model.within(this.selected, fold);
+    if (isInside && this.selected !== fold) {
+      const { base, numbers } = model.split(this.selected);
+      const place = model.base(model.split(fold).base).folds - 1;
+      const moved = model.padded(numbers, model.base(base).folds).map((n, at) => (at === place ? k : n));
+      this.reveal(model.join(base, moved));
+    } else {
+      this.stage.span = null;
+      this.select(this.selected === null ? fold : this.selected);
+    }
+    this.say(`${runs[k]}, ${k + 1} of ${repeat}`);
+  }
+
+  step(by) {
+    const fold = this.foldAtHand();
+    if (fold) this.pick(fold.id, fold.picked + by);
+  }
+
+  /** Show all blocks of a fold, or one of them again. */
+  unfold(id = (this.foldAtHand() || {}).id) {
+    const { model, stage } = this;
+    if (!id || !model.base(model.split(id).base).isFold || model.number(id) !== null) return;
+    const before = stage.rect(id);
+    const isUnfolded = model.unfolded.has(id);
+    this.close(id);
+    this.opened.add(id);
+    if (!isUnfolded) model.unfolded.add(id);
+    this.keepSelection(id);
+    this.changed();
+    const after = stage.rect(id);
+    if (before && after) {
+      stage.keepPlace(before, after);
+      stage.bringIntoView(after);
+    }
+    this.say(isUnfolded ? 'One block shows' : `All ${model.base(model.split(id).base).repeat} blocks show`);
+  }
+
+  // ---- going in and out
+
+  /** Show nothing but the inside of a box. */
+  dive(id) {
+    const { model, stage } = this;
+    if (!model.canOpen(id)) return;
+    model.home = id;
+    this.opened.add(id);
+    this.keepSelection(id);
+    this.changed();
+    stage.fit(0.5);
+    this.say(`Inside ${model.box(id).title}`);
+  }
+
+  leave() {
+    const { model } = this;
+    if (model.home === model.root) return;
+    const left = model.home;
+    this.leaveTo(model.parent(left));
+    const rect = this.stage.rect(left);
+    if (rect) this.stage.bringIntoView(rect);
+  }
+
+  leaveTo(id) {
+    this.model.home = id;
+    this.keepSelection(null);
+    this.changed();
+    this.stage.fit(0.5);
+  }
+
+  leaveAll() {
+    if (this.model.home !== this.model.root) this.leaveTo(this.model.root);
+  }
+
+  /** In a comparison, the box that another one became, or was. */
+  twin(id) {
+    const { comparison } = this.data;
+    if (!comparison) return null;
+    const { base } = this.model.split(id);
+    const [side, own] = [base.slice(0, 2), base.slice(2)];
+    if (side === 'a:') return Object.hasOwn(comparison.pairs, own) ? `b:${comparison.pairs[own]}` : null;
+    const found = Object.entries(comparison.pairs).find(([, became]) => became === own);
+    return found ? `a:${found[0]}` : null;
+  }
+}
