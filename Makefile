@@ -8,7 +8,7 @@ CHROMIUM := /usr/bin/chromium
 NODE_MODULES := node_modules/.package-lock.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check recorded exports bench curves clean chromium
+.PHONY: demo test lint check recorded exports bench curves screenshots clean chromium
 
 demo: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
@@ -44,6 +44,10 @@ bench: $(VENV)/bench chromium
 curves: $(VENV)/test
 	rm -rf build/runs
 	$(RUN) -m benchmarks.curves
+
+# Writes docs/page.md and its pictures.
+screenshots: $(VENV)/bench chromium
+	$(RUN) -m benchmarks.screenshots
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'

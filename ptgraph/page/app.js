@@ -58,10 +58,11 @@ export class App extends Opening {
     const model = this.models.get(key);
     if (!model || model === this.model) return;
     this.view.selected = null;
-    if (this.model) this.colours.setMeasure(this.colours.measure, model);
     this.stage.show(model);
-    this.changed();
+    this.changed(this.levelNow());
     this.onSelect(null);
+    this.colours.setMeasure(this.colours.measure, model);
+    this.recoloured();
     get('document').textContent = this.models.size > 1 && key !== 'model' ? model.title : '';
   }
 
@@ -94,11 +95,11 @@ export class App extends Opening {
   }
 
   showLevel() {
-    const same = (a, b) => a.size === b.size && [...a].every((id) => b.has(id));
+    const sizes = [0, 1, 2, 3].map((depth) => this.levelOf(depth).size);
     for (const button of document.querySelectorAll('[data-level]')) {
       const depth = Number(button.dataset.level);
-      const isNow = !this.model.unfolded.size && same(this.opened, this.levelOf(depth));
-      button.setAttribute('aria-pressed', String(isNow));
+      button.hidden = depth < 4 && depth > 1 && sizes[depth] === sizes[depth - 1]; // it would show nothing more
+      button.setAttribute('aria-pressed', String(this.level === depth));
     }
   }
 
@@ -265,7 +266,7 @@ export class App extends Opening {
   turn() {
     this.stage.flow = this.stage.flow === 'down' ? 'right' : 'down';
     get('flow').setAttribute('aria-pressed', String(this.stage.flow === 'right'));
-    this.changed();
+    this.changed(this.level);
     this.stage.fit(0.5);
     this.say(`It flows ${this.stage.flow}`);
   }

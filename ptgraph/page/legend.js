@@ -25,7 +25,7 @@ export function showLegend(root, colours, model) {
     const ends = isSigned ? [-Math.max(-low, high), Math.max(-low, high)] : [low, high];
     const steps = [0, 0.25, 0.5, 0.75, 1].map((t) => colours.shade(isSigned ? 2 * t - 1 : t).fill);
     root.replaceChildren(
-      el('li', { class: 'measure' }, measure.title, measure.isLog ? el('span', { class: 'note' }, ' (each step a factor)') : null),
+      el('li', { class: 'measure' }, measure.title, measure.isLog ? el('span', { class: 'note' }, ' (logarithmic)') : null),
       el('li', { class: 'ramp', style: `background:linear-gradient(to right, ${steps.join(', ')})` }),
       el('li', { class: 'ends' }, ...ends.map((v) => el('span', {}, `${numberText(v)}${measure.unit || ''}`))),
     );

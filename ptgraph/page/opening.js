@@ -5,7 +5,8 @@ export class Opening {
   // ---- opening and closing
 
   /** After a change of what is open: lay out, and bring what surrounds the graph up to date. */
-  changed() {
+  changed(level = null) {
+    this.level = level;
     this.stage.relayout();
     this.showCrumbs();
     this.showLevel();
@@ -56,11 +57,17 @@ export class Opening {
     return opened;
   }
 
+  /** The level that is open now, if it is one of the first. */
+  levelNow() {
+    const same = (a, b) => a.size === b.size && [...a].every((id) => b.has(id));
+    return [1, 2, 3].find((depth) => same(this.opened, this.levelOf(depth))) || null;
+  }
+
   openToLevel(depth) {
     this.model.unfolded.clear();
     this.model.opened = this.levelOf(depth);
     this.keepSelection(null);
-    this.changed();
+    this.changed(depth);
     this.stage.fit(0.3);
     this.say(depth === Infinity ? 'Everything is open' : `Open to level ${depth}`);
   }

@@ -63,7 +63,6 @@ function showHeader() {
 function showTools() {
   for (const button of document.querySelectorAll('[data-level]')) {
     const depth = Number(button.dataset.level);
-    button.hidden = depth !== Infinity && depth > 1 && app.levelOf(depth).size === app.levelOf(depth - 1).size;
     button.addEventListener('click', () => app.openToLevel(depth));
   }
   get('colour').replaceChildren(...app.measures.map(({ name, title }) => el('option', { value: name }, title)));
@@ -145,7 +144,7 @@ app.setTheme(DARK.matches ? 'dark' : 'light');
 app.stage.show(app.models.values().next().value);
 showTools();
 app.colourBy(app.measures[0].name);
-app.changed();
+app.changed(app.levelNow());
 app.stage.fit(0.5);
 app.show('graph');
 new SearchBox(get('search'), get('results'), app); // it listens from now on

@@ -121,11 +121,12 @@ function headOfFrame({ x, y, width, height }) {
 
 /** The title of a frame and its knobs, which an edge into the frame should not cross. */
 function titleOf(frame) {
+  const { head, knobs } = frame.scene;
   const [left, y] = [frame.x - frame.width / 2, frame.y - frame.height / 2 + HEADER / 2];
-  const width = Math.min(frame.scene.head || 0, frame.width - 46);
+  const width = Math.min(head, frame.width - 20) - knobs;
   return [
-    { x: left + 10 + width / 2, y, width, height: 4 },
-    { x: left + frame.width - 18, y, width: 10, height: 4 },
+    { x: left + 10 + width / 2, y, width, height: 4, cost: 60 },
+    { x: left + frame.width - knobs / 2 - 2, y, width: knobs - 8, height: 4, cost: 240 },
   ];
 }
 
@@ -155,7 +156,7 @@ function wallBetween(wall, start, end) {
   const [top, bottom] = [wall.y - wall.height / 2 - CLEARANCE, wall.y + wall.height / 2 + CLEARANCE];
   if (bottom <= start.y || top >= end.y) return [];
   const half = wall.width / 2 + CLEARANCE;
-  return [{ top, bottom, left: wall.x - half, right: wall.x + half + (wall.knob || 0) }];
+  return [{ top, bottom, left: wall.x - half, right: wall.x + half + (wall.knob || 0), cost: wall.cost || 0 }];
 }
 
 /** A point of the S-curve between two points, which leaves and arrives vertically; *t* runs from 0 to 1. */
@@ -200,7 +201,7 @@ function detour(a, b, walls, titles) {
         const hits = (w) => w.left < right && w.right > left;
         if (blocked[k].some(hits)) continue;
         const step = (right - left) * (1 + 12 / (y - heights[k])) + (x === state.x ? 0 : 20);
-        const cost = state.cost + step + 60 * titled[k].filter(hits).length;
+        const cost = titled[k].filter(hits).reduce((sum, wall) => sum + wall.cost, state.cost + step);
         if (!next.has(x) || cost < next.get(x).cost) next.set(x, { x, y, cost, from: state });
       }
     }

@@ -39,7 +39,7 @@ function stretch(intervals, gap = 1) {
 }
 
 export class Layout {
-  /** *widths* is asked how wide the `head` of a frame (of an id) and a `port` (of a text) are; *flow* is down or right. */
+  /** *widths* is asked how wide the `head` and the `knobs` of a frame (of an id) and a `port` (of a text) are; *flow* is down or right. */
   constructor(model, widths, flow = 'down') {
     Object.assign(this, { model, widths, flow, kept: new Map() });
   }
@@ -194,12 +194,12 @@ function framed(id, layout, items, inner, isRoot, ports) {
   }));
   const all = [...items, ...ports];
   if (isRoot) return { id, base: layout.model.split(id).base, items: all, isRoot, ...size };
-  const head = layout.widths.head(id);
+  const [head, knobs] = [layout.widths.head(id), layout.widths.knobs(id)];
   const width = Math.max(size.width, head) + 2 * PADDING;
   const left = (width - size.width) / 2;
   for (const item of all) Object.assign(item, { x: item.x + left, y: item.y + HEADER + PADDING });
   return {
-    id, base: layout.model.split(id).base, items: all, isRoot, head, width, height: size.height + HEADER + 2 * PADDING,
+    id, base: layout.model.split(id).base, items: all, isRoot, head, knobs, width, height: size.height + HEADER + 2 * PADDING,
   };
 }
 

@@ -15,6 +15,7 @@ export function widthsOf(model) {
       const box = model.box(id);
       return headWidth(box) + knobsWidth(box) + (box.isFold ? 24 : 0);
     },
+    knobs: (id) => knobsWidth(model.box(id)),
     port: (title) => Math.min(200, Math.max(28, Math.round(type.width(title, SUBTITLE)) + 16)),
   };
 }
