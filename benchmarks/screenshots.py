@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import transformers
+
 from ptgraph.backends.html import render, render_comparison
 from ptgraph.build import graph_of
 from ptgraph.comparison import compare
@@ -22,14 +24,15 @@ ATTENTION = "ptgraph.open('/layers.0'); ptgraph.select('/layers.0.attention')"
 SHOTS = (
     ("light", "A block open, its attention selected", "tiny", WIDE, "light", ATTENTION),
     ("dark", "The same in the dark", "tiny", WIDE, "dark", ATTENTION),
-    ("inside", "Inside a block: what comes in, and where it goes", "tiny", WIDE, "light", "ptgraph.app.dive('/layers.0')"),
-    ("unfolded", "All blocks, coloured by FLOPs", "tiny", WIDE, "light",
-     "ptgraph.app.turn(); ptgraph.open('/layers.0'); ptgraph.app.unfold('/layers.0'); ptgraph.app.colourBy('flops')"),
+    ("inside", "Inside a block: what comes in, and where it goes", "tiny", WIDE, "light",
+     "ptgraph.app.dive('/layers.0')"),
+    ("coloured", "Swin by the bytes of its activations", "swin", WIDE, "light", "ptgraph.app.colourBy('bytes')"),
     ("components", "The components by category", "tiny", WIDE, "light", "ptgraph.app.show('components')"),
     ("component", "One component", "tiny", WIDE, "light",
      "location.hash = '#class=ptgraph.models.attention.Attention'"),
     ("pipelines", "The pipelines", "tiny", WIDE, "light", "ptgraph.app.show('pipelines')"),
-    ("grpo", "A recorded step of GRPO", "tiny", WIDE, "light", "ptgraph.app.open('grpo'); ptgraph.select('/advantages')"),
+    ("grpo", "A recorded step of GRPO", "tiny", WIDE, "light",
+     "ptgraph.app.open('grpo'); ptgraph.select('/advantages')"),
     ("table", "The table", "tiny", WIDE, "light", "ptgraph.openToLevel(2); ptgraph.app.show('table')"),
     ("compared", "Two models side by side", "compared", WIDE, "light", ""),
     ("narrow-light", "On a telephone", "tiny", NARROW, "light", ""),
@@ -39,7 +42,7 @@ SHOTS = (
 TEXT = """# The page
 
 One file, which opens without a network. All of these are pictures of the page that `ptgraph export tiny` writes (the
-comparison is `ptgraph export tiny --compare small`); `make screenshots` takes them.
+comparison is `ptgraph export tiny --compare small`, and Swin is that of `transformers`); `make screenshots` takes them.
 
 """
 
@@ -47,8 +50,12 @@ comparison is `ptgraph export tiny --compare small`); `make screenshots` takes t
 def pages() -> dict[str, bytes]:
     """Return the pages that are shown."""
     tiny, small = graph_of(load("tiny")), graph_of(load("small"))
+    with tempfile.TemporaryDirectory() as folder:
+        transformers.SwinConfig().save_pretrained(f"{folder}/swin")
+        swin = graph_of(load(f"{folder}/swin"))
     return {
         "tiny": b"".join(render(tiny, Options())["html"]),
+        "swin": b"".join(render(swin, Options())["html"]),
         "compared": b"".join(render_comparison(tiny, small, compare(tiny, small), Options())["html"]),
     }
 
