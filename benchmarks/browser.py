@@ -96,13 +96,18 @@ async (sample) => {
     const around = [];
     for (let at = parent.get(id); at !== '/'; at = parent.get(at)) around.unshift(at);
     around.forEach((outer) => ptgraph.open(outer));
-    await bench.painted();
-    await bench.painted();
-    const start = performance.now();
-    ptgraph.open(id);
-    await bench.painted();
-    times.push(performance.now() - start);
-    ptgraph.close(around.length ? around[0] : id);
+    const took = [];
+    while (took.length < 3) {
+      await bench.painted();
+      await bench.painted();
+      const start = performance.now();
+      ptgraph.open(id);
+      await bench.painted();
+      took.push(performance.now() - start);
+      ptgraph.close(id);
+    }
+    times.push(took.sort((a, b) => a - b)[1]);
+    if (around.length) ptgraph.close(around[0]);
     await bench.painted();
   }
   times.sort((a, b) => a - b);

@@ -82,9 +82,15 @@ def _measured(results: dict[str, Result]) -> str:
     """Say where: once if all parts were measured alike, else for each."""
     said: dict[str, list[str]] = {}
     for part, result in results.items():
-        said.setdefault(f"Runs: {result.runs}. Machine: {result.machine}.", []).append(TITLES[part])
+        said.setdefault(f"Runs: {_counts(result)}. Machine: {result.machine}.", []).append(TITLES[part])
     texts = said if len(said) == 1 else [f"{'; '.join(titles)}: {text}" for text, titles in said.items()]
     return "\n".join(textwrap.fill(text, 118, break_on_hyphens=False) + "\n" for text in texts)
+
+
+def _counts(result: Result) -> str:
+    """Say how often the commands ran that did what they should: one may have been measured again by itself."""
+    counts = sorted({len(row.runs) for row in result.rows.values() if not row.failed})
+    return str(counts[0]) if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
 
 
 def _table(part: str, result: Result) -> str:

@@ -1,6 +1,6 @@
 """Whole processes, side by side in one run: ptgraph and other tools. Writes docs/benchmarks.md and its picture.
 
-    python -m benchmarks.run [--runs N] [--only a,c]
+    python -m benchmarks.run [--runs N] [--only a,c] [--rows NAME]
 
 a: against torch.onnx.export; b: against torchview and torchlens; c: a Llama of 70 billion parameters; d: growth with
 the number of layers; e: the page, beside other viewers. What is not measured now stays as it was measured last;
@@ -12,26 +12,28 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from . import document, results
 from .measure import LIMIT, Run, measure, programs
-from .parts import LIMITS, PARTS
+from .parts import FILES, LIMITS, PARTS
 from .results import Result, Row
 
 
-def part(name: str, count: int) -> Result:
+def part(name: str, count: int, rows: str = "") -> Result:
     """Measure one part: every command once, then every command again, so that drift hits all alike.
 
-    A command that failed is not run again.
+    A command that failed is not run again. With *rows*, only commands of that name run, and what they need.
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = programs(Path(folder))
-        commands = PARTS[name](Path(folder))
+        commands = {key: run for key, run in PARTS[name](Path(folder)).items() if key[1] in (rows or key[1], FILES)}
         found: dict[tuple[str, str], list[Run]] = {key: [] for key in commands}
         for index in range(count):
             for key, command in commands.items():
-                if not any(run.failed for run in found[key]):
+                is_made = rows and key[1] == FILES and found[key]
+                if not is_made and not any(run.failed for run in found[key]):
                     run = measure(command, environment, LIMITS.get(key[1], LIMIT))
                     found[key].append(run)
                     words = run.failed or f"{run.seconds:.1f} s, {run.megabytes:.0f} MB"
@@ -44,13 +46,17 @@ def main() -> None:
     """Measure what is asked for, and write the document."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5, help="how often each command runs (5)")
+    parser.add_argument("--rows", default="", help="only the commands of this name; others stay as they were measured")
     parser.add_argument("--only", default=",".join(PARTS), help="the parts to measure, with commas (all)")
     args = parser.parse_args()
     names = [name for name in args.only.split(",") if name]
     if args.runs < 1 or not set(names) <= set(PARTS):
         parser.error(f"--runs is at least 1, and the parts are {', '.join(PARTS)}")
     for name in names:
-        results.write(results.read() | {name: part(name, args.runs)})
+        before = results.read()
+        found = part(name, args.runs, args.rows)
+        kept = before[name].rows if args.rows and name in before else {}
+        results.write(before | {name: replace(found, rows=kept | found.rows)})
     document.write(results.read())
 
 

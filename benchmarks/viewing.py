@@ -13,7 +13,8 @@ answered a press of a key by selecting a box; for Model Explorer and Netron when
 which shows nothing before, when its physics has placed the boxes and it is painted. A viewer has {PATIENCE} s for that.
 
 A module **opens** in the time from `ptgraph.open()` to the end of the next painted frame, everything around it being
-open and all else closed; of a page with more than {SAMPLE} modules, {SAMPLE} are opened, evenly spread. **Frames** are
+open and all else closed: the median of three times; of a page with more than {SAMPLE} modules, {SAMPLE} are opened,
+evenly spread, and all prefer reduced motion, so that nothing is animated. **Frames** are
 counted for {PAN / 1000:.0f} s by `requestAnimationFrame` with everything open, the camera being moved at each of them:
 with the whole graph in view, and near enough to read. In brackets is the 5th percentile.
 

@@ -34,17 +34,13 @@ export function listenForKeys(app, container) {
   const found = new Map(list.flatMap((entry) => (entry.keys || []).map((key) => [key, entry.act])));
   found.set('=', found.get('+'));
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById('help').open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
     if (event.target.closest('input, textarea, select')) return;
     const atGraph = app.tab === 'graph' && (event.target === container || event.target === document.body);
-    const isControl = event.target.closest('button, a, summary, [role=row], [role=option]');
-    if (event.key.startsWith('Arrow')) {
-      if (!atGraph) return;
-      app.goTo(event.key);
-    } else if (event.key === 'Enter') {
-      if (!atGraph) return;
-      found.get('Enter')();
-    } else if (found.has(event.key) && !(isControl && event.key === ' ')) found.get(event.key)(event.key);
+    const isPlain = event.key !== 'Enter' && found.has(event.key); // Enter and arrows have a use elsewhere, too
+    if (isPlain) found.get(event.key)(event.key);
+    else if (atGraph && event.key.startsWith('Arrow')) app.goTo(event.key);
+    else if (atGraph && event.key === 'Enter') found.get('Enter')();
     else return;
     event.preventDefault();
   });
