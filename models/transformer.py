@@ -95,7 +95,7 @@ class TransformerLM(nn.Module):
         caches = [None] * len(self.layers) if cache is None else cache.layers
         for layer, layer_cache in zip(self.layers, caches, strict=True):
             if labels is not None and index_rotation is not None:
-                index_losses.append(layer.index_loss(hidden, rotation, index_rotation))  # type: ignore[operator]
+                index_losses.append(layer.index_loss(hidden, rotation, index_rotation))  # type: ignore[operator]  # a module's method
             hidden = layer(hidden, rotation, index_rotation, layer_cache)
 
         logits: Tensor = self.head(self.norm(hidden))

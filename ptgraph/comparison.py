@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .boxes import View
 from .differences import Line, Value, differences
 from .graph import ModelGraph, attributes
 from .likeness import Item, Numbering, Shift, Side
@@ -52,7 +53,7 @@ class Comparison:
     something inside, changed itself, or is only here (removed from A, added in B). ``changes`` are in order of
     execution; of what is only in one, the outermost. ``renamed`` are those that are the same under another
     name (numbers aside). ``summary`` counts the changes, the boxes of B that are the same, and has
-    parameters, FLOPs and bytes of activations before and after.
+    parameters, FLOPs and bytes of activations before and after. ``views`` are the two that the ids are of.
     """
 
     pairs: dict[str, str]
@@ -60,9 +61,10 @@ class Comparison:
     changes: tuple[Change, ...]
     renamed: tuple[Renamed, ...]
     summary: dict[str, Any]
+    views: tuple[View, View] = field(repr=False, compare=False)
 
     def data(self) -> dict[str, Any]:
-        """Return the comparison JSON-plain."""
+        """Return the comparison JSON-plain, without the views."""
         return {
             "pairs": dict(self.pairs),
             "status": {side: dict(found) for side, found in self.status.items()},
@@ -129,7 +131,9 @@ class _Comparing:
             "flops": [before.flops, after.flops],
             "bytes": [before.activation_bytes, after.activation_bytes],
         }
-        return Comparison(self.pairs, status, tuple(self.changes), tuple(self.renamed), summary)
+        return Comparison(
+            self.pairs, status, tuple(self.changes), tuple(self.renamed), summary, (self.a.view, self.b.view)
+        )
 
     # What is matched
 

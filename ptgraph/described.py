@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
 from typing import Any
 
 from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
-from .graph import Component, ModelGraph, Op, Parameter, attributes
+from .graph import ModelGraph, Parameter, attributes, sparse
 from .view import Box, shape_text
 
 KINDS = {
@@ -202,11 +201,11 @@ def _with(types: frozenset[str], type_: str) -> frozenset[str]:
 
 def _component(graph: ModelGraph, path: str, own: Iterable[Parameter]) -> dict[str, Any]:
     inside = path + "." if path else ""
-    found = _spare(graph.component(path))
+    found = sparse(graph.component(path))
     if not path and (graph.config or "settings" in found):  # the sizes of a configured model are in its config
         found["settings"] = {**graph.config, **found.get("settings", {})}
     parameters = [
-        {**_spare(parameter), "name": parameter.name.removeprefix(inside), "shape": shape_text(parameter.shape)}
+        {**sparse(parameter), "name": parameter.name.removeprefix(inside), "shape": shape_text(parameter.shape)}
         for parameter in own
     ]
     return {**found, "parameters": parameters} if parameters else found
@@ -219,18 +218,8 @@ def _op(graph: ModelGraph, name: str) -> dict[str, Any]:
         for source in graph.ops.predecessors(name)
         if nodes[source]["kind"] in _WEIGHTS
     ]
-    found = _spare(graph.op(name))
+    found = sparse(graph.op(name))
     return {**found, "reads": reads} if reads else found
-
-
-def _spare(record: Component | Op | Parameter) -> dict[str, Any]:
-    """Return the fields of a record but for those that have their defaults."""
-    found = attributes(record)
-    for field in fields(record):
-        plain = field.default if field.default_factory is MISSING else field.default_factory()
-        if found[field.name] == plain:
-            del found[field.name]
-    return found
 
 
 __all__ = ["KINDS", "described", "described_classes", "folded_paths", "tokens"]

@@ -48,8 +48,7 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
     distinct = list({id(scope): scope for scope, _ in scopes.values()}.values())
     numbers = {id(scope): k for k, scope in enumerate(distinct)}
     links: dict[str, list[Any]] = defaultdict(list)
-    for link in picture.links:
-        scope, *_ = picture.meet(link)
+    for link, (scope, *_) in zip(picture.links, picture.meetings, strict=True):
         slots = [link.slots] if link.slots != (0,) else []
         links[scope].append([link.source, link.target, link.label, int(link.shared), *slots])
     return {

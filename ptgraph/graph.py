@@ -6,7 +6,7 @@ networkx writer works on both graphs. This module imports neither torch nor the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 import networkx as nx
@@ -185,6 +185,16 @@ def chains(calls: dict[str, Call]) -> dict[str, list[str]]:
     return found
 
 
+def sparse(record: Any) -> dict[str, Any]:
+    """Return the fields of a record of this module but for those that have their defaults."""
+    found = attributes(record)
+    for own in fields(record):
+        plain = own.default if own.default_factory is MISSING else own.default_factory()
+        if found[own.name] == plain:
+            del found[own.name]
+    return found
+
+
 def attributes(record: Any) -> dict[str, Any]:
     """Return the fields of a record of this module as a dict, without copying the values."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
@@ -202,4 +212,5 @@ __all__ = [
     "Shape",
     "attributes",
     "chains",
+    "sparse",
 ]

@@ -113,8 +113,7 @@ def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
     """
     found: dict[str, dict[tuple[str, str, str], None]] = {}
     ordered: set[tuple[str, str]] = set()
-    for link in view.links:
-        meet, source, target = view.meet(link)
+    for link, (meet, source, target) in zip(view.links, view.meetings, strict=True):
         if not link.shared:
             found.setdefault(meet, {})[source, target, "link"] = None
             continue

@@ -31,6 +31,12 @@ PIPELINES = ("pretrain", "grpo")
 _WORDS = {"int": "number", "float": "number", "str": "text", "Tensor": "tensor"}  # what a list holds, to people
 
 
+def check_kind(kind: str) -> None:
+    """Raise ValueError for a pipeline that does not exist."""
+    if kind not in PIPELINES:
+        raise ValueError(f"there is no pipeline {kind!r}; choose from {', '.join(PIPELINES)}")
+
+
 def record_pipeline(kind: str, preset: str = "nano", *, times: bool = False) -> ModelGraph:
     """Take one step of a new trainer of a preset, and return it as a graph.
 
@@ -41,8 +47,7 @@ def record_pipeline(kind: str, preset: str = "nano", *, times: bool = False) -> 
     from .models.training.grpo import GRPOTrainer
     from .models.training.stage import record
 
-    if kind not in PIPELINES:
-        raise ValueError(f"there is no pipeline {kind!r}; choose from {', '.join(PIPELINES)}")
+    check_kind(kind)
     presets: Mapping[str, Any] = {"pretrain": PRETRAIN, "grpo": GRPO}[kind]
     if preset not in presets:
         raise ValueError(f"there is no preset {preset!r}; choose from {', '.join(presets)}")
@@ -263,4 +268,4 @@ def _described(value: Any) -> Described:
     return Described(kind)
 
 
-__all__ = ["PIPELINES", "graph_of_events", "record_pipeline"]
+__all__ = ["PIPELINES", "check_kind", "graph_of_events", "record_pipeline"]

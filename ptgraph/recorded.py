@@ -7,16 +7,14 @@ training code, with what that code says of itself. ``make recorded`` writes it a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import MISSING, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 
-from .graph import Call, ClassInfo, Component, ModelGraph, Op, attributes
-from .pipeline import PIPELINES, record_pipeline
+from .graph import Call, ClassInfo, Component, ModelGraph, Op, attributes, sparse
+from .pipeline import PIPELINES, check_kind, record_pipeline
 
 TRAINED = "ptgraph.models.transformer.TransformerLM"  # the class of the models that these steps train
 
@@ -31,8 +29,7 @@ def recorded(kind: str) -> ModelGraph:
 
     Raises ValueError for a pipeline that does not exist.
     """
-    if kind not in PIPELINES:
-        raise ValueError(f"there is no pipeline {kind!r}; choose from {', '.join(PIPELINES)}")
+    check_kind(kind)
     resource = files("ptgraph.models") / "training" / "recorded" / f"{kind}.json"  # to import training takes its extra
     return _graph(json.loads(resource.read_text(encoding="utf-8")))
 
@@ -43,26 +40,14 @@ def text_of(graph: ModelGraph) -> str:
         "name": graph.name,
         "tracer": graph.tracer,
         "config": graph.config,
-        "ops": {name: _short(graph.op(name)) for name in graph.ops},
+        "ops": {name: sparse(graph.op(name)) for name in graph.ops},
         "edges": [{"source": s, "target": t, **edge} for s, t, edge in graph.ops.edges(data=True)],
-        "components": [_short(graph.component(path)) for path in graph.components],
+        "components": [sparse(graph.component(path)) for path in graph.components],
         "tree": list(graph.components.edges),
         "calls": {key: attributes(call) for key, call in graph.calls.items()},
-        "classes": {name: _short(code) for name, code in graph.classes.items()},
+        "classes": {name: sparse(code) for name, code in graph.classes.items()},
     }
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _short(record: Any) -> dict[str, Any]:
-    return dict(_changed(record))
-
-
-def _changed(record: Any) -> Iterator[tuple[str, Any]]:
-    for field in fields(record):
-        value = getattr(record, field.name)
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        if value != default:
-            yield field.name, value
 
 
 def _graph(data: dict[str, Any]) -> ModelGraph:

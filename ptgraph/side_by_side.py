@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .boxes import View
 from .comparison import Comparison
 from .diagram import diagram
 from .graph import ModelGraph
 from .layout import box_size
-from .view import View, view
 
 _GAP = 48.0  # between the two frames, in points
 
@@ -20,7 +20,7 @@ def side_by_side(
     a: ModelGraph, b: ModelGraph, comparison: Comparison, depth: int | None = None
 ) -> tuple[dict[str, Any], dict[str, tuple[ModelGraph, View]]]:
     """Return the diagram of both (see `diagram.diagram`), and each graph with its view, by its prefix."""
-    sides = {"a": (a, view(a)), "b": (b, view(b))}
+    sides = {"a": (a, comparison.views[0]), "b": (b, comparison.views[1])}
     parts = {side: diagram(graph, picture, depth) for side, (graph, picture) in sides.items()}
     boxes: dict[str, Any] = {
         "/": {"kind": "module", "title": f"{a.name} and {b.name}", "parts": ["a:/", "b:/"], "size": [0, 0]}
@@ -43,7 +43,7 @@ def side_by_side(
         "title": boxes["/"]["title"],
         "tracer": a.tracer if a.tracer == b.tracer else f"{a.tracer} and {b.tracer}",
         "attempts": [attempt for part in parts.values() for attempt in part["attempts"]],
-        "totals": {name: parts["b"]["totals"][name] for name in parts["b"]["totals"]},
+        "totals": parts["b"]["totals"],
         "opened": opened,
         "boxes": boxes,
         "scopes": scopes,

@@ -51,6 +51,7 @@ ORDER = [
         "build",
         "analysis",
         "folding",
+        "boxes",
         "view",
         "likeness",
         "differences",

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from ptgraph import trace
+from ptgraph.boxes import BOX_LIMIT
 from ptgraph.graph import ModelGraph
 from ptgraph.layout import scopes
-from ptgraph.view import BOX_LIMIT, GROUP_SIZE, SHARED_PLACES, Box, View, count_text, op_title, shape_text, view
+from ptgraph.view import GROUP_SIZE, SHARED_PLACES, Box, View, count_text, op_title, shape_text, view
 from tests.test_zoo import RUNS, graph_of
 
 

@@ -1,0 +1,165 @@
+"""What a picture shows, as data: boxes in boxes, the links between them, and how their numbers are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from .folding import Carry
+
+BOX_LIMIT = 60  # what a picture of automatic depth may show
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box of the picture. ``id`` is an operation's name; for a run of a module, ``/`` and its key.
+
+    ``parts`` are the boxes inside, in order of execution; a module with one operation has none, and stands
+    for it (``op``). ``repeat`` counts the equal blocks that the box stands for, ``runs`` are the paths of their
+    modules, and ``carries`` is what each of them feeds the next. ``bytes`` are those of activations.
+    """
+
+    id: str
+    kind: Literal["input", "output", "op", "module", "group"]
+    title: str
+    subtitle: str
+    category: str
+    component: str
+    parent: str | None
+    parts: tuple[str, ...] = ()
+    op: str | None = None
+    repeat: int = 1
+    params: int = 0
+    flops: int = 0
+    bytes: int = 0
+    runs: tuple[str, ...] = ()
+    carries: tuple[Carry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A value that flows between two boxes without parts, with its shape; ``shared`` ones are drawn as stubs."""
+
+    source: str
+    target: str
+    label: str
+    slots: tuple[int, ...] = (0,)
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """The boxes by id, the outermost first, and the links between those without parts.
+
+    ``stands`` maps an operation that was folded away to the box that stands for it, and its number in each fold.
+    """
+
+    boxes: dict[str, Box]
+    links: tuple[Link, ...]
+    stands: dict[str, tuple[str, dict[str, int]]]
+    root: str = "/"
+
+    def chain(self, box: str) -> list[str]:
+        """Return *box* and the boxes around it, innermost first."""
+        found: list[str] = []
+        at: str | None = box
+        while at is not None:
+            found.append(at)
+            at = self.boxes[at].parent
+        return found
+
+    def label(self, box: str) -> str:
+        """Return what a box is called where it is out of sight: an operation by its module, too."""
+        shown = self.boxes[box]
+        above = self.boxes[shown.parent] if shown.parent is not None else shown
+        if shown.kind != "op" or above.parent is None:
+            return shown.title
+        alike = [part for part in above.parts if self.boxes[part].title == shown.title]
+        return f"{above.title}.{shown.title if len(alike) == 1 else shown.id}"
+
+    @cached_property
+    def meetings(self) -> tuple[tuple[str, str, str], ...]:
+        """For each link: the innermost box that both ends are in, and the parts of it that they are in."""
+        return tuple(self._meet(link) for link in self.links)
+
+    def _meet(self, link: Link) -> tuple[str, str, str]:
+        above, below = self.chain(link.source), self.chain(link.target)
+        around = set(above)
+        scope = next(box for box in below if box in around)
+        return scope, above[above.index(scope) - 1], below[below.index(scope) - 1]
+
+    def opened(self, depth: int | None = None, limit: int = BOX_LIMIT) -> set[str]:
+        """Return the boxes that are open in a picture *depth* levels deep.
+
+        Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups.
+        """
+        if depth is not None:
+            return self._to_level(depth)
+        groups = {box.id for box in self.boxes.values() if box.kind == "group"}
+        opened = self._to_level(1)
+        for level in range(2, 1 + max(len(self.chain(box)) for box in self.boxes)):
+            deeper = self._to_level(level) - groups
+            if len(self.visible(deeper)) > limit:
+                break
+            opened = deeper
+        return opened
+
+    def _to_level(self, depth: int) -> set[str]:
+        opened, level = set(), [self.root]
+        for _ in range(max(depth, 1)):
+            level = [box for box in level if self.boxes[box].parts]
+            opened.update(level)
+            level = [part for box in level for part in self.boxes[box].parts]
+        return opened
+
+    def visible(self, opened: set[str]) -> list[str]:
+        """Return the closed boxes that show when *opened* are open, in order."""
+        found: list[str] = []
+
+        def visit(box: str) -> None:
+            for part in self.boxes[box].parts:
+                if part in opened:
+                    visit(part)
+                else:
+                    found.append(part)
+
+        visit(self.root)
+        return found
+
+    def shown(self, opened: set[str]) -> dict[str, str]:
+        """Map every box without parts to the visible box that it is, or is inside of."""
+        at = {}
+        for box in self.visible(opened):
+            stack = [box]
+            while stack:
+                inner = stack.pop()
+                at[inner] = box
+                stack.extend(self.boxes[inner].parts)
+        return at
+
+
+def op_title(target: str) -> str:
+    """Return the short name of an operator: ``aten.add.Tensor`` → ``add``."""
+    parts = target.split(".")
+    overloaded = len(parts) > 2 and (parts[0] in ("aten", "prims") or parts[-1] == "default")
+    return parts[-2] if overloaded else parts[-1]
+
+
+def shape_text(shape: Any) -> str:
+    """Return ``batch×16×512``; a scalar's is ``scalar``, and no shape is the empty string."""
+    if shape is None:
+        return ""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def count_text(count: float) -> str:
+    """Return a count in three digits: ``85.3M``."""
+    for unit in ("", "K", "M", "G", "T", "P"):
+        if count < 999.5:
+            return f"{count:.3g}{unit}"
+        count /= 1000
+    return f"{count:.3g}E"
+
+
+__all__ = ["BOX_LIMIT", "Box", "Link", "View", "count_text", "op_title", "shape_text"]
