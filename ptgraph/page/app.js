@@ -1,14 +1,15 @@
 // What the page can do: open and close, select, dive in, change documents, colours and tabs. Each says what it did.
 
-import { Model, addressOf, boxAt } from './model.js';
 import { listenForKeys, neighbourOf } from './keys.js';
 import { showLegend } from './legend.js';
+import { Model, addressOf } from './model.js';
 import { Opening } from './opening.js';
+import { boxAt } from './paths.js';
 import { Stage } from './stage.js';
 import { insideOf } from './still.js';
 import { el, plural } from './text.js';
 import { Colours, measuresOf } from './theme.js';
-import { EVERYWHERE, collect } from './visible.js';
+import { EVERYWHERE, aroundAll, collect } from './visible.js';
 
 /** An element of the page, by its id. */
 export const get = (id) => document.getElementById(id);
@@ -22,11 +23,11 @@ export class App extends Opening {
     this.models = new Map(this.data.documents.map((doc) => [doc.key, new Model(doc.key, doc, this.data.plain, () => this.details())]));
     this.colours = new Colours(this.data.styles);
     this.measures = measuresOf(this.data);
+    [this.colours.measure] = this.measures;
     const nodes = { nodes: stored('nodes'), edges: stored('edges') };
     this.stage = new Stage(get('graph'), stored('options'), nodes, this.colours, this);
     this.tab = 'graph';
     this.panels = {}; // tab → what renders it
-    this.drawn = [];
   }
 
   /** The text of the model: components, operations, classes; read when it is first needed. */
@@ -53,17 +54,21 @@ export class App extends Opening {
 
   // ---- documents and tabs
 
-  /** Show another document in the graph. */
+  /** Show another document in the graph, and nothing of it selected. */
   open(key) {
-    const model = this.models.get(key);
-    if (!model || model === this.model) return;
-    this.view.selected = null;
-    this.stage.show(model);
-    this.changed(this.levelNow());
+    if (!this.models.has(key) || this.models.get(key) === this.model) return;
+    this.load(key);
     this.onSelect(null);
+  }
+
+  load(key) {
+    const model = this.models.get(key);
+    this.stage.take(model);
     this.colours.setMeasure(this.colours.measure, model);
+    this.changed(this.levelNow());
+    this.stage.look();
     this.recoloured();
-    get('document').textContent = this.models.size > 1 && key !== 'model' ? model.title : '';
+    get('document').textContent = key === 'model' ? '' : model.title;
   }
 
   show(tab) {
@@ -79,7 +84,7 @@ export class App extends Opening {
     if (this.panels[tab].render) this.panels[tab].render();
     this.colorChips();
     if (tab === 'graph') this.stage.network.redraw();
-    else if (!this.isQuiet) this.address(this.panels[tab].hash || `tab=${tab}`);
+    else this.address(this.panels[tab].hash || `tab=${tab}`);
   }
 
   // ---- what surrounds the graph
@@ -95,7 +100,7 @@ export class App extends Opening {
   }
 
   showLevel() {
-    const sizes = [0, 1, 2, 3].map((depth) => this.levelOf(depth).size);
+    const sizes = [0, 1, 2, 3].map((depth) => (depth ? this.levelOf(depth).size : 0));
     for (const button of document.querySelectorAll('[data-level]')) {
       const depth = Number(button.dataset.level);
       button.hidden = depth < 4 && depth > 1 && sizes[depth] === sizes[depth - 1]; // it would show nothing more
@@ -153,11 +158,7 @@ export class App extends Opening {
   revealPair(a, b) {
     const ids = [a === null ? null : `a:${a}`, b === null ? null : `b:${b}`].filter((id) => id !== null);
     ids.forEach((id) => this.reveal(id));
-    const [one, other] = [ids[0], ids[ids.length - 1]].map((id) => this.stage.rect(id));
-    const [left, right] = [Math.min(one.x - one.width / 2, other.x - other.width / 2), Math.max(one.x + one.width / 2, other.x + other.width / 2)];
-    const [top, bottom] = [Math.min(one.y - one.height / 2, other.y - other.height / 2), Math.max(one.y + one.height / 2, other.y + other.height / 2)];
-    const rect = { x: (left + right) / 2, y: (top + bottom) / 2, width: right - left, height: bottom - top };
-    if (ids.length > 1) this.stage.zoomTo(rect, 1);
+    if (ids.length > 1) this.stage.zoomTo(aroundAll(ids.map((id) => this.stage.rect(id))), 1);
   }
 
   goTo(direction) {
@@ -205,9 +206,7 @@ export class App extends Opening {
     const text = decoded(location.hash);
     if (text.startsWith('tab=')) this.show(text.slice(4));
     else if (text.startsWith('class=')) {
-      this.isQuiet = true;
       this.show('components');
-      this.isQuiet = false;
       this.panels.components.open(text.slice(6));
     } else if (text) {
       const key = [...this.models.keys()].find((name) => text.startsWith(`${name}:`)) || [...this.models.keys()][0];
@@ -292,10 +291,6 @@ export class App extends Opening {
 
   onDouble(found) {
     if (found && (found.kind === 'box' || found.kind === 'frame') && this.model.canOpen(found.id)) this.dive(found.id);
-  }
-
-  onDraw() {
-    for (const act of this.drawn) act();
   }
 
   listenForKeys(container) {

@@ -8,7 +8,7 @@ const SHOWN_TITLES = 6;
 const LONGEST_VALUE = 300;
 
 /** Changes of the same kind that say the same, together, in the order of the first of each. */
-export function changeGroups(changes) {
+function changeGroups(changes) {
   const groups = new Map();
   for (const change of changes) {
     const key = JSON.stringify([change.status, change.what]);
@@ -19,7 +19,7 @@ export function changeGroups(changes) {
 }
 
 /** A mark for what became of a box: a sign, and the word for those who do not see it. */
-export function changeSign(status) {
+function changeSign(status) {
   return el('span', { class: `sign ${status}` },
     el('span', { 'aria-hidden': 'true' }, CHANGE_SIGNS[status]), el('span', { class: 'unseen' }, `${status} `));
 }

@@ -7,7 +7,7 @@ import {
 } from './text.js';
 
 /** The address of a class, after the #. */
-export const hashOfClass = (type) => `class=${encodeURIComponent(type)}`;
+const hashOfClass = (type) => `class=${encodeURIComponent(type)}`;
 
 /** The browser of classes: cards by category, each of which opens. */
 export class Components {
@@ -51,7 +51,7 @@ export class Components {
     if (this.entries === null) this.index();
     const before = this.type;
     this.type = this.entries.some((entry) => entry.type === type) ? type : null;
-    if (this.app.address) this.app.address(this.hash);
+    this.app.address(this.hash);
     this.render();
     this.root.scrollTop = 0;
     const focus = this.type === null

@@ -54,11 +54,12 @@ export class Hover {
   usersOf(source) {
     const { model } = this.stage.view;
     const box = model.base(source);
-    const users = model.feeds(source).map(({ id }) => {
+    const fed = model.feeds(source);
+    const users = fed.map(({ id }) => {
       const { title, component } = model.base(model.split(id).base);
       return [component, title].filter(Boolean).join(' › ');
     });
-    const count = model.feeds(source).reduce((sum, { id }) => sum + model.folds(id).reduce((all, fold) => all * fold.repeat, 1), 0);
+    const count = fed.reduce((sum, { id }) => sum + model.folds(id).reduce((all, fold) => all * fold.repeat, 1), 0);
     return [
       el('p', { class: 'name' }, el('bdi', {}, box.title), el('span', { class: 'note' }, box.shape ? ` ${box.shape}` : '')),
       el('p', { class: 'note' }, `read in ${full(count)} places`),

@@ -1,7 +1,7 @@
 // The keyboard: what each key does, and the dialog that lists them.
 
 /** Return key → what it does, for the app; the dialog shows the same list. */
-export function keysOf(app) {
+function keysOf(app) {
   const { stage } = app;
   const selected = () => app.model.has(app.selected || '') && app.selected;
   return [

@@ -2,7 +2,7 @@
 
 export const HEADER = 28; // the strip of a frame that holds its title
 export const PADDING = 18; // between a frame and its parts
-export const FONT = 'Arial, Arimo, "Liberation Sans", Helvetica, sans-serif';
+const FONT = 'Arial, Arimo, "Liberation Sans", Helvetica, sans-serif';
 export const TITLE = `600 13px ${FONT}`;
 export const SUBTITLE = `11px ${FONT}`;
 export const FRAME_TITLE = `600 12px ${FONT}`;

@@ -28,8 +28,8 @@ export class Minimap {
     const isAllSeen = left <= 0 && top <= 0 && right >= width && bottom >= height;
     this.root.hidden = isAllSeen;
     if (isAllSeen) return;
-    const key = [view.colours.name, view.colours.measure.name];
-    if (this.drawn !== view.scene || String(key) !== String(this.key)) this.draw(view);
+    const key = `${view.colours.name} ${view.colours.measure.name}`;
+    if (this.drawn !== view.scene || key !== this.key) this.draw(view);
     Object.assign(this, { drawn: view.scene, key });
     const clamp = (v, most) => Math.min(Math.max(v, 0), most);
     const [x, y] = [clamp(left, width), clamp(top, height)];
@@ -48,7 +48,7 @@ export class Minimap {
     Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
     const ctx = this.canvas.getContext('2d');
     ctx.scale(this.scale * dense, this.scale * dense);
-    const paint = (at, ids, dx, dy) => {
+    const paint = (at, dx, dy) => {
       for (const item of at.items) {
         if (item.kind !== 'box') continue;
         const { fill, border, frame } = colours.of(model, item.base);
@@ -56,9 +56,9 @@ export class Minimap {
         ctx.fillStyle = isOpen ? frame : item.scene ? fill : border;
         const [x, y] = [item.x + dx - item.width / 2, item.y + dy - item.height / 2];
         ctx.fillRect(x, y, item.width, item.height);
-        if (isOpen) paint(item.scene, ids, x, y);
+        if (isOpen) paint(item.scene, x, y);
       }
     };
-    paint(scene, [], 0, 0);
+    paint(scene, 0, 0);
   }
 }

@@ -251,23 +251,3 @@ export function addressOf(model, id) {
   if (box.base === `/${box.component}`) return prefix + encodeURIComponent(model.path(id));
   return prefix + (id.startsWith('/') ? `run=${encodeURIComponent(id.slice(1))}` : `op=${encodeURIComponent(id)}`);
 }
-
-/** Find the box that an address names: {id, picks}; a block that is folded away is the one that stands for it, picked. */
-export function boxAt(model, name) {
-  const has = (id) => Object.hasOwn(model.doc.boxes, model.split(id).base);
-  if (name.startsWith('op=') && has(name.slice(3))) return { id: name.slice(3), picks: [] };
-  if (name.startsWith('run=') && has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
-  const picks = [];
-  let wanted = name;
-  for (const id of model.ids()) { // the outermost first
-    const { repeat = 1, runs = [] } = model.doc.boxes[id];
-    if (repeat < 2) continue;
-    const k = runs.findIndex((run) => wanted === run || wanted.startsWith(`${run}.`));
-    if (k < 0) continue;
-    picks.push([id, k]);
-    wanted = runs[0] + wanted.slice(runs[k].length);
-  }
-  if (has(`/${wanted}`)) return { id: `/${wanted}`, picks };
-  const id = model.ids().find((at) => model.base(at).kind === 'module' && model.base(at).component === wanted);
-  return id === undefined ? null : { id, picks };
-}

@@ -12,23 +12,29 @@ export class Opening {
     this.showLevel();
   }
 
-  /** Open or close a box where it stands: its head stays where it is on the screen. */
-  toggle(id, open = !this.opened.has(id)) {
-    const { model, stage } = this;
-    if (!model.canOpen(id) || this.opened.has(id) === open) return;
+  /** Change what is open of a box where it stands: its head stays where it is on the screen. */
+  inPlace(id, act) {
+    const { stage } = this;
     const before = stage.rect(id);
-    const twin = this.twin(id);
-    for (const at of [id, twin].filter((each) => each !== null && model.canOpen(each))) {
-      if (open) this.opened.add(at);
-      else this.close(at);
-    }
+    act();
     this.keepSelection(id);
     this.changed();
     const after = stage.rect(id);
-    if (before && after) {
-      stage.keepPlace(before, after);
-      stage.bringIntoView(after);
-    }
+    if (!before || !after) return;
+    stage.keepPlace(before, after);
+    stage.bringIntoView(after);
+  }
+
+  /** Open or close a box; in a comparison, what it became too. */
+  toggle(id, open = !this.opened.has(id)) {
+    const { model } = this;
+    if (!model.canOpen(id) || this.opened.has(id) === open) return;
+    this.inPlace(id, () => {
+      for (const at of [id, this.twin(id)].filter((each) => each !== null && model.canOpen(each))) {
+        if (open) this.opened.add(at);
+        else this.close(at);
+      }
+    });
     this.announce(id);
   }
 
@@ -125,20 +131,14 @@ export class Opening {
 
   /** Show all blocks of a fold, or one of them again. */
   unfold(id = (this.foldAtHand() || {}).id) {
-    const { model, stage } = this;
+    const { model } = this;
     if (!id || !model.base(model.split(id).base).isFold || model.number(id) !== null) return;
-    const before = stage.rect(id);
     const isUnfolded = model.unfolded.has(id);
-    this.close(id);
-    this.opened.add(id);
-    if (!isUnfolded) model.unfolded.add(id);
-    this.keepSelection(id);
-    this.changed();
-    const after = stage.rect(id);
-    if (before && after) {
-      stage.keepPlace(before, after);
-      stage.bringIntoView(after);
-    }
+    this.inPlace(id, () => {
+      this.close(id);
+      this.opened.add(id);
+      if (!isUnfolded) model.unfolded.add(id);
+    });
     this.say(isUnfolded ? 'One block shows' : `All ${model.base(model.split(id).base).repeat} blocks show`);
   }
 

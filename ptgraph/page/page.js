@@ -22,7 +22,7 @@ const details = new Details(get('details'), app);
 const minimap = new Minimap(get('minimap'), app.stage);
 const hover = new Hover(get('tip'), app.stage, app);
 app.onHover = (found, at) => hover.show(found, at);
-app.drawn.push(() => minimap.update());
+app.onDraw = () => minimap.update();
 app.panels = {
   graph: {},
   components: new Components(get('components'), app),
@@ -141,11 +141,8 @@ window.ptgraph = {
 
 showHeader();
 app.setTheme(DARK.matches ? 'dark' : 'light');
-app.stage.show(app.models.values().next().value);
 showTools();
-app.colourBy(app.measures[0].name);
-app.changed(app.levelNow());
-app.stage.fit(0.5);
+app.load(app.models.keys().next().value);
 app.show('graph');
 new SearchBox(get('search'), get('results'), app); // it listens from now on
 app.followAddress();

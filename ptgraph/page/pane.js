@@ -71,7 +71,7 @@ export function usesOf(app, uses, model = app.model) {
 }
 
 /** All the code of some classes in one dialog. */
-export function showCode(title, classes) {
+function showCode(title, classes) {
   const dialog = el('dialog', { class: 'code-of', 'aria-labelledby': 'code-title' },
     el('header', {}, el('h2', { id: 'code-title' }, title),
       el('p', { class: 'note' }, `${plural(classes.length, 'class')}`.replace('classs', 'classes')),
@@ -88,7 +88,7 @@ export function showCode(title, classes) {
 }
 
 /** Copy text; where the browser has no clipboard for a page like this, by a selection. */
-export async function copyText(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {

@@ -9,7 +9,7 @@ export function pathsOf(model) {
 }
 
 /** Finds boxes by paths. It reads boxes as they are stored: there may be a hundred thousand. */
-export class Paths {
+class Paths {
   constructor(model) {
     this.model = model;
     this.blocks = new Map(); // path of a block of a fold, and every end of it → which blocks those are
@@ -76,4 +76,15 @@ export class Paths {
     }
     return this.byPath.has(path) ? { id: this.byPath.get(path), pick: [] } : null;
   }
+}
+
+/** Find the box that an address names: {id, picks}; a block that is folded away is the one that stands for it, picked. */
+export function boxAt(model, name) {
+  if (name.startsWith('op=') && model.has(name.slice(3))) return { id: name.slice(3), picks: [] };
+  if (name.startsWith('run=') && model.has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
+  const inFold = pathsOf(model).picks(name).find(({ path, rest }) => path + rest === name); // not only how it ends
+  const { written, pick } = inFold || { written: name, pick: [] };
+  if (model.has(`/${written}`)) return { id: `/${written}`, picks: pick };
+  const id = model.ids().find((at) => model.base(at).kind === 'module' && model.base(at).component === written);
+  return id === undefined ? null : { id, picks: pick };
 }

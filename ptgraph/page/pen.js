@@ -74,10 +74,6 @@ export class SvgPen {
     this.d = '';
   }
 
-  closePath() {
-    this.d += 'Z';
-  }
-
   moveTo(x, y) {
     this.d += `M${round(x)} ${round(y)}`;
   }

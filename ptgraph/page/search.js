@@ -16,7 +16,7 @@ function settingTexts(settings) {
 }
 
 /** Finds boxes; all words must occur. `layers.*.q_proj` is a pattern, `layers.17.mlp` goes into a fold. */
-export class Search {
+class Search {
   constructor(app) {
     Object.assign(this, { app, places: null, hay: null, total: 0 });
   }

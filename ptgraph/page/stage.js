@@ -117,16 +117,16 @@ export class Stage {
 
   // ---- what is shown
 
-  /** Show a model: as it was left, or all of it. */
-  show(model) {
+  /** Have another model from now on; it shows when it has been laid out. */
+  take(model) {
     const { view } = this;
     if (view.model) this.cameras.set(view.model, { position: this.network.getViewPosition(), scale: this.network.getScale() });
-    if (view.model !== model) {
-      view.model = model;
-      this.layout = null;
-    }
-    this.relayout();
-    const camera = this.cameras.get(model);
+    [view.model, view.selected, this.layout] = [model, null, null];
+  }
+
+  /** Look at the model as it was left, or at all of it. */
+  look() {
+    const camera = this.cameras.get(this.view.model);
     if (camera) this.network.moveTo({ ...camera, animation: false });
     else this.fit(0.5);
   }

@@ -11,7 +11,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const NONE = { edges: new Set(), stubs: new Set(), ports: new Set(), boxes: new Set() };
 
 /** Return a picture of a view as an <svg> element: of the part in *bounds* {left, top, right, bottom}. */
-export function svgOf(view, bounds, title, paper = null) {
+function svgOf(view, bounds, title, paper = null) {
   const svg = document.createElementNS(SVG, 'svg');
   const [width, height] = [bounds.right - bounds.left, bounds.bottom - bounds.top];
   svg.setAttribute('xmlns', SVG);
@@ -39,7 +39,7 @@ function still(view, bounds) {
 }
 
 /** The bounds of a scene, with its edges: one may run beside the outermost box. */
-export function wholeOf(scene, margin = 16) {
+function wholeOf(scene, margin = 16) {
   const points = scene.edges.flatMap(({ points: all, back }) => (back ? all.map(({ x, y }) => ({ x: x + 36, y })) : all));
   const [xs, ys] = ['x', 'y'].map((axis) => points.map((point) => point[axis]));
   return {

@@ -1,6 +1,6 @@
 // Colours: of light and dark paper, of categories, and of numbers.
 
-export const THEMES = {
+const THEMES = {
   light: {
     paper: '#ffffff', text: '#1c2430', muted: '#4d5866', line: '#8b97a6', accent: '#0b57b0', tint: 0.35, ink: '#111820',
     low: '#e9f0f8', high: '#0a4a94', negative: '#b4531b', neutral: '#f3f4f6', edge: '#8a94a1',
@@ -17,7 +17,7 @@ export const SIGNS = { added: '+', removed: '−', changed: '~', inside: '·', s
 const HUES = ['#51647d', '#c2660a', '#1f6fab', '#00795a', '#6b4ba3', '#9a7d0a', '#b8432f', '#a83a75'];
 
 /** Mix two colours `#rrggbb`: *share* of the first. */
-export function mix(a, b, share) {
+function mix(a, b, share) {
   const part = (color, k) => parseInt(color.slice(1 + 2 * k, 3 + 2 * k), 16);
   const channel = (k) => Math.round(part(a, k) * share + part(b, k) * (1 - share)).toString(16).padStart(2, '0');
   return `#${[0, 1, 2].map(channel).join('')}`;
@@ -108,7 +108,6 @@ export class Colours {
     this.measure = measure;
     this.range = null;
     this.kinds = [];
-    this.cache = new Map();
     if (!measure.of || measure.name === 'changes') return;
     const seen = [];
     for (const id of model.ids()) {

@@ -38,6 +38,13 @@ export function collect(model, scene, window, scale) {
 /** The whole plane, for those who want all that is open. */
 export const EVERYWHERE = { left: -Infinity, right: Infinity, top: -Infinity, bottom: Infinity };
 
+/** Return the least rectangle around all of *rects*. */
+export function aroundAll(rects) {
+  const [left, top] = [['x', 'width'], ['y', 'height']].map(([axis, size]) => Math.min(...rects.map((r) => r[axis] - r[size] / 2)));
+  const [right, bottom] = [['x', 'width'], ['y', 'height']].map(([axis, size]) => Math.max(...rects.map((r) => r[axis] + r[size] / 2)));
+  return { x: (left + right) / 2, y: (top + bottom) / 2, width: right - left, height: bottom - top };
+}
+
 function contains(rect, { x, y }, slack = 0) {
   return Math.abs(x - rect.x) <= rect.width / 2 + slack && Math.abs(y - rect.y) <= rect.height / 2 + slack;
 }
