@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from ptgraph.backends.html import render
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
 from tests.conftest import ROOT
+from tests.opened import Opened
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"  # `make check` installs it
 SERIOUS = ("serious", "critical")
@@ -30,13 +27,10 @@ STATES = {
     "the pipelines": "document.querySelector('[data-tab-button=pipelines]').click()",
     "the table": "document.querySelector('[data-tab-button=table]').click()",
 }
-
-
-@pytest.fixture(scope="session")
-def file(tmp_path_factory: pytest.TempPathFactory, tiny: ModelGraph) -> Path:
-    path = tmp_path_factory.mktemp("accessibility") / "tiny.html"
-    path.write_bytes(b"".join(render(tiny, Options())["html"]))
-    return path
+STATES_OF_A_COMPARISON = {
+    "the start": "",
+    "the changes": "document.querySelector('[data-tab-button=changes]').click()",
+}
 
 
 @pytest.fixture(params=[(1400, 900), (390, 844)], ids=["wide", "narrow"])
@@ -45,19 +39,24 @@ def size(request: pytest.FixtureRequest) -> dict[str, int]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, browser: Browser, file: Path, size: Any) -> Iterator[Page]:
-    settings: Any = {"viewport": size, "color_scheme": request.param, "reduced_motion": "reduce"}
-    context = browser.new_context(offline=True, **settings)
-    page = context.new_page()
-    page.goto(file.as_uri(), wait_until="load")
-    page.evaluate(AXE.read_text(encoding="utf-8"))  # the page's policy lets no script in from outside, but this
-    yield page
-    context.close()
+def settings(request: pytest.FixtureRequest, size: dict[str, int]) -> dict[str, Any]:
+    return {**size, "color_scheme": request.param}
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_nothing_serious_is_in_the_way(page: Page, state: str) -> None:
-    page.evaluate(f"() => {{ {STATES[state]} }}")
+def test_nothing_serious_is_in_the_way(visit: Callable[..., Opened], settings: dict[str, Any], state: str) -> None:
+    check(visit("tiny", **settings).page, STATES[state])
+
+
+@pytest.mark.parametrize("state", STATES_OF_A_COMPARISON)
+def test_nor_is_it_in_a_comparison(visit: Callable[..., Opened], settings: dict[str, Any], state: str) -> None:
+    check(visit("compared", **settings).page, STATES_OF_A_COMPARISON[state])
+
+
+def check(page: Page, script: str) -> None:
+    """Run *script* in the page, and check that axe-core finds nothing serious in it then."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))  # the page's policy lets no script in from outside, but this
+    page.evaluate(f"() => {{ {script} }}")
     page.wait_for_timeout(150)
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     serious = [
