@@ -22,6 +22,7 @@ if _TYPE_CHECKING:
         verify,
     )
     from .errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
+    from .figure_options import FigureOptions
     from .graph import Component, ModelGraph, Op
     from .sizes import Size, preset_sizes
     from .verification import Comparison
@@ -41,6 +42,7 @@ _HOMES = {
         "verify",
     ),
     "errors": ("ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"),
+    "figure_options": ("FigureOptions",),
     "graph": ("Component", "ModelGraph", "Op"),
     "sizes": ("Size", "preset_sizes"),
     "verification": ("Comparison",),
@@ -63,6 +65,7 @@ __all__ = [
     "Comparison",
     "Component",
     "ExportError",
+    "FigureOptions",
     "LoadError",
     "ModelGraph",
     "Op",

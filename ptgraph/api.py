@@ -18,6 +18,7 @@ from . import exporter as files
 from .build import graph_of
 from .dimensions import Dynamic
 from .errors import UsageError
+from .figure_options import FigureOptions
 from .graph import ModelGraph
 from .load import example_inputs, file_stem, load, on_device_of, separate
 from .options import Options, Structure, Weights
@@ -148,6 +149,7 @@ def export(
     structure: Structure = "functions",
     opset: int | None = None,
     overlay: str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any] | None = None,
+    figure: FigureOptions = FigureOptions(),  # noqa: B008 (frozen)
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
     dynamic: Dynamic | None = None,
@@ -157,7 +159,7 @@ def export(
     Args:
         graph_or_model: what ``trace`` returned, or a model to trace with *args*, *kwargs* and *dynamic*.
         output: the folder; it is made if it does not exist.
-        formats: ``"onnx,svg"``, ``["onnx", "svg"]``, or None for all.
+        formats: ``"onnx,svg"``, ``["onnx", "svg"]``, ``"all"``, or None for onnx, html, svg and json.
         name: the files' stem. Default: the graph's name.
         depth: how many levels of modules pictures open.
         weights: what becomes of parameter values in ONNX: ``"none"``, ``"external"`` or ``"embedded"``.
@@ -165,13 +167,14 @@ def export(
         opset: the version of ONNX's operators. Default: the one that gives the most legible graph.
         overlay: numbers of your own that the page colours by: ``{path: number}`` or ``{name: {path: number}}``, by
             module path or operation; or a CSV or JSON file of them, or several files.
+        figure: how figures look (see `FigureOptions`).
 
     Raises:
         UsageError: a format or another choice is not known, or an overlay cannot be read or fits nothing.
         ExportError: a file could not be made or written; nothing is left half-written, and formats that could
             be made are written.
     """
-    options = Options(depth, weights, structure, opset, _overlays(overlay))  # before the long work
+    options = Options(depth, weights, structure, opset, _overlays(overlay), figure)  # before the long work
     files.formats(formats)
     graph = _graph(graph_or_model, args, {**(kwargs or {}), "dynamic": dynamic})
     if name is not None:

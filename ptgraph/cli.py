@@ -12,6 +12,7 @@ import click
 
 from .console import EXIT_CODES, Group, debug_option, print_rows, progress, quiet_option
 from .errors import LoadError, PtgraphError, TraceError, UsageError
+from .figure_commands import figure_of, figure_options, flags_of
 from .options import OPSETS
 from .training_commands import pipeline, train
 
@@ -69,7 +70,7 @@ def main() -> None:
     "names",
     multiple=True,
     metavar="FORMAT",
-    help="onnx, html, svg, json or all; repeatable, or with commas. Default: all.",
+    help="One of `ptgraph formats`, or all; repeatable, or with commas. Default: onnx, html, svg, json.",
 )
 @click.option("--name", help="The files' name without its ending. Default: the target's.")
 @_input
@@ -99,7 +100,8 @@ def main() -> None:
     metavar="TARGET",
     help="Another model: write one page, DIR/NAME-vs-OTHER.html, of what it adds, removes and changes.",
 )
-@click.option("--open", "show", is_flag=True, help="Show the page in the browser.")
+@figure_options
+@click.option("--open", "open_page", is_flag=True, help="Show the page in the browser.")
 @quiet_option
 @debug_option
 def export(
@@ -115,9 +117,10 @@ def export(
     opset: int | None,
     overlays: tuple[str, ...],
     other: str | None,
-    show: bool,
+    open_page: bool,
     quiet: bool,
     debug: bool,
+    **figure: Any,
 ) -> None:
     """Write TARGET as files DIR/NAME.onnx (and .netron.json, its numbers), .html, .svg and .json."""
     with progress(quiet) as step:
@@ -126,19 +129,21 @@ def export(
         from .overlay import match, read_overlays, unmatched_text
         from .tables import size_text
 
+        drawn = figure_of(figure)
         chosen, _ = exporter.formats(names)
-        if show and "html" not in chosen:
+        if open_page and "html" not in chosen:
             raise UsageError(f"--open shows the page, and html is not among the formats: {', '.join(chosen)}")
         exporter.check_folder(output)
         numbers = read_overlays(overlays)
         if other is None:
             graphs = [_graph(target, inputs, step, name=name, weights=weights != "none", checkpoint=checkpoint)]
             numbers, lost = match(numbers, graphs[0])
-            options = Options(depth, weights, structure or "functions", opset, numbers)
+            options = Options(depth, weights, structure or "functions", opset, numbers, drawn)
             done = exporter.export(graphs[0], output, names, options, lambda f: step(f"writing {f}"))
         else:
             given = {"--weights": weights != "none", "--checkpoint": checkpoint, "--structure": structure}
-            _check_comparison(chosen if names else ["html"], {**given, "--opset": opset, "--overlay": overlays}, name)
+            given |= {"--opset": opset, "--overlay": overlays, **flags_of(figure)}
+            _check_comparison(chosen if names else ["html"], given, name)
             graphs, lost = _both_graphs(target, other, inputs, step), []
             step("comparing")
             done = exporter.export_comparison(graphs[0], graphs[1], output, name, Options(depth))
@@ -152,7 +157,7 @@ def export(
     for path in done.files:
         click.echo(f"{path}\t{size_text(path.stat().st_size)}")
     done.complain()
-    if show:
+    if open_page:
         page = next(path for path in done.files if path.suffix == ".html")
         if click.launch(page.resolve().as_uri()) and not quiet:
             click.echo(f"ptgraph: warning: no browser could be started to show {page}", err=True)

@@ -49,7 +49,8 @@ class Exported:
 
 
 def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
-    """Return the formats meant by *names* (``"onnx,svg"``, a list, ``"all"``) and whether by their own name.
+    """Return the formats meant by *names* (``"onnx,svg"``, a list, ``"all"``; None for the usual ones) and whether
+    by their own name.
 
     Raises UsageError for one that is not known.
     """
@@ -57,8 +58,8 @@ def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
     asked = [part.strip().lower() for word in words for part in word.split(",") if part.strip()]
     if words and not asked:
         raise UsageError(f"no format is named; there are: {', '.join(BACKENDS)}, all")
-    if not asked or asked == ["all"]:
-        return list(BACKENDS), False
+    if not asked:
+        return [name for name, backend in BACKENDS.items() if backend.usual], False
     for name in asked:
         if name != "all" and name not in BACKENDS:
             raise UsageError(f"unknown format {name!r}; there are: {', '.join(BACKENDS)}, all")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from .errors import UsageError
+from .figure_options import FigureOptions, one_of
 from .overlay import Overlay
 
 Weights = Literal["none", "external", "embedded"]
@@ -22,6 +23,7 @@ class Options:
     ``structure`` says whether equal blocks become one ONNX function each, or all operations stand in one graph.
     ``opset`` is the version of ONNX's operators (None: the one that gives the most legible graph).
     ``overlays`` are numbers of the user's own that the page can colour by (see `ptgraph.overlay.match`).
+    ``figure`` is how figures look.
     Raises UsageError for a choice that there is not.
     """
 
@@ -30,19 +32,15 @@ class Options:
     structure: Structure = "functions"
     opset: int | None = None
     overlays: tuple[Overlay, ...] = ()
+    figure: FigureOptions = field(default_factory=FigureOptions)
 
     def __post_init__(self) -> None:
-        _one_of("weights", self.weights, get_args(Weights))
-        _one_of("structure", self.structure, get_args(Structure))
+        one_of("weights", self.weights, get_args(Weights))
+        one_of("structure", self.structure, get_args(Structure))
         if self.depth is not None and self.depth < 1:
             raise UsageError(f"depth is {self.depth}; it must be 1 or more")
         if self.opset is not None and self.opset not in OPSETS:
             raise UsageError(f"opset is {self.opset!r}; torch.onnx writes {OPSETS[0]} to {OPSETS[-1]}")
-
-
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"{name} is {value!r}; there are: {', '.join(choices)}")
 
 
 __all__ = ["OPSETS", "Options", "Structure", "Weights"]

@@ -14,6 +14,7 @@ from torch import nn
 
 import ptgraph
 from ptgraph import ExportError, ModelGraph, PtgraphError, TraceError, UsageError
+from ptgraph.backends import BACKENDS
 
 
 class Net(nn.Module):
@@ -354,8 +355,8 @@ def test_analyze_takes_no_inputs_for_a_graph(graph):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"formats": "pdf"}, "unknown format 'pdf'; there are: onnx, html, svg, json, all"),
-        ({"formats": ""}, "no format is named; there are: onnx, html, svg, json, all"),
+        ({"formats": "jpeg"}, f"unknown format 'jpeg'; there are: {', '.join([*BACKENDS, 'all'])}"),
+        ({"formats": ""}, f"no format is named; there are: {', '.join([*BACKENDS, 'all'])}"),
         ({"weights": "some"}, "weights is 'some'; there are: none, external, embedded"),
         ({"weights": None}, "weights is None; there are: none, external, embedded"),
         ({"depth": 0}, "depth is 0; it must be 1 or more"),

@@ -18,6 +18,7 @@ ORDER = [
         "quiet",
         "graph",
         "overlay",
+        "figure_options",
         "options",
         "inputs",
         "sources",
@@ -58,6 +59,7 @@ ORDER = [
         "matching",
         "comparison",
         "style",
+        "drawing",
         "layout",
         "diagram",
         "side_by_side",
@@ -82,7 +84,7 @@ ORDER = [
         "attention_maps",
         "sizes",
     ),
-    *("api", "plots", "notebook", "isolated", "console", "training_commands", "cli"),
+    *("api", "plots", "notebook", "isolated", "console", "figure_commands", "training_commands", "cli"),
     "__main__",
 ]
 FILES = sorted((ROOT / "ptgraph").rglob("*.py"))

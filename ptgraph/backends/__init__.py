@@ -19,25 +19,31 @@ Render = Callable[[ModelGraph, Options], dict[str, Iterable[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One format: its word on the command line is its module's name and its files' suffix."""
+    """One format: its word on the command line is its module's name, with ``_`` for ``-``.
+
+    ``usual`` ones are written where no format is named.
+    """
 
     name: str
     purpose: str
     viewer: str
+    usual: bool = False
 
     def render(self, graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         """Return suffix → chunks of bytes; raises ExportError where the graph has no such form."""
-        render: Render = import_module(f".{self.name}", __package__).render
+        render: Render = import_module(f".{self.name.replace('-', '_')}", __package__).render
         return render(graph, options)
 
 
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("onnx", "the model as an ONNX graph, with shapes on every edge", "Netron"),
-        Backend("html", "an interactive page that unfolds, with code and numbers", "any browser, offline"),
-        Backend("svg", "a figure of the architecture, equal blocks folded", "a paper, a browser, Inkscape"),
-        Backend("json", "the analysis: parameters, FLOPs, operations, components", "scripts (see `ptgraph schema`)"),
+        Backend("onnx", "the model as an ONNX graph, with shapes on every edge", "Netron", True),
+        Backend("html", "an interactive page that unfolds, with code and numbers", "any browser, offline", True),
+        Backend("svg", "a figure of the architecture, equal blocks folded", "a paper, a browser, Inkscape", True),
+        Backend(
+            "json", "the analysis: parameters, FLOPs, operations, components", "scripts (see `ptgraph schema`)", True
+        ),
     )
 }
 
