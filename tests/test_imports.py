@@ -59,6 +59,7 @@ ORDER = [
         "matching",
         "comparison",
         "style",
+        "theme",
         "drawing",
         "layout",
         "diagram",

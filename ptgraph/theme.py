@@ -1,0 +1,93 @@
+"""The themes of figures: category → colours, and those of text and lines. ``screen`` has the colours of the page.
+
+``paper`` has tints of Okabe and Ito's hues, one step of lightness from category to category, so that those that stand
+together differ in greyscale too, and to those who see no red or no green; borders are dark. ``dark`` has the hues of
+``screen``, deep, on a dark ground. What a figure says by a colour it says in words as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .figure_options import Theme
+from .style import LINE, MUTED, STYLES, TEXT, Style
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The colours of one theme, each as ``#rrggbb``.
+
+    *page* is what a figure stands on, and the colour of halos; *painted* says whether the figure paints it itself.
+    """
+
+    page: str
+    painted: bool
+    text: str
+    muted: str
+    line: str
+    styles: Mapping[str, Style]
+
+    @property
+    def background(self) -> str | None:
+        """The ground that the figure paints, or None: then the paper shows through."""
+        return self.page if self.painted else None
+
+    def style(self, category: str) -> Style:
+        """Return fill and border of *category*; one that is not known looks like ``Other``."""
+        return self.styles.get(category, self.styles["Other"])
+
+    def frame(self, category: str) -> Style:
+        """Return the faint ground of a frame around the parts of a *category*, and its border."""
+        look = self.style(category)
+        return Style(mix(self.page, look.fill, 0.3), mix(self.page, look.border, 0.75))
+
+
+def mix(one: str, other: str, share: float) -> str:
+    """Return the colour between *one* and *other* (``#rrggbb``) that has a *share* of the other, from 0 to 1."""
+    pairs = ((int(one[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+
+
+def _dark(look: Style) -> Style:
+    """Return the dark form of a style; what is white on a screen is hardly lighter than the ground."""
+    depth = 0.15 if look.fill == "#ffffff" else 0.45
+    return Style(mix(_NIGHT, look.border, depth), mix(look.border, "#ffffff", 0.35))
+
+
+_NIGHT = "#15191f"
+_PAPER = {
+    "Core architecture": Style("#f6f7f7", "#555a60"),
+    "Attention": Style("#f7dfaa", "#785300"),
+    "Layers & blocks": Style("#dceffa", "#2e5f7b"),
+    "Linear": Style("#afe0d3", "#00664a"),
+    "Convolution": Style("#a3cce3", "#005e93"),
+    "Normalization": Style("#fbf8d1", "#605b1a"),
+    "Activation": Style("#e9ac7d", "#944100"),
+    "Embedding": Style("#e4b7d0", "#7c4a66"),
+    "Pooling": Style("#c4e5f7", "#2e5f7b"),
+    "Dropout": Style("#f0f1f2", "#555a60"),
+    "Recurrent": Style("#eac8db", "#7c4a66"),
+    "Container": Style("#f6f7f7", "#555a60"),
+    "Loss": Style("#eebd96", "#944100"),
+    "Training": Style("#eac8db", "#7c4a66"),
+    "Data pipeline": Style("#c4e5f7", "#2e5f7b"),
+    "Input": Style("#ffffff", "#111418"),
+    "Output": Style("#ffffff", "#111418"),
+    "Operation": Style("#ffffff", "#555a60"),
+    "Other": Style("#eaebed", "#555a60"),
+}
+
+PALETTES: dict[Theme, Palette] = {
+    "paper": Palette("#ffffff", False, "#111418", "#3f4650", "#30353c", _PAPER),
+    "screen": Palette("#ffffff", True, TEXT, mix(MUTED, TEXT, 0.3), LINE, STYLES),
+    "dark": Palette(_NIGHT, True, "#f2f4f7", "#c3cbd6", "#9aa6b5", {name: _dark(s) for name, s in STYLES.items()}),
+}
+
+
+def palette(theme: Theme) -> Palette:
+    """Return the colours of *theme*."""
+    return PALETTES[theme]
+
+
+__all__ = ["PALETTES", "Palette", "mix", "palette"]
