@@ -11,15 +11,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import ptgraph
 from ptgraph.backends import BACKENDS
-from ptgraph.graph import ModelGraph, chains
+from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
-from ptgraph.view import op_title, shape_text
+from ptgraph.view import op_title
 
 from .made_up import made_up
 
@@ -55,20 +54,8 @@ def flat_onnx(graph: ModelGraph) -> Iterable[bytes]:
 
 
 def model_explorer(graph: ModelGraph) -> Iterable[bytes]:
-    """Return Model Explorer's own JSON; its layers are the runs of modules, nested as in ptgraph's page."""
-    spaces = _namespaces(graph)
-    nodes = [
-        {
-            "id": name,
-            "label": op_title(op["target"]) if op["kind"] == "op" else op["target"],
-            "namespace": spaces.get(op["call"], ""),
-            "incomingEdges": [{"sourceNodeId": source} for source in _reads(graph, name)],
-            "attrs": [{"key": "target", "value": op["target"]}],
-            "outputsMetadata": [{"id": "0", "attrs": [{"key": "shape", "value": shape_text(op["shape"])}]}],
-        }
-        for name, op in _drawn(graph)
-    ]
-    yield json.dumps({"label": graph.name, "graphs": [{"id": graph.name, "nodes": nodes}]}).encode()
+    """Return ptgraph's file for Model Explorer; its layers are the runs of modules, nested as in ptgraph's page."""
+    return BACKENDS["model-explorer"].render(graph, Options())["model-explorer.json"]
 
 
 def pyvis(graph: ModelGraph) -> Iterable[bytes]:
@@ -88,16 +75,6 @@ def _drawn(graph: ModelGraph) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _reads(graph: ModelGraph, name: str) -> list[str]:
     return [source for source in graph.ops.predecessors(name) if graph.ops.nodes[source]["kind"] in DRAWN]
-
-
-def _namespaces(graph: ModelGraph) -> dict[str, str]:
-    """Return the layer of each run of a module: ``layers.0/attention``."""
-    found = {}
-    for key, chain in chains(graph.calls).items():
-        paths = [graph.calls[call].component for call in chain]
-        inner = [path.removeprefix(above + ".") for above, path in pairwise(paths)]
-        found[key] = "/".join(inner)
-    return found
 
 
 FORMATS: dict[str, Callable[[ModelGraph], Iterable[bytes]]] = {

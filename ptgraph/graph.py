@@ -185,6 +185,14 @@ def chains(calls: dict[str, Call]) -> dict[str, list[str]]:
     return found
 
 
+def results(ops: nx.DiGraph[str], name: str) -> dict[int, tuple[Shape | None, str | None]]:
+    """Return by number what is known of an operation's results, shape and dtype: the first, and those that are read."""
+    found = {0: (ops.nodes[name]["shape"], ops.nodes[name]["dtype"])}
+    for _, _, edge in ops.out_edges(name, data=True):
+        found.setdefault(edge["outputs"][0], (edge["shape"], edge["dtype"]))
+    return dict(sorted(found.items()))
+
+
 def sparse(record: Any) -> dict[str, Any]:
     """Return the fields of a record of this module but for those that have their defaults."""
     found = attributes(record)
@@ -212,5 +220,6 @@ __all__ = [
     "Shape",
     "attributes",
     "chains",
+    "results",
     "sparse",
 ]

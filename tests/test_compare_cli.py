@@ -10,7 +10,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from ptgraph.backends import BACKENDS
+
 Run = Callable[..., "CompletedProcess[str]"]
+OTHERS = [name for name in BACKENDS if name != "html"]
 
 NET = """
 import torch
@@ -78,7 +81,7 @@ def test_its_name_and_inputs_can_be_given(cli: Run, folders: Path) -> None:
     ("options", "message"),
     [
         (("-f", "onnx,html"), "a comparison is a page (html only), so that --compare writes no onnx"),
-        (("-f", "all"), "a comparison is a page (html only), so that --compare writes no onnx, svg, json"),
+        (("-f", "all"), f"a comparison is a page (html only), so that --compare writes no {', '.join(OTHERS)}"),
         (("--opset", "20"), "a comparison is a page of two models, so that --opset does not go with --compare"),
         (
             ("--weights", "embedded"),

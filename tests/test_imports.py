@@ -68,6 +68,7 @@ ORDER = [
         "reduced",
         "translation",
         "legible",
+        "namespaces",
         "bodies",
         "outline",
         "naming",

@@ -44,6 +44,7 @@ BACKENDS = {
         Backend(
             "json", "the analysis: parameters, FLOPs, operations, components", "scripts (see `ptgraph schema`)", True
         ),
+        Backend("model-explorer", "every operation, in layers that are the modules", "Model Explorer"),
     )
 }
 
