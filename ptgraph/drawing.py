@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Literal
+
+ARROW_LENGTH, ARROW_WIDTH = 4.6, 3.6  # of the head of an arrow, in points
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +91,46 @@ class Drawing:
     background: str | None = None
 
 
-__all__ = ["Circle", "Drawing", "Item", "Mark", "Path", "Rect", "Text"]
+def look(mark: Mark) -> Mark:
+    """Return *mark* without its place and words: two that look alike are equal then."""
+    if isinstance(mark, Rect):
+        return replace(mark, x=0, y=0, width=0, height=0)
+    if isinstance(mark, Circle):
+        return replace(mark, x=0, y=0, radius=0)
+    if isinstance(mark, Path):
+        return replace(mark, points=())
+    return replace(mark, x=0, y=0, text="")
+
+
+def looks(drawing: Drawing) -> dict[tuple[str, Mark], int]:
+    """Return each look of each kind of item, as (kind, look) → its number among the kind's marks of one sort."""
+    found: dict[tuple[str, Mark], int] = {}
+    count: Counter[tuple[str, type[Mark]]] = Counter()
+    for item in drawing.items:
+        for mark in item.marks:
+            if (item.kind, look(mark)) not in found:
+                count[item.kind, type(mark)] += 1
+                found[item.kind, look(mark)] = count[item.kind, type(mark)]
+    return found
+
+
+def words(kind: str) -> list[str]:
+    """Return the words of a *kind*, with nothing but letters, digits and hyphens."""
+    safe = (re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in kind.split())
+    return [word for word in safe if word]
+
+
+__all__ = [
+    "ARROW_LENGTH",
+    "ARROW_WIDTH",
+    "Circle",
+    "Drawing",
+    "Item",
+    "Mark",
+    "Path",
+    "Rect",
+    "Text",
+    "look",
+    "looks",
+    "words",
+]

@@ -1,0 +1,67 @@
+"""A drawing → PDF or PNG, by Typst: a wheel for every platform, which puts an SVG into a PDF as vectors and as text
+with its fonts embedded, tagged and with a description, and draws the same by its own renderer as PNG.
+
+Of the libraries that ship as wheels, Cairo's need a system library, matplotlib has another font in mind and no words
+for those who do not see, and a browser is no library. Typst brings no sans-serif; another wheel has Source Sans Pro.
+Fonts of this machine are used only where a person names one, so that the bytes are the same everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from shutil import copy
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from .drawing import Drawing
+from .errors import ExportError, first_line, listed
+from .style import FONT
+from .svg_writer import number, write
+
+FAMILY = "Source Sans Pro"
+DOTS_PER_INCH = 300
+_FILES = ("Regular", "Bold", "It", "BoldIt")
+_PAGE = """
+#set document(title: sys.inputs.title, date: none)
+#set page(width: eval(sys.inputs.width), height: eval(sys.inputs.height), margin: 0pt, fill: none)
+#image(bytes(sys.inputs.svg), format: "svg", width: 100%, height: 100%, alt: sys.inputs.description)
+"""
+
+
+def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
+    """Return *drawing* as a PDF of one page of its size, or as a PNG of 300 dots an inch.
+
+    Raises ExportError if the extra ``pdf`` is not installed, or the font that the drawing names.
+    """
+    try:
+        typst: Any = import_module("typst")
+        files = Path(str(import_module("font_source_sans_pro").__file__)).parent / "files"
+    except ImportError as error:
+        raise ExportError(f"{format} needs {error.name}, which is missing; pip install 'ptgraph[pdf]'") from error
+    named = drawing.font != FONT
+    with TemporaryDirectory(prefix="ptgraph-") as folder:
+        for file in _FILES:  # the wheel has each font in two formats, and which of them Typst took would be chance
+            copy(files / f"SourceSansPro-{file}.ttf", folder)
+        fonts = typst.Fonts(include_system_fonts=named, include_embedded_fonts=True, font_paths=[folder])
+        if named and drawing.font not in fonts.families():
+            raise ExportError(f"font {drawing.font!r} is not installed here; there are: {listed(fonts.families())}")
+        drawn = drawing if named else replace(drawing, font=FAMILY)
+        inputs = {
+            "svg": write(drawn, "figure"),
+            "title": drawing.title,
+            "description": drawing.description,
+            "width": f"{number(drawing.width)}pt",
+            "height": f"{number(drawing.height)}pt",
+        }
+        try:
+            result: bytes = typst.compile(
+                _PAGE.encode(), format=format, ppi=float(DOTS_PER_INCH), sys_inputs=inputs, font_paths=fonts
+            )
+        except typst.TypstError as error:
+            raise ExportError(f"Typst failed: {first_line(error)}") from error
+    return result
+
+
+__all__ = ["DOTS_PER_INCH", "FAMILY", "typeset"]
