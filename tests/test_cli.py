@@ -17,6 +17,7 @@ import torch
 from click.testing import CliRunner, Result
 
 import ptgraph
+from ptgraph.backends import BACKENDS
 from ptgraph.cli import main
 from ptgraph.models import PRESETS
 
@@ -372,7 +373,7 @@ def test_info_warns_where_torch_export_cannot_follow():
 
 def test_formats_says_what_each_is_for():
     rows = [re.split(r"\s{2,}", line) for line in done("formats").splitlines()]
-    assert [row[0] for row in rows] == ["onnx", "html", "svg", "json"]
+    assert [row[0] for row in rows] == list(BACKENDS)
     assert all(len(row) == 3 for row in rows)
     assert rows[0][2] == "Netron"
 
@@ -450,9 +451,9 @@ def test_arguments_given_are_used_in_place_of_those_of_the_process(monkeypatch):
             ["export", "tiny", "--opset", "17"],
             "Invalid value for '--opset': 17 is not in the range 18<=x<=25; see `ptgraph export --help`",
         ),
-        (["export", "tiny", "-f", "pdf"], "unknown format 'pdf'; there are: onnx, html, svg, json, all"),
-        (["export", "tiny", "-f", "svg,pdf"], "unknown format 'pdf'; there are: onnx, html, svg, json, all"),
-        (["export", "tiny", "-f", ""], "no format is named; there are: onnx, html, svg, json, all"),
+        (["export", "tiny", "-f", "jpeg"], f"unknown format 'jpeg'; there are: {', '.join(BACKENDS)}, all"),
+        (["export", "tiny", "-f", "svg,jpeg"], f"unknown format 'jpeg'; there are: {', '.join(BACKENDS)}, all"),
+        (["export", "tiny", "-f", ""], f"no format is named; there are: {', '.join(BACKENDS)}, all"),
         (
             ["export", "tiny", "--open", "-f", "svg,json"],
             "--open shows the page, and html is not among the formats: svg, json",

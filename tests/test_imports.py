@@ -65,6 +65,8 @@ ORDER = [
         "tikz_writer",
         "typeset",
         "layout",
+        "placement",
+        "network",
         "diagram",
         "side_by_side",
         "described",
