@@ -18,10 +18,15 @@ class Box:
     ``parts`` are the boxes inside, in order of execution; a module with one operation has none, and stands
     for it (``op``). ``repeat`` counts the equal blocks that the box stands for, ``runs`` are the paths of their
     modules, and ``carries`` is what each of them feeds the next. ``bytes`` are those of activations.
+
+    A pattern stands for several blocks in a row that repeat as a whole: its ``parts`` are those of one period, which
+    may be folds again, ``repeat`` counts the periods, and ``runs`` has the paths of all of them, period after period.
+    It is no module; its ``component`` is the one that it is in. ``id`` is ``*``, the length of a period, and the id
+    of its first block.
     """
 
     id: str
-    kind: Literal["input", "output", "op", "module", "group"]
+    kind: Literal["input", "output", "op", "module", "group", "pattern"]
     title: str
     subtitle: str
     category: str
@@ -92,7 +97,8 @@ class View:
     def opened(self, depth: int | None = None, limit: int = BOX_LIMIT) -> set[str]:
         """Return the boxes that are open in a picture *depth* levels deep.
 
-        Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups.
+        Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups. Patterns
+        then open, too, as far as there is room: closed they say little.
         """
         if depth is not None:
             return self._to_level(depth)
@@ -103,6 +109,9 @@ class View:
             if len(self.visible(deeper)) > limit:
                 break
             opened = deeper
+        for box in self.boxes.values():  # the outer ones first
+            if box.kind == "pattern" and box.parent in opened and len(self.visible(opened | {box.id})) <= limit:
+                opened.add(box.id)
         return opened
 
     def _to_level(self, depth: int) -> set[str]:

@@ -77,7 +77,7 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
 def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:
     """Return numbers by path and operation with those of operations by place, too: as the page names a box.
 
-    An operation in the 18th of equal blocks is ``~17`` after the id of the box that stands for it.
+    An operation in the 18th of equal blocks or periods is ``~17`` after the id of the box that stands for it.
     """
     leaves = {box.op: box.id for box in picture.boxes.values() if box.op is not None}
     found = dict(values)
@@ -93,7 +93,10 @@ def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:
 def lines(box: Box) -> tuple[str, str]:
     """Return the two lines that a closed box says."""
     title = f"{box.title} ×{box.repeat}" if box.repeat > 1 else box.title
-    notes = (box.subtitle, f"{count_text(box.params)} params" if box.params and box.kind == "module" else "")
+    notes = (
+        box.subtitle,
+        f"{count_text(box.params)} params" if box.params and box.kind in ("module", "pattern") else "",
+    )
     return _cut(title), _cut(" · ".join(note for note in notes if note))
 
 

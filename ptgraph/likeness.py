@@ -68,7 +68,7 @@ class Side:
     def __init__(self, graph: ModelGraph, numbering: Numbering, settings: bool = True) -> None:
         self.graph = graph
         self._settings = settings  # whether they count: a program that was saved has none
-        self.view = view(graph)
+        self.view = view(graph, patterns=False)  # modules are matched one by one
         self.boxes = self.view.boxes
         self.reads: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._own: dict[str, list[Parameter]] = defaultdict(list)

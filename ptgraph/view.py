@@ -1,4 +1,4 @@
-"""ModelGraph → what a picture shows: boxes in boxes, equal blocks folded to one ×N, shared values as stubs.
+"""ModelGraph → what a picture shows: boxes in boxes, what repeats folded to one ×N, shared values as stubs.
 
 The view is the same for every picture; each then decides how deep it opens. The graph itself is not changed,
 and keeps every operation and edge.
@@ -7,7 +7,7 @@ and keeps every operation and edge.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -24,15 +24,15 @@ _SAME = {"aten.to.dtype", "aten.to.dtype_layout", "aten.to.device", "aten._to_co
 _SAME |= {"aten.contiguous.default", "aten.clone.default", "aten.dropout.default", "aten.dropout_.default"}
 
 
-def view(graph: ModelGraph) -> View:
-    """Return the view of *graph*."""
-    return _Drawing(graph).finish()
+def view(graph: ModelGraph, *, patterns: bool = True) -> View:
+    """Return the view of *graph*; without *patterns*, only equal blocks in a row are folded."""
+    return _Drawing(graph, patterns).finish()
 
 
 class _Drawing:
     """The picture while it is being made: operations leave it as they are folded away."""
 
-    def __init__(self, graph: ModelGraph) -> None:
+    def __init__(self, graph: ModelGraph, patterns: bool) -> None:
         self.graph = graph
         self.calls = {_run_id(call): call for call in graph.calls}
         self.flow: nx.DiGraph[str] = nx.DiGraph()  # what feeds what, of the operations that are drawn
@@ -47,7 +47,7 @@ class _Drawing:
         self._nest()
         self._group()
         blocks = {_run_id(call): block for call, block in graph.blocks.items()}
-        self.folded = fold("/", self.parts, self.flow, blocks)
+        self.folded = fold("/", self.parts, self.flow, blocks, patterns=patterns)
 
     def _keep(self) -> list[str]:
         """Choose the operations to draw, and join what those left out had joined."""
@@ -151,7 +151,14 @@ class _Drawing:
             return
         parts = tuple(self.parts[name])
         only = parts[0] if len(parts) == 1 and parts[0] not in self.parts else None
-        boxes[name] = self._module_box(name, parent, () if only and parent is not None else parts, only)
+        if name in self.calls:
+            boxes[name] = self._module_box(name, parent, () if only and parent is not None else parts, only)
+        else:
+            boxes[name] = (
+                self._pattern_box(name, parent, parts)
+                if name in self.folded.runs
+                else self._group_box(name, parent, parts)
+            )
         for part in boxes[name].parts:
             self._box(part, name, boxes)
 
@@ -177,20 +184,48 @@ class _Drawing:
             op.activation_bytes,
         )
 
+    def _group_box(self, name: str, parent: str | None, parts: tuple[str, ...]) -> Box:
+        text = f"{len(parts)} operations"
+        inside = self.graph.calls[self.calls[self.groups[name]]].component
+        return Box(name, "group", "positions & masks", text, "Operation", inside, parent, parts)
+
+    def _pattern_box(self, name: str, parent: str | None, parts: tuple[str, ...]) -> Box:
+        run = [self.calls[box] for box in self.folded.runs[name]]
+        paths = [self.graph.calls[call].component for call in run]
+        repeat = self.folded.repeats[name]
+        return Box(
+            id=name,
+            kind="pattern",
+            title=self._title(run, paths),
+            subtitle=self._members(paths[: len(paths) // repeat]),
+            category="Container",
+            component=self.graph.calls[self.graph.calls[run[0]].parent or ""].component,
+            parent=parent,
+            parts=parts,
+            repeat=repeat,
+            params=self._params(paths),
+            flops=sum(self.flops[call] for call in run),
+            bytes=sum(self.bytes[call] for call in run),
+            runs=tuple(paths),
+        )
+
+    def _members(self, paths: list[str]) -> str:
+        """Return what one period of a pattern is made of: ``5 Local, 1 Global in each``."""
+        classes = Counter(self._class_name(path) for path in paths)
+        return ", ".join(f"{count} {name}" for name, count in classes.items()) + " in each"
+
+    def _class_name(self, path: str) -> str:
+        return self.graph.classes[self.graph.component(path).type].name.rpartition(".")[2]
+
     def _module_box(self, name: str, parent: str | None, parts: tuple[str, ...], only: str | None) -> Box:
-        if name in self.groups:
-            text = f"{len(parts)} operations"
-            inside = self.graph.calls[self.calls[self.groups[name]]].component
-            return Box(name, "group", "positions & masks", text, "Operation", inside, parent, parts)
         run = [self.calls[box] for box in self.folded.runs.get(name, [name])]
         paths = [self.graph.calls[call].component for call in run]
         component = self.graph.component(paths[0])
-        class_name = self.graph.classes[component.type].name.rpartition(".")[2]
         return Box(
             id=name,
             kind="module",
             title=self._title(run, paths),
-            subtitle=self._measures(component, only) if self.graph.is_pipeline else class_name,
+            subtitle=self._measures(component, only) if self.graph.is_pipeline else self._class_name(component.path),
             category=component.category,
             component=component.path,
             parent=parent,
