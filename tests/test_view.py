@@ -47,7 +47,12 @@ class Model(nn.Module):
 
 
 def picture_of(wire: Any, **choices: Any) -> View:
-    return view(trace(Model(wire, **choices), torch.ones(2, 4)))
+    return runs(trace(Model(wire, **choices), torch.ones(2, 4)))
+
+
+def runs(graph: ModelGraph) -> View:
+    """Return a view with runs of single blocks alone; tests/test_patterns.py is about the others."""
+    return view(graph, patterns=False)
 
 
 def modules(picture: View, word: str = "layers") -> list[tuple[str, int]]:
@@ -198,7 +203,7 @@ def test_blocks_that_read_the_same_things_in_other_places_are_not_folded() -> No
                 x = layer(x, other)
             return x
 
-    assert modules(view(trace(Turns(), torch.ones(2, 4)))) == [(f"layers.{i}", 1) for i in range(4)]
+    assert modules(runs(trace(Turns(), torch.ones(2, 4)))) == [(f"layers.{i}", 1) for i in range(4)]
 
     class Minus(nn.Module):
         def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -217,7 +222,7 @@ def test_blocks_that_read_the_same_things_in_other_places_are_not_folded() -> No
             return x
 
     def titles(sides: str) -> list[tuple[str, int]]:
-        return modules(view(trace(Either(sides), torch.ones(2, 4))))
+        return modules(runs(trace(Either(sides), torch.ones(2, 4))))
 
     assert titles("llll") == [("layers.0–3", 4)]
     assert titles("lrlr") == [(f"layers.{i}", 1) for i in range(4)]
@@ -295,7 +300,7 @@ def check_folds(graph: ModelGraph, picture: View) -> int:
 def test_however_layers_are_wired_folding_loses_no_edge_and_makes_up_none(seed: int) -> None:
     with torch.device("meta"):
         graph = trace(Wired(seed), torch.ones(2, 4))
-    check_folds(graph, view(graph))
+    check_folds(graph, runs(graph))
 
 
 def test_random_wirings_do_fold() -> None:
@@ -304,7 +309,7 @@ def test_random_wirings_do_fold() -> None:
     for seed in range(25):
         with torch.device("meta"):
             graph = trace(Wired(seed), torch.ones(2, 4))
-        folded += check_folds(graph, view(graph)) > 0
+        folded += check_folds(graph, runs(graph)) > 0
     assert folded > 5
 
 
@@ -335,6 +340,7 @@ def test_every_link_is_a_way_in_the_graph_and_every_box_has_a_place(name: str, d
         assert picture.chain(b.id)[-1] == picture.root
         assert b.parts == tuple(dict.fromkeys(b.parts))
         assert b.component in graph.components
+        assert (b.kind == "pattern") == b.id.startswith("*")
     for link in picture.links:
         source, target = picture.boxes[link.source], picture.boxes[link.target]
         assert not source.parts and not target.parts

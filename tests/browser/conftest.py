@@ -38,23 +38,25 @@ FOREIGN = {
 class Gated(nn.Module):
     """A block that reads a gate made elsewhere."""
 
-    def __init__(self, size: int, *, deep: bool) -> None:
+    def __init__(self, size: int, *, deep: bool, smooth: bool = False) -> None:
         super().__init__()
         self.linear = nn.Linear(size, size)
         self.inner = Gated(size, deep=False) if deep else None
+        self.smooth = smooth
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        x = self.linear(x).relu() * gate
+        x = self.linear(x)
+        x = (x.tanh() if self.smooth else x.relu()) * gate
         return x if self.inner is None else x + self.inner(x, gate)
 
 
 class Shared(nn.Module):
-    """One gate for four blocks: it is drawn as a stub at each."""
+    """One gate for four blocks, no two of them alike: it is drawn as a stub at each."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = nn.Linear(8, 8)
-        self.blocks = nn.ModuleList([Gated(8, deep=k % 2 == 0) for k in range(4)])
+        self.blocks = nn.ModuleList([Gated(8, deep=k % 2 == 0, smooth=k > 1) for k in range(4)])
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.gate(x).sigmoid()
