@@ -151,14 +151,12 @@ class _Drawing:
             return
         parts = tuple(self.parts[name])
         only = parts[0] if len(parts) == 1 and parts[0] not in self.parts else None
-        if name in self.calls:
+        if name in self.groups:
+            boxes[name] = self._group_box(name, parent, parts)
+        elif name in self.calls:
             boxes[name] = self._module_box(name, parent, () if only and parent is not None else parts, only)
         else:
-            boxes[name] = (
-                self._pattern_box(name, parent, parts)
-                if name in self.folded.runs
-                else self._group_box(name, parent, parts)
-            )
+            boxes[name] = self._pattern_box(name, parent, parts)
         for part in boxes[name].parts:
             self._box(part, name, boxes)
 
