@@ -288,10 +288,13 @@ def list_presets() -> None:
 
 @main.command()
 def formats() -> None:
-    """List the formats, what each is for and which viewer opens it."""
-    from .backends import BACKENDS
+    """List the formats, what each is for and which viewer opens it, or which package it comes from."""
+    from .backends import BACKENDS, plugins
 
-    print_rows([(b.name, b.purpose, b.viewer) for b in BACKENDS.values()])
+    others, refused = plugins()
+    print_rows([(b.name, b.purpose, b.viewer) for b in (BACKENDS | others).values()])
+    for reason in refused:
+        click.echo(f"ptgraph: warning: {reason}", err=True)
 
 
 @main.command()

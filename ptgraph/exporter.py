@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .backends import BACKENDS, render_comparison
+from .backends import BACKENDS, Backend, plugins, render_comparison
 from .comparison import compare
 from .errors import ExportError, PtgraphError, UsageError
 from .graph import ModelGraph
@@ -50,7 +50,7 @@ class Exported:
 
 def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
     """Return the formats meant by *names* (``"onnx,svg"``, a list, ``"all"``; None for the usual ones) and whether
-    by their own name.
+    by their own name. ``all`` are those of ptgraph.
 
     Raises UsageError for one that is not known.
     """
@@ -60,10 +60,16 @@ def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
         raise UsageError(f"no format is named; there are: {', '.join(BACKENDS)}, all")
     if not asked:
         return [name for name, backend in BACKENDS.items() if backend.usual], False
+    known = _known(asked)
     for name in asked:
-        if name != "all" and name not in BACKENDS:
-            raise UsageError(f"unknown format {name!r}; there are: {', '.join(BACKENDS)}, all")
-    return [name for name in BACKENDS if name in asked or "all" in asked], "all" not in asked
+        if name != "all" and name not in known:
+            raise UsageError(f"unknown format {name!r}; there are: {', '.join(known)}, all")
+    return [name for name in known if name in asked or ("all" in asked and name in BACKENDS)], "all" not in asked
+
+
+def _known(names: Iterable[str]) -> dict[str, Backend]:
+    """Return the backends by name, with those of other packages if *names* has one that is not ours."""
+    return BACKENDS if {"all", *BACKENDS}.issuperset(names) else BACKENDS | plugins()[0]
 
 
 def export(
@@ -82,6 +88,7 @@ def export(
     Raises UsageError for an unknown format, ExportError for a folder or file that cannot be written.
     """
     chosen, by_name = formats(names)
+    backends = _known(chosen)
     folder = make_folder(output)
     _sweep(folder)
     written: list[Path] = []
@@ -90,20 +97,20 @@ def export(
     for name in chosen:
         progress(name)
         try:
-            files = BACKENDS[name].render(graph, options)
+            files = backends[name].render(graph, options)
         except ExportError as error:
             asked = by_name or (name == "onnx" and options.weights != "none")
             (failed if asked else skipped).append(Missing(name, str(error), error))
             continue
         except Exception as error:  # a fault of the backend: the other formats are still worth having
-            failed.append(_fault(name, graph, error))
+            failed.append(_fault(name, graph, error, backends[name].package))
             continue
         try:
             written += write(folder, graph.name, files)
         except PtgraphError:
             raise
         except Exception as error:  # of a backend that makes its bytes while they are written
-            failed.append(_fault(name, graph, error))
+            failed.append(_fault(name, graph, error, backends[name].package))
     return Exported(tuple(written), tuple(skipped), tuple(failed))
 
 
@@ -126,9 +133,10 @@ def export_comparison(
         return Exported((), failed=(_fault("comparison", a, error),))
 
 
-def _fault(name: str, graph: ModelGraph, error: Exception) -> Missing:
+def _fault(name: str, graph: ModelGraph, error: Exception, package: str = "ptgraph") -> Missing:
     first = next(iter(str(error).splitlines()), "")
-    return Missing(name, f"making the {name} of {graph.name} failed: {type(error).__name__}: {first}", error)
+    whose = "" if package == "ptgraph" else f" by {package}"
+    return Missing(name, f"making the {name} of {graph.name}{whose} failed: {type(error).__name__}: {first}", error)
 
 
 def check_folder(output: str | os.PathLike[str]) -> None:

@@ -34,6 +34,7 @@ class Fake:
 
     make: Callable[[], Files]
     usual: bool = True
+    package: str = "ptgraph"
 
     def render(self, graph: ModelGraph, options: Options) -> Files:
         return self.make()

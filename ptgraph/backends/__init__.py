@@ -1,13 +1,19 @@
 """The formats: a plain dict of name → backend. A backend's ``render`` takes a graph and options, and returns
-the files to write, as suffix → chunks of bytes; it neither opens a file nor prints."""
+the files to write, as suffix → chunks of bytes; it neither opens a file nor prints.
+
+Other packages add formats by an entry point in the group ``ptgraph.backends``: its name is the word of the format, and
+its object is such a ``render``. No package is imported before one of its formats is written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from ..errors import ExportError, first_line
 from ..graph import ModelGraph
 from ..options import Options
 
@@ -21,13 +27,14 @@ Render = Callable[[ModelGraph, Options], dict[str, Iterable[bytes]]]
 class Backend:
     """One format: its word on the command line is its module's name, with ``_`` for ``-``.
 
-    ``usual`` ones are written where no format is named.
+    ``usual`` ones are written where no format is named. ``package`` says who made it, in messages.
     """
 
     name: str
     purpose: str
     viewer: str
     usual: bool = False
+    package: str = "ptgraph"
 
     def render(self, graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         """Return suffix → chunks of bytes; raises ExportError where the graph has no such form."""
@@ -52,6 +59,50 @@ BACKENDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Plugin(Backend):
+    """A format that another package brings."""
+
+    entry: EntryPoint | None = None
+
+    def render(self, graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
+        """Return suffix → chunks of bytes; raises ExportError if the package cannot be used."""
+        assert self.entry is not None
+        try:
+            render: Render = self.entry.load()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise ExportError(f"the format {self.name} of {self.package} cannot be loaded: {reason}") from error
+        files = render(graph, options) if callable(render) else None
+        if not isinstance(files, dict):
+            what = "render(graph, options), which returns a dict of suffix → chunks of bytes"
+            raise ExportError(f"the format {self.name} of {self.package} is broken: {self.entry.value} is no {what}")
+        return files
+
+
+def plugins() -> tuple[dict[str, Backend], list[str]]:
+    """Return the formats that other packages bring, by name, and what there is to say of those refused."""
+    found: dict[str, Backend] = {}
+    refused: list[str] = []
+    for entry in sorted(entry_points(group="ptgraph.backends"), key=lambda entry: (entry.name, entry.value)):
+        name = entry.name.lower()
+        package, version, summary = _about(entry)
+        taken = BACKENDS.get(name) or found.get(name)
+        if name == "all" or taken:
+            why = f"{taken.package} has a format of this name" if taken else "the word means every format"
+            refused.append(f"the format {name} of {package} is not used: {why}")
+            continue
+        found[name] = Plugin(name, summary, f"from {package} {version}", package=package, entry=entry)
+    return found, refused
+
+
+def _about(entry: EntryPoint) -> tuple[str, str, str]:
+    """Return the name, version and summary of the package that an entry point is of."""
+    if entry.dist is None:
+        return "a package without a name", "", ""
+    return entry.dist.name, entry.dist.version, str(entry.dist.metadata.json.get("summary", ""))
+
+
 def render_comparison(
     a: ModelGraph, b: ModelGraph, comparison: Comparison, options: Options
 ) -> dict[str, Iterable[bytes]]:
@@ -60,4 +111,4 @@ def render_comparison(
     return files
 
 
-__all__ = ["BACKENDS", "Backend", "Render", "render_comparison"]
+__all__ = ["BACKENDS", "Backend", "Plugin", "Render", "plugins", "render_comparison"]
