@@ -52,6 +52,7 @@ BACKENDS = {
             "json", "the analysis: parameters, FLOPs, operations, components", "scripts (see `ptgraph schema`)", True
         ),
         Backend("model-explorer", "every operation, in layers that are the modules", "Model Explorer"),
+        Backend("tensorboard", "every operation, in scopes that are the modules", "TensorBoard, its graph tab"),
         Backend("graphml", "the whole network, its modules as groups, every attribute", "yEd"),
         Backend("gexf", "the whole network, its modules as nodes, every attribute", "Gephi"),
         Backend("cytoscape", "the whole network, its modules as compound nodes, every attribute", "Cytoscape"),
