@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
-ARROW_LENGTH, ARROW_WIDTH = 4.6, 3.6  # of the head of an arrow, in points
+ARROW_LENGTH, ARROW_WIDTH = 5.4, 4.2  # of the head of an arrow, in widths of its line
 
 
 @dataclass(frozen=True, slots=True)

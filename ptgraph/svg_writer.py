@@ -113,7 +113,7 @@ def _route(path: Path) -> str:
     """Return the line of a path; one with an arrow ends within its head, so that nothing blunts the tip."""
     points = list(path.points)
     if path.arrow:
-        points[-1] = _towards(points[-1], points[-2], ARROW_LENGTH / 2)
+        points[-1] = _towards(points[-1], points[-2], ARROW_LENGTH / 2 * path.line)
     steps = [f"M{_pair(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         radius = min(path.radius, dist(before, corner) / 2, dist(corner, after) / 2)
@@ -140,7 +140,7 @@ def _arrow(id: str, stroke: str) -> str:
     length, width = number(ARROW_LENGTH), number(ARROW_WIDTH)
     head = f"M0 0L{length} {number(ARROW_WIDTH / 2)}L0 {width}L{number(ARROW_LENGTH / 4)} {number(ARROW_WIDTH / 2)}Z"
     return (
-        f'<marker id="{id}" markerUnits="userSpaceOnUse" markerWidth="{length}" markerHeight="{width}" '
+        f'<marker id="{id}" markerWidth="{length}" markerHeight="{width}" '
         f'refX="{number(ARROW_LENGTH / 2)}" refY="{number(ARROW_WIDTH / 2)}" orient="auto">'
         f'<path d="{head}" fill="{stroke}"/></marker>'
     )
@@ -152,8 +152,13 @@ def number(value: float) -> str:
 
 
 def text(line: str) -> str:
-    """Return *line* as XML holds them; characters that it cannot hold are written as ``\\x07``."""
-    return escape(_NOT_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", line), quote=False)
+    """Return *line* as XML holds it."""
+    return escape(clean(line), quote=False)
+
+
+def clean(line: str) -> str:
+    """Return *line* with the characters that XML cannot hold written as ``\\x07``."""
+    return _NOT_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", line)
 
 
 def identifier(name: str) -> str:
@@ -167,4 +172,4 @@ def families(font: str) -> str:
     return ",".join(name if name == "sans-serif" else f"'{name}'" for name in dict.fromkeys(names) if name)
 
 
-__all__ = ["families", "identifier", "number", "text", "write"]
+__all__ = ["clean", "families", "identifier", "number", "text", "write"]

@@ -91,7 +91,7 @@ def _style(mark: Mark) -> str:
         keys += [f"rounded corners={number(mark.radius)}bp"] if mark.radius else []
         keys += ["dash pattern=on 3bp off 2bp"] if mark.dashed else []
     if isinstance(mark, Path) and mark.arrow:
-        length, width, inset = map(number, (ARROW_LENGTH, ARROW_WIDTH, ARROW_LENGTH / 4))
+        length, width, inset = (number(n * mark.line) for n in (ARROW_LENGTH, ARROW_WIDTH, ARROW_LENGTH / 4))
         keys.append(f"-{{Stealth[length={length}bp,width={width}bp,inset={inset}bp]}}")
     return ",".join(keys)
 
@@ -138,7 +138,7 @@ _GREEK = {
     **{"λ": "lambda", "Λ": "Lambda", "µ": "mu", "ς": "varsigma"},
 }
 _MATH = {
-    **{"×": "times", "⊕": "oplus", "⊗": "otimes", "⊙": "odot", "·": "cdot", "÷": "div", "±": "pm", "∞": "infty"},
+    **{"⊕": "oplus", "⊗": "otimes", "⊙": "odot", "·": "cdot", "÷": "div", "±": "pm", "∞": "infty"},
     **{"≤": "leq", "≥": "geq", "≠": "neq", "≈": "approx", "→": "rightarrow", "←": "leftarrow", "↑": "uparrow"},
     **{"↓": "downarrow", "∑": "sum", "∏": "prod", "√": "surd", "∂": "partial", "∇": "nabla", "∈": "in"},
 }
@@ -148,6 +148,7 @@ _TEX = {
     **{"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "|": r"\textbar{}"},
     **{
         "$": r"\char36{}",
+        "×": r"\texttimes{}",
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         '"': r"\char34{}",

@@ -15,10 +15,10 @@ from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from .drawing import Drawing
+from .drawing import Drawing, Mark, Text
 from .errors import ExportError, first_line, listed
 from .style import FONT
-from .svg_writer import number, write
+from .svg_writer import clean, number, write
 
 FAMILY = "Source Sans Pro"
 DOTS_PER_INCH = 300
@@ -48,10 +48,11 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
         if named and drawing.font not in fonts.families():
             raise ExportError(f"font {drawing.font!r} is not installed here; there are: {listed(fonts.families())}")
         drawn = drawing if named else replace(drawing, font=FAMILY)
+        drawn = _without_halos(drawn) if format == "pdf" else drawn
         inputs = {
             "svg": write(drawn, "figure"),
-            "title": drawing.title,
-            "description": drawing.description,
+            "title": clean(drawing.title),
+            "description": clean(drawing.description),
             "width": f"{number(drawing.width)}pt",
             "height": f"{number(drawing.height)}pt",
         }
@@ -62,6 +63,16 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
         except typst.TypstError as error:
             raise ExportError(f"Typst failed: {first_line(error)}") from error
     return result
+
+
+def _without_halos(drawing: Drawing) -> Drawing:
+    """Return *drawing* with bare text: in a PDF, Typst draws letter by letter, each halo over the letter before."""
+
+    def bare(mark: Mark) -> Mark:
+        return replace(mark, halo=None) if isinstance(mark, Text) else mark
+
+    items = (replace(item, marks=tuple(map(bare, item.marks))) for item in drawing.items)
+    return replace(drawing, items=tuple(items))
 
 
 __all__ = ["DOTS_PER_INCH", "FAMILY", "typeset"]
