@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 CHROMIUM := /usr/bin/chromium
+TEXLIVE := texlive-latex-base texlive-pictures lmodern
 NODE_MODULES := node_modules/.package-lock.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check recorded exports bench curves screenshots clean chromium
+.PHONY: demo test lint check recorded exports bench curves screenshots clean chromium pdflatex
 
 demo: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
@@ -17,7 +18,7 @@ demo: $(VENV)/demo
 	@echo "Open exports/tiny.html in a browser, exports/tiny.svg in anything that shows pictures,"
 	@echo "and exports/tiny.onnx in Netron (https://netron.app, or: pip install netron && netron exports/tiny.onnx)."
 
-test: $(VENV)/test chromium lint check
+test: $(VENV)/test chromium pdflatex lint check
 
 lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/ruff check .
@@ -25,7 +26,7 @@ lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/mypy
 	npm run --silent lint
 
-check: $(VENV)/test $(NODE_MODULES) chromium
+check: $(VENV)/test $(NODE_MODULES) chromium pdflatex
 	$(RUN) -m pytest -n 2 --dist worksteal
 
 # The training steps that the page of a Pure Transformer shows; run it before `make exports` when models/training changed.
@@ -79,6 +80,13 @@ chromium:
 	  echo "The browser tests need Chromium at $(CHROMIUM); installing Debian's package."; \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
 	  || { echo "That failed (it takes root and Debian's packages). Install it yourself: sudo apt-get install chromium"; exit 1; }; }
+
+# The least of TeX Live that compiles a TikZ figure: 74 MB to download, 264 MB on disk, 40 seconds.
+pdflatex:
+	@{ kpsewhich tikz.sty && kpsewhich lmodern.sty; } >/dev/null 2>&1 || { \
+	  echo "The tests of TikZ need pdflatex; installing Debian's packages."; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEXLIVE) >/dev/null; } \
+	  || { echo "That failed (it takes root and Debian's packages). Install it yourself: sudo apt-get install $(TEXLIVE)"; exit 1; }; }
 
 clean:
 	rm -rf $(VENV) node_modules build dist *.egg-info

@@ -185,7 +185,7 @@ def test_depth_says_how_far_pictures_open():
     frames = []
     for depth in ("1", "2", "3"):
         done("export", "net.py:Net", "-f", "svg", "--depth", depth)
-        frames.append(Path("exports/Net.svg").read_text().count('class="cluster'))
+        frames.append(Path("exports/Net.svg").read_text().count('class="frame'))
     assert frames == [0, 1, 2]
 
 

@@ -25,6 +25,7 @@ from ptgraph.backends.json import document
 from ptgraph.backends.svg import draw
 from ptgraph.dimensions import Dynamic
 from ptgraph.graph import ModelGraph
+from ptgraph.options import Options
 from ptgraph.view import view
 
 
@@ -520,7 +521,7 @@ def test_each_is_drawn_and_written(name: str, device: str) -> None:
         assert all(picture.boxes[part].parent == box.id for part in box.parts)
     for depth in (None, 1, 9):
         assert set(picture.shown(picture.opened(depth)).values()) == set(picture.visible(picture.opened(depth)))
-        ElementTree.fromstring(draw(graph, depth))
+        ElementTree.fromstring(draw(graph, Options(depth=depth)))
     jsonschema.validate(json.loads(json.dumps(document(graph), allow_nan=False)), SCHEMA)
 
 
@@ -557,7 +558,7 @@ def test_a_module_that_runs_twice_has_two_frames() -> None:
     assert {frame.params for frame in frames} == {20}
     assert {frame.flops for frame in frames} == {2 * 4 * 4}
     assert analyze(graph)["flops"] == 2 * 2 * 4 * 4
-    assert "part · run 2" in draw(graph, 1)
+    assert "part · run 2" in draw(graph, Options(depth=1))
 
 
 def test_a_model_in_bfloat16_is_that_throughout() -> None:
@@ -707,7 +708,7 @@ def test_modules_may_be_called_anything(device: str) -> None:
     for name in HostileNames.NAMES:
         titles = [b.title for b in picture.boxes.values() if b.component == name]
         assert titles == ([name, f"{name} · run 2"] if name == "we" else [name])
-    text = "".join(ElementTree.fromstring(draw(graph, 2)).itertext())
+    text = "".join(ElementTree.fromstring(draw(graph, Options(depth=2))).itertext())
     text = text.replace("\u2060", "")
     for name in ("ü ß", "a→b", "<&\">'", "a[0]", "\\N\\l", "%2192", "&bogus;", "we@1"):
         assert name in text

@@ -51,6 +51,9 @@ BACKENDS = {
         Backend(
             "json", "the analysis: parameters, FLOPs, operations, components", "scripts (see `ptgraph schema`)", True
         ),
+        Backend("pdf", "the figure, as vectors with embedded fonts", "LaTeX, any PDF reader"),
+        Backend("png", "the figure, at 300 dots an inch", "anything that shows pictures"),
+        Backend("tikz", "the figure, as a LaTeX document with a TikZ picture", "pdflatex, \\input"),
         Backend("model-explorer", "every operation, in layers that are the modules", "Model Explorer"),
         Backend("tensorboard", "every operation, in scopes that are the modules", "TensorBoard, its graph tab"),
         Backend("graphml", "the whole network, its modules as groups, every attribute", "yEd"),
