@@ -79,6 +79,6 @@ def test_every_character_of_the_usual_scripts_compiles(tmp_path: Path) -> None:
 def test_letters_are_kept_apart_that_would_become_others() -> None:
     assert tex("a--b") == "a-{}-{}b"
     assert tex("a_b%") == r"a\_b\%"
-    assert tex("×λ⊕") == r"$\times$$\lambda$$\oplus$"
+    assert tex("×λ⊕") == r"\texttimes{}$\lambda$$\oplus$"
     assert tex("é注\x07") == r"\'{e}U+6CE8\textbackslash{}x07"
     assert comment("a\n\\end{document}注") == "a\\n\\end{document}\\u6ce8"
