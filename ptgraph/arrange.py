@@ -1,0 +1,142 @@
+"""How the boxes of one scope stand to each other: in a row after each other, side by side, and so on inside of that.
+
+What every path goes through stands on the spine; what lies between two such boxes and is not connected stands side by
+side. So a chain is a line, branches stand beside each other, and a skip edge leads past what it skips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+
+@dataclass(eq=False)
+class Leaf:
+    """One box, by its id."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Series:
+    """Parts after each other along the flow."""
+
+    parts: list[Tree]
+
+
+@dataclass(eq=False)
+class Parallel:
+    """Parts side by side. *across*: the first feeds the others, as an encoder its decoder."""
+
+    parts: list[Tree]
+    across: bool = False
+
+
+Tree = Leaf | Series | Parallel
+
+
+@dataclass
+class Way:
+    """Where a box stands in a tree: the parts around it, outermost first, each with its number within."""
+
+    steps: list[tuple[Series | Parallel, int]] = field(default_factory=list)
+
+
+def arrange(flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool]) -> Tree:
+    """Return how the boxes in *flow*, given in topological *order*, stand. *big* says which may be encoder or decoder."""
+    return _Arranging(flow, order, big).tree(list(order))
+
+
+class _Arranging:
+    def __init__(self, flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool]) -> None:
+        self.flow = flow
+        self.place = {name: number for number, name in enumerate(order)}
+        self.big = big
+
+    def tree(self, names: list[str]) -> Tree:
+        if len(names) == 1:
+            return Leaf(names[0])
+        inside = self.flow.subgraph(names)
+        pieces = self._pieces(inside)
+        if len(pieces) > 1:
+            return Parallel([self.tree(piece) for piece in pieces])
+        crossed = self._across(inside)
+        if crossed is not None:
+            return Parallel([self.tree(piece) for piece in crossed], across=True)
+        return Series([self.tree(group) for group in self._spine(inside, names)])
+
+    def _pieces(self, inside: nx.DiGraph[str]) -> list[list[str]]:
+        found = [sorted(piece, key=self.place.__getitem__) for piece in nx.weakly_connected_components(inside)]
+        return sorted(found, key=lambda piece: self.place[piece[0]])
+
+    def _spine(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
+        """Return *names* in groups after each other: alone, what is before or after all others."""
+        before = self._sets(inside, names, inside.pred)
+        after = self._sets(inside, names[::-1], inside.succ)
+        groups: list[list[str]] = [[]]
+        for name in names:
+            if len(before[name]) + len(after[name]) + 1 == len(names):
+                groups += [[name], []]
+            else:
+                groups[-1].append(name)
+        groups = [group for group in groups if group]
+        return groups if len(groups) > 1 else self._ranks(inside, names)
+
+    @staticmethod
+    def _sets(inside: nx.DiGraph[str], names: Sequence[str], near: object) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for name in names:
+            found[name] = set().union(*({other} | found[other] for other in near[name]))  # type: ignore[index]
+        return found
+
+    def _ranks(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
+        """Return *names* by the longest way to each; a source stands just before what reads it first."""
+        rank: dict[str, int] = {}
+        for name in names:
+            rank[name] = max((rank[source] + 1 for source in inside.pred[name]), default=0)
+        for name in reversed(names):
+            if not inside.pred[name] and inside.succ[name]:
+                rank[name] = min(rank[target] for target in inside.succ[name]) - 1
+        rows: dict[int, list[str]] = {}
+        for name in names:
+            rows.setdefault(rank[name], []).append(name)
+        at: dict[str, float] = {}
+        for number in sorted(rows):
+            row = rows[number]
+            wish = {n: [at[s] for s in inside.pred[n] if s in at] for n in row}
+            row.sort(key=lambda n: (sum(wish[n]) / len(wish[n]) if wish[n] else 0.5, self.place[n]))
+            at.update((name, (k + 0.5) / len(row)) for k, name in enumerate(row))
+        return [rows[number] for number in sorted(rows)]
+
+    def _across(self, inside: nx.DiGraph[str]) -> list[list[str]] | None:
+        """Return the columns of an encoder and its decoder: two big parts, the second of which has input of its own."""
+        for encoder, decoder in inside.edges:
+            if not (self.big(encoder) and self.big(decoder)):
+                continue
+            cut = nx.DiGraph(inside)
+            cut.remove_edge(encoder, decoder)
+            pieces = self._pieces(cut)
+            first = next(piece for piece in pieces if encoder in piece)
+            second = next(piece for piece in pieces if decoder in piece)
+            if first is not second and cut.pred[decoder]:
+                rest = [piece for piece in pieces if piece is not first and piece is not second]
+                return [first, second, *rest]
+        return None
+
+
+def ways(tree: Tree) -> dict[str, Way]:
+    """Return where each box stands."""
+    return dict(_ways(tree, []))
+
+
+def _ways(tree: Tree, steps: list[tuple[Series | Parallel, int]]) -> Iterator[tuple[str, Way]]:
+    if isinstance(tree, Leaf):
+        yield tree.name, Way(steps)
+        return
+    for number, part in enumerate(tree.parts):
+        yield from _ways(part, [*steps, (tree, number)])
+
+
+__all__ = ["Leaf", "Parallel", "Series", "Tree", "Way", "arrange", "ways"]

@@ -1,0 +1,206 @@
+"""A sketch and what of it is open → where everything of a figure stands: boxes, frames, lines, labels and stubs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .boxes import Box
+from .figure_options import Direction, Shown
+from .graph import ModelGraph
+from .marks import LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
+from .layout import text_width
+from .place import Item, Placing
+from .plan import Edge, plan, visible
+from .sketch import Sketch
+
+MARGIN = 4.0
+
+
+class Spot(NamedTuple):
+    """A rectangle by its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def overlaps(self, other: Spot) -> bool:
+        """Return whether some point is inside of both."""
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+
+class Stub(NamedTuple):
+    """What a box reads that is not drawn as a line: its label, and the line to its box."""
+
+    box: str
+    text: str
+    spot: Spot
+    line: tuple[tuple[float, float], ...]
+
+
+class Label(NamedTuple):
+    """The shape of a value, beside its line: the box that it comes from, and the place of the text."""
+
+    source: str
+    text: str
+    spot: Spot
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where everything stands, in points, and how large it is together."""
+
+    width: float
+    height: float
+    boxes: dict[str, Spot]
+    frames: dict[str, Spot]
+    written: dict[str, Written]
+    lines: dict[Edge, tuple[tuple[float, float], ...]]
+    labels: tuple[Label, ...]
+    stubs: tuple[Stub, ...]
+
+
+class _Laying:
+    def __init__(
+        self, sketch: Sketch, graph: ModelGraph, opened: set[str], direction: Direction, show: Sequence[Shown]
+    ) -> None:
+        self.sketch = sketch
+        self.down = direction == "TB"
+        self.seen = visible(sketch, opened)
+        self.plan = plan(sketch, opened)
+        self.frames = [name for name in self.plan.scopes if name != sketch.root]
+        self.written = {n: box_text(sketch, graph, sketch.boxes[n], show) for n in self.seen if n not in sketch.signs}
+        self.labels = self._labels() if "shapes" in show else {}
+        self.stub_texts = {n: sketch.stubs[n] for n in self.seen if n in sketch.stubs}
+        items = {name: self._box(name) for name in self.seen}
+        for name in self.frames:
+            items[name] = self._frame(sketch.boxes[name])
+        self.items = items
+        self.placing = Placing(self.plan, sketch.root, items, title_first=self.down)
+
+    def _labels(self) -> dict[str, str]:
+        """Return the shapes that are told: those of values of another shape than what their box reads."""
+        reads: dict[str, set[str]] = {}
+        for source, target in self.plan.edges:
+            reads.setdefault(target, set()).add(self.plan.labels[source])
+        found = {}
+        for source, label in self.plan.labels.items():
+            box = self.sketch.boxes[source]
+            if label and box.kind not in ("input", "output") and label not in reads.get(source, ()):
+                found[source] = label
+        return found
+
+    def _box(self, name: str) -> Item:
+        if name in self.sketch.signs:
+            item = Item(2 * RADIUS, 2 * RADIUS, RADIUS, RADIUS, round=True)
+        else:
+            text = self.written[name]
+            across, along = (text.width, text.height) if self.down else (text.height, text.width)
+            item = Item(across, along, across / 2, across / 2)
+        if name in self.labels:
+            wide, high = plain_width(self.labels[name], NOTE) + 4, NOTE * LINE_UP
+            item.after = high if self.down else wide
+            item.right = max(item.right, wide if self.down else high + 2)
+        texts = self.stub_texts.get(name, ())
+        if texts:
+            item.left += STUB_AWAY + self._stub_across(texts)
+            stack = self._stub_along(texts)
+            item.along = max(item.along, stack)
+        return item
+
+    def _stub_across(self, texts: Sequence[str]) -> float:
+        if self.down:
+            return max(plain_width(text, NOTE) for text in texts) + 8
+        return STUB_HEIGHT * len(texts) + 2 * (len(texts) - 1)
+
+    def _stub_along(self, texts: Sequence[str]) -> float:
+        if self.down:
+            return STUB_HEIGHT * len(texts) + 2 * (len(texts) - 1)
+        return max(plain_width(text, NOTE) for text in texts) + 8
+
+    def _frame(self, box: Box) -> Item:
+        lead = text_width(frame_title(box), TITLE)
+        trail = plain_width(box.subtitle, NOTE) + (text_width(f" ×{box.repeat}", TITLE) if box.repeat > 1 else 0)
+        return Item(0.0, 0.0, before=TITLE * LINE_UP + 2, title=(lead, trail + 4))
+
+    def finish(self) -> Geometry:
+        placing = self.placing
+        boxes = {name: self._spot_of(name) for name in self.seen}
+        frames = {}
+        for name in self.frames:
+            item = self.items[name]
+            frames[name] = self._spot(item.u - item.left, item.v, item.left + item.right, item.along)
+        lines = {edge: tuple(map(self._point, placing.way(edge))) for edge in self.plan.edges}
+        width, height = (placing.width, placing.length) if self.down else (placing.length, placing.width)
+        return Geometry(
+            round(width + 2 * MARGIN, 2),
+            round(height + 2 * MARGIN, 2),
+            boxes,
+            frames,
+            self.written,
+            lines,
+            tuple(self._label(name, text) for name, text in self.labels.items()),
+            tuple(stub for name in self.stub_texts for stub in self._stubs(name)),
+        )
+
+    def _point(self, point: tuple[float, float]) -> tuple[float, float]:
+        u, v = point
+        x, y = (u, v) if self.down else (v, u)
+        return round(x + MARGIN, 2), round(y + MARGIN, 2)
+
+    def _spot(self, u: float, v: float, across: float, along: float) -> Spot:
+        x, y = self._point((u, v))
+        return Spot(x, y, *(round(n, 2) for n in ((across, along) if self.down else (along, across))))
+
+    def _spot_of(self, name: str) -> Spot:
+        item = self.items[name]
+        return self._spot(item.u - item.across / 2, item.v, item.across, item.along)
+
+    def _label(self, name: str, text: str) -> Label:
+        item = self.items[name]
+        wide, high = plain_width(text, NOTE), NOTE * LINE_UP
+        at = item.v + item.along
+        if self.down:
+            return Label(name, text, self._spot(item.u + 3, at + 1, wide, high - 1))
+        return Label(name, text, self._spot(item.u + 1.5, at + 2, high - 1, wide))
+
+    def _stubs(self, name: str) -> list[Stub]:
+        item, texts = self.items[name], self.stub_texts[name]
+        middle = item.v + item.along / 2
+        found = []
+        at = middle - self._stub_along(texts) / 2
+        edge = item.u - item.across / 2
+        for number, text in enumerate(texts):
+            wide = plain_width(text, NOTE) + 8
+            if self.down:
+                spot = self._spot(edge - STUB_AWAY - wide, at + number * (STUB_HEIGHT + 2), wide, STUB_HEIGHT)
+                v = at + number * (STUB_HEIGHT + 2) + STUB_HEIGHT / 2
+                line = (edge - STUB_AWAY, v), (edge, v)
+            else:
+                u = edge - STUB_AWAY - number * (STUB_HEIGHT + 2)
+                spot = self._spot(u - STUB_HEIGHT, middle - wide / 2, STUB_HEIGHT, wide)
+                line = (u, middle), (edge if number == 0 else u + 2, middle)
+            found.append(Stub(name, text, spot, tuple(map(self._point, line))))
+        return found
+
+
+def geometry(
+    sketch: Sketch, graph: ModelGraph, opened: set[str], direction: Direction, show: Sequence[Shown]
+) -> Geometry:
+    """Return where everything stands in a figure of *sketch* in which the boxes *opened* are frames."""
+    return _Laying(sketch, graph, opened, direction, show).finish()
+
+
+def frame_title(box: Box) -> str:
+    """Return what a frame is called."""
+    return box.title
+
+
+__all__ = ["MARGIN", "Geometry", "Label", "Spot", "Stub", "frame_title", "geometry"]

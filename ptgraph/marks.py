@@ -1,0 +1,96 @@
+"""What each box of a figure says, and how much room it takes. Points at full size; figures may be set a little smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .boxes import Box, count_text
+from .figure_options import Shown
+from .graph import ModelGraph
+from .layout import text_width
+from .sketch import Sketch
+
+TITLE, NOTE = 8.5, 7.0  # sizes of text
+SMALLEST = 6.0
+RADIUS = 6.0  # of ⊕ and ⊗
+LINE_UP = 1.22  # from line to line, in sizes of text
+STUB_HEIGHT = 11.0
+STUB_AWAY = 9.0  # between a stub and its box
+_BROAD = 92.0  # a title that is broader is set in two lines
+_BROADEST = 150.0  # and cut if it is broader than this
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The lines in a box or over a frame, and the size that they need."""
+
+    titles: tuple[str, ...]
+    note: str
+    width: float
+    height: float
+
+
+def box_text(sketch: Sketch, graph: ModelGraph, box: Box, show: Sequence[Shown]) -> Written:
+    """Return what a closed box says: its name, and below it its class and numbers."""
+    name = box.title
+    if box.kind == "op":
+        name = name.strip("_").replace("_", " ")
+    name += f" ×{box.repeat}" if box.repeat > 1 else ""
+    titles = _broken(name)
+    note = cut(note_text(sketch, graph, box, show), NOTE, _BROADEST, bold=False)
+    width = max(*(text_width(title, TITLE) for title in titles), plain_width(note, NOTE) if note else 0.0) + 12
+    height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 7
+    return Written(titles, note, max(width, 40.0), height)
+
+
+def note_text(sketch: Sketch, graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
+    """Return the second line of a box: its class, and those of its numbers that are wanted."""
+    words = [box.subtitle] if box.subtitle else []
+    if box.kind in ("input", "output"):
+        dtype, _, shape = box.subtitle.partition(" ")
+        words = [word for word, wanted in ((dtype, "dtype" in show), (shape, "shapes" in show)) if wanted and word]
+        return " ".join(words)
+    if "params" in show and box.params:
+        words.append(count_text(box.params))
+    if "flops" in show and box.flops:
+        words.append(f"{count_text(box.flops)} FLOPs")
+    if "dtype" in show and not graph.is_pipeline and (found := _dtype(graph, box)):
+        words.append(found)
+    return " · ".join(words)
+
+
+def _dtype(graph: ModelGraph, box: Box) -> str:
+    if box.op in graph.ops:
+        return str(graph.ops.nodes[box.op]["dtype"] or "")
+    return str(graph.component(box.component).dtype or "") if box.kind == "module" else ""
+
+
+def plain_width(text: str, size: float) -> float:
+    """Return an upper estimate of the width of *text* in letters that are not bold."""
+    return 0.94 * text_width(text, size)
+
+
+def _broken(name: str) -> tuple[str, ...]:
+    """Return a long name in two lines, broken where words end."""
+    if text_width(name, TITLE) <= _BROAD:
+        return (name,)
+    ends = [place + (mark != " ") for place, mark in enumerate(name) if mark in "_. -" and 0 < place < len(name) - 1]
+    if not ends:
+        return (cut(name, TITLE, _BROADEST),)
+    middle = min(ends, key=lambda place: abs(place - len(name) / 2))
+    return tuple(cut(line, TITLE, _BROADEST) for line in (name[:middle].strip(), name[middle:].strip()))
+
+
+def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:
+    """Return *text*, its end left out if it is broader than *width*."""
+    measure = text_width if bold else plain_width
+    if measure(text, size) <= width:
+        return text
+    while text and measure(text + "…", size) > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+__all__ = ["LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TITLE", "Written", "box_text", "cut",
+           "note_text", "plain_width"]  # fmt: skip

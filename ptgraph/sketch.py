@@ -1,0 +1,256 @@
+"""View → what a figure draws: without operations that only reshape, with ⊕ and ⊗, and stubs for what is read everywhere.
+
+An author leaves out what no reader looks for. Only the figure does: the view, and all that is written, keep it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import networkx as nx
+
+from .boxes import Box, View, op_title
+from .graph import ModelGraph
+
+Sign = Literal["plus", "times"]
+
+_RESHAPES = set(
+    "view reshape _unsafe_view transpose permute contiguous slice unflatten flatten unsqueeze squeeze expand clone t "
+    "alias detach to _to_copy select getitem split chunk narrow movedim expand_as type_as lift_fresh_copy".split()
+)
+_SIGNS: dict[str, Sign] = {"add": "plus", "add_": "plus", "mul": "times", "mul_": "times"}
+_NAMED = {"softmax", "_softmax", "topk", "embedding", "multinomial", "argmax"}  # never one of several in a box
+_DISCRETE = ("int", "uint", "bool")
+
+
+class Flow(NamedTuple):
+    """A value that flows between two boxes without parts, and its shape."""
+
+    source: str
+    target: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """The boxes that may be drawn, and what flows between those without parts.
+
+    ``stubs`` says of a box what it reads that is not drawn as a line, ``signs`` which boxes are a ⊕ or a ⊗.
+    """
+
+    boxes: dict[str, Box]
+    flows: tuple[Flow, ...]
+    stubs: dict[str, tuple[str, ...]]
+    signs: dict[str, Sign]
+    root: str
+
+    def leaves(self, box: str) -> Iterator[str]:
+        """Yield the boxes without parts that *box* is or has inside."""
+        if not self.boxes[box].parts:
+            yield box
+        for part in self.boxes[box].parts:
+            yield from self.leaves(part)
+
+    def chain(self, box: str) -> list[str]:
+        """Return *box* and the boxes around it, innermost first."""
+        found = [box]
+        while found[-1] != self.root:
+            above = self.boxes[found[-1]].parent
+            if above is None:
+                break
+            found.append(above)
+        return found
+
+
+def sketch(graph: ModelGraph, view: View) -> Sketch:
+    """Return what a figure of *graph* draws."""
+    return _Sketching(graph, view).finish()
+
+
+class _Sketching:
+    def __init__(self, graph: ModelGraph, view: View) -> None:
+        self.graph = graph
+        self.view = view
+        self.boxes = dict(view.boxes)
+        leaves = [box.id for box in view.boxes.values() if not box.parts and box.id != view.root]
+        self.order = {leaf: place for place, leaf in enumerate(leaves)}
+        self.flow: nx.DiGraph[str] = nx.DiGraph()
+        self.flow.add_nodes_from(leaves)
+        self.stubs: dict[str, dict[str, None]] = defaultdict(dict)
+        self.shared = {link.source for link in view.links if link.shared}
+        for link in view.links:
+            if link.source != link.target:
+                self.flow.add_edge(link.source, link.target, label=link.label)
+
+    def finish(self) -> Sketch:
+        self._leave_out_positions()
+        self._leave_out_reshapes()
+        self._join_small_operations()
+        self._shared_to_stubs()
+        self._nest()
+        signs = {leaf: sign for leaf in self.flow if (sign := self._sign(leaf))}
+        order = self.order
+        edges = sorted(self.flow.edges(data="label"), key=lambda edge: (order[edge[1]], order[edge[0]]))
+        stubs = {leaf: tuple(words) for leaf, words in self.stubs.items() if leaf in self.flow}
+        return Sketch(self.boxes, tuple(Flow(*edge) for edge in edges), stubs, signs, self.view.root)
+
+    def _plain(self, leaf: str) -> bool:
+        return self.boxes[leaf].kind == "op"
+
+    def _target(self, leaf: str) -> str:
+        op = self.boxes[leaf].op
+        return op_title(self.graph.ops.nodes[op]["target"]) if op in self.graph.ops else ""
+
+    def _leave_out_positions(self) -> None:
+        """Leave out what handles only positions and masks; who reads it says so by a stub."""
+        found: set[str] = set()
+        if self.graph.is_pipeline:
+            return
+        for leaf in self._topological():
+            box = self.boxes[leaf]
+            free = box.kind == "input" and box.subtitle.startswith(_DISCRETE)
+            if free or (box.kind in ("op", "module") and not box.params and all(p in found for p in self.flow.pred[leaf])):
+                found.add(leaf)
+        result = {p for leaf in found for p in nx.ancestors(self.flow, leaf) | {leaf} if self._is_result(leaf)}
+        inputs = {leaf for leaf in found if self.boxes[leaf].kind == "input"}
+        gone = found - result - inputs
+        for leaf in sorted(gone, key=self.order.__getitem__):
+            for target in self.flow.succ[leaf]:
+                if target not in gone:
+                    self.stubs[target][self._source_name(leaf, target)] = None
+        idle = [leaf for leaf in inputs if self.flow.succ[leaf] and all(t in gone for t in self.flow.succ[leaf])]
+        self.flow.remove_nodes_from([*gone, *idle])
+
+    def _is_result(self, leaf: str) -> bool:
+        return any(self.boxes[target].kind == "output" for target in self.flow.succ[leaf])
+
+    def _source_name(self, leaf: str, target: str) -> str:
+        """Return what a value of positions or masks is called by *target*: the module that makes it, if there is one."""
+        around = set(self.view.chain(target))
+        at: str | None = leaf
+        while at is not None:
+            outer = [box for box in self.view.chain(at) if box not in around][-1]
+            if self.boxes[outer].kind == "module":
+                return self.boxes[outer].title
+            at = next(iter(self.flow.pred[at]), None) if self._target(at) in _RESHAPES else None
+        op = self.graph.ops.nodes[self.boxes[leaf].op]
+        return "mask" if op["dtype"] == "bool" or len(op["shape"] or ()) > 3 else "positions"
+
+    def _leave_out_reshapes(self) -> None:
+        for leaf in self._topological():
+            if self._plain(leaf) and self._target(leaf) in _RESHAPES and len(self.flow.pred[leaf]) == 1:
+                above = self.boxes[leaf].parent
+                siblings = [part for part in self.boxes[above or ""].parts if part != leaf and part in self.flow]
+                inside = any(self.boxes[part].parts for part in self.boxes[above or ""].parts)
+                if siblings or inside or above == self.view.root:
+                    self._bypass(leaf)
+
+    def _bypass(self, leaf: str) -> None:
+        """Leave out *leaf*, which reads one value: whoever read it reads that."""
+        (source,) = self.flow.pred[leaf]
+        for target in self.flow.succ[leaf]:
+            if not self.flow.has_edge(source, target):
+                self.flow.add_edge(source, target, label=self.flow.edges[source, leaf]["label"])
+        self.flow.remove_node(leaf)
+
+    def _join_small_operations(self) -> None:
+        """Let operations that nobody else reads, and that read one value, be one box: that of the last of them."""
+        done: set[str] = set()
+        for leaf in reversed(self._topological()):
+            if leaf in done or not self._small(leaf):
+                continue
+            members = self._cone(leaf)
+            sources = {s for member in members for s in self.flow.pred[member] if s not in members}
+            done |= members
+            if len(members) == 1 or len(sources) != 1:
+                done -= members - {leaf}
+                continue
+            self._join(leaf, sorted(members, key=self.order.__getitem__), *sources)
+
+    def _small(self, leaf: str) -> bool:
+        box = self.boxes[leaf]
+        small = self._plain(leaf) and not box.params and not box.flops and self._target(leaf) not in _NAMED
+        return small and not self.graph.is_pipeline
+
+    def _cone(self, leaf: str) -> set[str]:
+        """Return *leaf* and the small operations before it in the same module that lead nowhere else."""
+        members = {leaf}
+        waiting = [leaf]
+        while waiting:
+            for source in self.flow.pred[waiting.pop()]:
+                alike = self._small(source) and self.boxes[source].parent == self.boxes[leaf].parent
+                if source not in members and alike and all(t in members for t in self.flow.succ[source]):
+                    members.add(source)
+                    waiting.append(source)
+                elif source not in members:
+                    continue
+        return members
+
+    def _join(self, last: str, members: list[str], source: str) -> None:
+        label = next(self.flow.edges[source, m]["label"] for m in members if self.flow.has_edge(source, m))
+        names = list(dict.fromkeys(self._target(member).strip("_") for member in members))
+        turned = {"mul", "add", "cat"} <= set(names) or {"mul", "add", "roll"} <= set(names)
+        for member in members:
+            self.stubs[last].update(self.stubs.pop(member, {}) if member != last else {})
+        if turned and self.stubs[last]:
+            title, subtitle = "rotary embedding", ""
+        else:
+            title = ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
+            subtitle = f"{len(members)} operations"
+        self.boxes[last] = replace(self.boxes[last], title=title, subtitle=subtitle)
+        self.flow.remove_nodes_from([member for member in members if member != last])
+        self.flow.add_edge(source, last, label=label)
+
+    def _shared_to_stubs(self) -> None:
+        for source, target in list(self.flow.edges):
+            if source in self.shared:
+                self.stubs[target][self.view.label(source)] = None
+                self.flow.remove_edge(source, target)
+
+    def _nest(self) -> None:
+        """Keep the boxes that still have something inside; a module with one operation stands for it."""
+        kept: dict[str, Box] = {}
+        stands: dict[str, str] = {}
+
+        def visit(name: str) -> bool:
+            box = self.boxes[name]
+            if not box.parts:
+                kept[name] = box
+                return name in self.flow or name == self.view.root
+            kept[name] = box
+            parts = tuple(part for part in box.parts if visit(part))
+            only = parts[0] if len(parts) == 1 and not kept[parts[0]].parts and name != self.view.root else None
+            if only is not None and kept[only].kind in ("op", "group"):
+                stands[only] = name
+                parts = ()
+            kept[name] = replace(box, parts=parts)
+            return bool(parts) or name in stands.values()
+
+        visit(self.view.root)
+        inside = set(self._reached(kept))
+        for only, name in stands.items():
+            if only in self.stubs:
+                self.stubs[name] = self.stubs.pop(only)
+            self.order[name] = self.order[only]
+        self.flow = nx.relabel_nodes(self.flow, stands)
+        self.boxes = {name: box for name, box in kept.items() if name in inside}
+
+    def _reached(self, boxes: dict[str, Box]) -> Iterator[str]:
+        waiting = [self.view.root]
+        while waiting:
+            yield waiting[-1]
+            waiting.extend(boxes[waiting.pop()].parts)
+
+    def _sign(self, leaf: str) -> Sign | None:
+        """Return the sign of an operation that joins two values, element by element."""
+        plain = self._plain(leaf) and len(self.flow.pred[leaf]) == 2 and not self.stubs.get(leaf)
+        return _SIGNS.get(self._target(leaf)) if plain and not self.boxes[leaf].subtitle else None
+
+    def _topological(self) -> list[str]:
+        return list(nx.lexicographical_topological_sort(self.flow, key=self.order.__getitem__))
+
+
+__all__ = ["Flow", "Sign", "Sketch", "sketch"]
