@@ -7,7 +7,7 @@ side. So a chain is a line, branches stand beside each other, and a skip edge le
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import networkx as nx
 
@@ -28,10 +28,14 @@ class Series:
 
 @dataclass(eq=False)
 class Parallel:
-    """Parts side by side. *across*: the first feeds the others, as an encoder its decoder."""
+    """Parts side by side; the spine goes through *main*, if that is said.
+
+    *across*: the first feeds the others, as an encoder its decoder.
+    """
 
     parts: list[Tree]
     across: bool = False
+    main: int | None = None
 
 
 Tree = Leaf | Series | Parallel
@@ -44,9 +48,35 @@ class Way:
     steps: list[tuple[Series | Parallel, int]] = field(default_factory=list)
 
 
-def arrange(flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool]) -> Tree:
-    """Return how the boxes in *flow*, given in topological *order*, stand. *big* says which may be encoder or decoder."""
-    return _Arranging(flow, order, big).tree(list(order))
+def arrange(
+    flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool], is_end: Callable[[str], bool]
+) -> Tree:
+    """Return how the boxes in *flow*, given in topological *order*, stand.
+
+    *big* says which may be encoder or decoder. What *is_end* stands beside what else reads its value.
+    """
+    ends = [name for name in order if is_end(name) and len(flow.pred[name]) == 1]
+    aside = [end for end in ends if any(other not in ends for source in flow.pred[end] for other in flow.succ[source])]
+    tree = _Arranging(flow, order, big).tree([name for name in order if name not in aside])
+    for end in reversed(aside):
+        (source,) = flow.pred[end]
+        tree = _with_end(tree, source, end)
+    return tree
+
+
+def _with_end(tree: Tree, source: str, end: str) -> Tree:
+    """Return *tree* with *end* beside what comes after *source*."""
+    if isinstance(tree, Leaf):
+        return Series([tree, Leaf(end)]) if tree.name == source else tree
+    for number, part in enumerate(tree.parts):
+        if isinstance(part, Leaf) and part.name == source and isinstance(tree, Series):
+            head, rest = tree.parts[: number + 1], tree.parts[number + 1 :]
+            if not rest:
+                return Series([*head, Leaf(end)])
+            if len(rest) == 1 and isinstance(rest[0], Parallel) and rest[0].main is not None:
+                return Series([*head, replace(rest[0], parts=[*rest[0].parts, Leaf(end)])])
+            return Series([*head, Parallel([Series(rest) if len(rest) > 1 else rest[0], Leaf(end)], main=0)])
+    return replace(tree, parts=[_with_end(part, source, end) for part in tree.parts])
 
 
 class _Arranging:
@@ -64,7 +94,7 @@ class _Arranging:
             return Parallel([self.tree(piece) for piece in pieces])
         crossed = self._across(inside)
         if crossed is not None:
-            return Parallel([self.tree(piece) for piece in crossed], across=True)
+            return Parallel([self.tree(piece) for piece in crossed], across=True, main=1)
         return Series([self.tree(group) for group in self._spine(inside, names)])
 
     def _pieces(self, inside: nx.DiGraph[str]) -> list[list[str]]:

@@ -1,21 +1,229 @@
-"""ModelGraph → the figure of it, as a drawing: what is open, which way it flows and how large it is set, so that it fits."""
+"""ModelGraph → its figure, as a drawing: the one that a careful author would have drawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from typing import Literal
+import re
+from dataclasses import replace
 
-from .boxes import BOX_LIMIT, count_text
+from .boxes import Box, count_text, shape_text
 from .drawing import Circle, Drawing, Item, Mark, Path, Rect, Text
-from .errors import UsageError
 from .figure_options import points
-from .geometry import Geometry, geometry
+from .fit import Fitted, fit
+from .focus import focused
+from .geometry import Spot
 from .graph import ModelGraph
-from .marks import NOTE, SMALLEST
+from .legend import legend
+from .marks import LINE_UP, NOTE, TITLE
 from .options import Options
 from .sketch import Sketch, sketch
-from .plan import visible
-from .theme import palette
+from .style import FONT
+from .theme import Palette, palette
 from .view import view
-from .render_marks import draw_marks
+
+_STACKED = 2.0  # how far the paper below looks out, where a box stands for several
+
+
+def figure(graph: ModelGraph, options: Options) -> Drawing:
+    """Return the figure of *graph*; raises UsageError for a focus that there is not."""
+    whole = sketch(graph, view(graph))
+    shown = focused(whole, graph, options.figure.focus) if options.figure.focus is not None else whole
+    return _Figure(graph, options, shown).drawing()
+
+
+class _Figure:
+    def __init__(self, graph: ModelGraph, options: Options, sketch: Sketch) -> None:
+        self.graph = graph
+        self.options = options.figure
+        self.sketch = sketch
+        self.colors: Palette = palette(options.figure.theme)
+        self.fitted: Fitted = fit(sketch, graph, options.depth, options.figure)
+        self.scale = self.fitted.scale
+        self.ids: dict[str, str] = {}
+
+    def drawing(self) -> Drawing:
+        geometry = self.fitted.geometry
+        items = [*self._frames(), *self._edges(), *self._stubs(), *self._boxes(), *self._labels()]
+        width, height = geometry.width * self.scale, geometry.height * self.scale
+        if self.options.legend:
+            shown = [self.sketch.boxes[name] for name in [*geometry.frames, *geometry.boxes]]
+            below, wide, high = legend(
+                shown, self.sketch, bool(geometry.stubs), self.colors, self.scale, height, points(self.options.width)
+            )
+            items += below
+            width, height = max(width, wide), height + high
+        return Drawing(
+            round(width, 2),
+            round(height, 2),
+            tuple(items),
+            self.options.font or FONT,
+            self._title(),
+            self._description(),
+            self.colors.background,
+        )
+
+    def _title(self) -> str:
+        name = self.graph.name + (f", {self.options.focus}" if self.options.focus else "")
+        if self.graph.is_pipeline:
+            return name
+        return f"{name}: {count_text(self.graph.component(self.options.focus or '').total_params)} parameters"
+
+    def _description(self) -> str:
+        """Return a sentence for those who do not see the figure."""
+        root = self.sketch.boxes[self.sketch.root]
+        names = [self._name(self.sketch.boxes[part]) for part in root.parts if part not in self.sketch.signs]
+        flow = {"TB": "from top to bottom", "LR": "from left to right"}[self.fitted.direction]
+        return f"A diagram that flows {flow}: {', '.join(names)}." if names else "A diagram of nothing."
+
+    def _name(self, box: Box) -> str:
+        words = box.title if box.kind != "module" or self.graph.is_pipeline else f"{box.title} ({box.subtitle})"
+        return f"{words}, {box.repeat} times" if box.repeat > 1 else words
+
+    def _id(self, box: str) -> str:
+        """Return the id of the item of a box: its path, or the name of its operation."""
+        if box not in self.ids:
+            name = wanted = box.removeprefix("/") or "model"
+            number = 2
+            while name in self.ids.values():
+                name, number = f"{wanted}-{number}", number + 1
+            self.ids[box] = name
+        return self.ids[box]
+
+    def _what(self, box: Box) -> str:
+        """Return what a reader hears of a box."""
+        words = [box.component if box.kind == "module" and box.repeat == 1 and box.component else box.title]
+        words[0] += f" ×{box.repeat}" if box.repeat > 1 else ""
+        words += [box.subtitle] * bool(box.subtitle)
+        words += [f"{count_text(box.params)} params"] * bool(box.params)
+        words += [f"{count_text(box.flops)} FLOPs"] * bool(box.flops)
+        if box.op in self.graph.ops and box.kind == "op":
+            op = self.graph.op(str(box.op))
+            words[0] = f"{op.scope}: {op.target}" if op.scope else op.target
+            words += [f"gives {shape_text(op.shape)}"] * bool(op.shape)
+        return f"{words[0]}: {', '.join(words[1:])}" if len(words) > 1 else words[0]
+
+    def _frames(self) -> list[Item]:
+        found = []
+        for name, spot in self.fitted.geometry.frames.items():
+            box = self.sketch.boxes[name]
+            look = self.colors.frame(box.category)
+            marks: list[Mark] = [self._rect(spot, look.fill, look.border, 5.0)]
+            if box.repeat > 1:
+                marks.insert(0, self._rect(_moved(spot), look.fill, look.border, 5.0))
+            base = spot.y + 5 + TITLE * 0.75
+            marks.append(self._text(spot.x + 6, base, box.title, TITLE, "start", bold=True))
+            end = spot.x + spot.width - 6
+            if box.repeat > 1:
+                times = f"×{box.repeat}"
+                marks.append(self._text(end, base, times, TITLE, "end", bold=True))
+                end -= TITLE * 0.62 * len(times) + 3
+            if box.subtitle:
+                marks.append(self._text(end, base, box.subtitle, NOTE, "end"))
+            found.append(Item(self._id(name), f"frame {slug(box.category)}", tuple(marks), self._what(box)))
+        return found
+
+    def _boxes(self) -> list[Item]:
+        found = []
+        for name, spot in self.fitted.geometry.boxes.items():
+            box = self.sketch.boxes[name]
+            look = self.colors.style(box.category)
+            marks: list[Mark] = []
+            kind = box.kind
+            if name in self.sketch.signs:
+                marks = self._sign(spot, self.sketch.signs[name])
+                found.append(Item(self._id(name), f"sign {self.sketch.signs[name]}", tuple(marks), self._what(box)))
+                continue
+            line = 1.2 if kind in ("input", "output") else 0.8
+            if box.repeat > 1:
+                marks.append(self._rect(_moved(spot), look.fill, look.border, 3.0, line))
+            radius = spot.height / 2 if kind in ("input", "output") else 3.0
+            marks.append(self._rect(spot, look.fill, look.border, min(radius, 9.0), line))
+            marks += self._words(name, spot)
+            found.append(Item(self._id(name), f"box {kind} {slug(box.category)}", tuple(marks), self._what(box)))
+        return found
+
+    def _words(self, name: str, spot: Spot) -> list[Mark]:
+        written = self.fitted.geometry.written[name]
+        plain = self.sketch.boxes[name].kind == "op"
+        middle = spot.x + spot.width / 2
+        lines = [(title, TITLE) for title in written.titles] + [(written.note, NOTE)] * bool(written.note)
+        high = sum(size * LINE_UP for _, size in lines)
+        at = spot.y + (spot.height - high) / 2
+        marks: list[Mark] = []
+        for number, (text, size) in enumerate(lines):
+            bold = not plain and number < len(written.titles)
+            marks.append(self._text(middle, at + size * 0.93, text, size, "middle", bold=bold))
+            at += size * LINE_UP
+        return marks
+
+    def _sign(self, spot: Spot, sign: str) -> list[Mark]:
+        x, y, radius = spot.x + spot.width / 2, spot.y + spot.height / 2, spot.width / 2
+        reach = radius * (0.6 if sign == "plus" else 0.45)
+        ends = (
+            [((x - reach, y), (x + reach, y)), ((x, y - reach), (x, y + reach))]
+            if sign == "plus"
+            else [((x - reach, y - reach), (x + reach, y + reach)), ((x - reach, y + reach), (x + reach, y - reach))]
+        )
+        k, color = self.scale, self.colors.text
+        circle = Circle(x * k, y * k, radius * k, self.colors.page, color, 0.9 * k)
+        return [circle, *(Path(self._scaled(end), color, 0.9 * k) for end in ends)]
+
+    def _edges(self) -> list[Item]:
+        found = []
+        for edge, line in self.fitted.geometry.lines.items():
+            path = Path(self._scaled(line), self.colors.line, 0.9 * self.scale, 4.0 * self.scale, arrow=True)
+            source, target = self._id(edge.source), self._id(edge.target)
+            shape = self.fitted.geometry.shapes.get(edge.source, "")
+            title = f"{source} to {target}" + (f": {shape}" if shape else "")
+            found.append(Item(f"{source}→{target}", "edge", (path,), title))
+        return found
+
+    def _stubs(self) -> list[Item]:
+        found = []
+        for number, stub in enumerate(self.fitted.geometry.stubs):
+            color = self.colors.line
+            rect = replace(self._rect(stub.spot, self.colors.page, color, 4.0, 0.7), dashed=True)
+            line = Path(self._scaled(stub.line), color, 0.7 * self.scale, dashed=True)
+            spot = stub.spot
+            middle, base = spot.x + spot.width / 2, spot.y + spot.height / 2 + NOTE * 0.34
+            text = self._text(middle, base, stub.text, NOTE, "middle")
+            reader = self._id(stub.box)
+            title = f"{stub.text}, read by {reader}"
+            found.append(Item(f"{reader}←{number}", "stub", (line, rect, text), title))
+        return found
+
+    def _labels(self) -> list[Item]:
+        found = []
+        for label in self.fitted.geometry.labels:
+            inner = self.sketch.boxes[label.source].parent or self.sketch.root
+            framed = inner in self.fitted.geometry.frames
+            halo = self.colors.frame(self.sketch.boxes[inner].category).fill if framed else self.colors.page
+            base = label.spot.y + label.spot.height / 2 + NOTE * 0.34
+            text = self._text(label.spot.x, base, label.text, NOTE, "start", halo=halo)
+            found.append(Item(f"{self._id(label.source)}→", "label", (text,)))
+        return found
+
+    def _rect(self, spot: Spot, fill: str, stroke: str, radius: float, line: float = 0.8) -> Rect:
+        x, y, width, height = (n * self.scale for n in spot)
+        return Rect(x, y, width, height, fill, stroke, line * self.scale, radius * self.scale)
+
+    def _text(
+        self, x: float, y: float, text: str, size: float, anchor: str, *, bold: bool = False, halo: str | None = None
+    ) -> Text:
+        k = self.scale
+        color = self.colors.muted if size == NOTE else self.colors.text
+        return Text(x * k, y * k, text, size * k, color, anchor, bold, False, halo)  # type: ignore[arg-type]
+
+    def _scaled(self, line: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        return tuple((x * self.scale, y * self.scale) for x, y in line)
+
+
+def _moved(spot: Spot) -> Spot:
+    return spot._replace(x=spot.x + _STACKED, y=spot.y + _STACKED)
+
+
+def slug(words: str) -> str:
+    """Return a category as a class of CSS: ``layers-blocks``."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+__all__ = ["figure", "slug"]

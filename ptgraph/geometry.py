@@ -9,8 +9,8 @@ from typing import NamedTuple
 from .boxes import Box
 from .figure_options import Direction, Shown
 from .graph import ModelGraph
-from .marks import LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
 from .layout import text_width
+from .marks import LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
 from .place import Item, Placing
 from .plan import Edge, plan, visible
 from .sketch import Sketch
@@ -65,6 +65,7 @@ class Geometry:
     lines: dict[Edge, tuple[tuple[float, float], ...]]
     labels: tuple[Label, ...]
     stubs: tuple[Stub, ...]
+    shapes: dict[str, str]
 
 
 class _Laying:
@@ -148,6 +149,7 @@ class _Laying:
             lines,
             tuple(self._label(name, text) for name, text in self.labels.items()),
             tuple(stub for name in self.stub_texts for stub in self._stubs(name)),
+            self.plan.labels,
         )
 
     def _point(self, point: tuple[float, float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What each box of a figure says, and how much room it takes. Points at full size; figures may be set a little smaller."""
+"""What each box of a figure says, and how much room it takes, in points at full size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sketch import Sketch
 TITLE, NOTE = 8.5, 7.0  # sizes of text
 SMALLEST = 6.0
 RADIUS = 6.0  # of ⊕ and ⊗
-LINE_UP = 1.22  # from line to line, in sizes of text
+LINE_UP = 1.18  # from line to line, in sizes of text
 STUB_HEIGHT = 11.0
 STUB_AWAY = 9.0  # between a stub and its box
 _BROAD = 92.0  # a title that is broader is set in two lines
@@ -33,20 +33,25 @@ class Written:
 
 def box_text(sketch: Sketch, graph: ModelGraph, box: Box, show: Sequence[Shown]) -> Written:
     """Return what a closed box says: its name, and below it its class and numbers."""
-    name = box.title
-    if box.kind == "op":
-        name = name.strip("_").replace("_", " ")
+    name = box_name(box)
     name += f" ×{box.repeat}" if box.repeat > 1 else ""
     titles = _broken(name)
     note = cut(note_text(sketch, graph, box, show), NOTE, _BROADEST, bold=False)
     width = max(*(text_width(title, TITLE) for title in titles), plain_width(note, NOTE) if note else 0.0) + 12
-    height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 7
+    height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 6
     return Written(titles, note, max(width, 40.0), height)
+
+
+def box_name(box: Box) -> str:
+    """Return what a box is called: a module by its name, or by its class where that is only a number."""
+    if box.kind == "op":
+        return box.title.strip("_").replace("_", " ")
+    return box.subtitle if box.kind == "module" and box.title.isdigit() and box.subtitle else box.title
 
 
 def note_text(sketch: Sketch, graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
     """Return the second line of a box: its class, and those of its numbers that are wanted."""
-    words = [box.subtitle] if box.subtitle else []
+    words = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
     if box.kind in ("input", "output"):
         dtype, _, shape = box.subtitle.partition(" ")
         words = [word for word, wanted in ((dtype, "dtype" in show), (shape, "shapes" in show)) if wanted and word]
@@ -61,9 +66,9 @@ def note_text(sketch: Sketch, graph: ModelGraph, box: Box, show: Sequence[Shown]
 
 
 def _dtype(graph: ModelGraph, box: Box) -> str:
-    if box.op in graph.ops:
-        return str(graph.ops.nodes[box.op]["dtype"] or "")
-    return str(graph.component(box.component).dtype or "") if box.kind == "module" else ""
+    if box.op is not None and box.op in graph.ops:
+        return graph.op(box.op).dtype or ""
+    return graph.component(box.component).dtype or "" if box.kind == "module" else ""
 
 
 def plain_width(text: str, size: float) -> float:
@@ -92,5 +97,5 @@ def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:
     return text.rstrip() + "…"
 
 
-__all__ = ["LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TITLE", "Written", "box_text", "cut",
+__all__ = ["LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TITLE", "Written", "box_name", "box_text", "cut",
            "note_text", "plain_width"]  # fmt: skip

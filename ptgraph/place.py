@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from .arrange import Leaf, Parallel, Series, Tree
 from .plan import Edge, Hop, Leg, Plan, Scope, Side
 
-GAP = 13.0  # between boxes after each other, with room for the head of an arrow
+GAP = 12.0  # between boxes after each other, with room for the head of an arrow
 TRACK = 5.0  # from line to line, in such a gap
 BESIDE = 14.0  # between boxes beside each other
 LANE = 9.0  # from a box to a line that leads past it
+ENTRY = 12.0  # between values that enter a box from above
 PAD = 8.0  # from a frame to what is inside
 STRIP = 8.0  # under the first column of two, for the line that leads to the other
 
@@ -132,20 +133,37 @@ class Placing:
             at += room.left
             starts.append(at)
             at += room.right + BESIDE + (TRACK * len(crossing) if number == 0 and crossing else 0)
+        if self._names(tree) and all("←" in name and self.items[name].along == 0 for name in self._names(tree)):
+            return self._ports_in_a_row(scope, tree, rooms)
         longest = max(range(len(rooms)), key=lambda k: rooms[k].length)
         others = max((room.length for k, room in enumerate(rooms) if k != longest), default=0.0)
         half = len(rooms) // 2
         middle = starts[half] if len(rooms) % 2 else (starts[half - 1] + starts[half]) / 2
-        if rooms[longest].length > 1.6 * others:
+        if rooms[longest].length > 2.2 * others:
             middle = starts[longest]
-        if tree.across:
-            middle = starts[1]
+        if tree.main is not None:
+            middle = starts[tree.main]
         starts = [start - middle for start in starts]
         length = max(room.length for room in rooms) + (2 * STRIP if crossing else 0)
         found = Room(-starts[0] + rooms[0].left, starts[-1] + rooms[-1].right, length, starts=starts)
         for number, value in enumerate(crossing):
             found.lanes[value, 0] = starts[0] + rooms[0].right + BESIDE / 2 + TRACK * number
         return found
+
+    def _ports_in_a_row(self, scope: Scope, tree: Parallel, rooms: list[Room]) -> Room:
+        """Let the port that the most is read of stand on the spine, and the others to the right of it."""
+        read = {
+            port: sum(leg.value == v and leg.source is None for leg in scope.legs.values())
+            for v, port in scope.ports.items()
+        }
+        names = self._names(tree)
+        main = max(range(len(names)), key=lambda k: read[names[k]])
+        starts, at = [0.0] * len(names), 0.0
+        for k in range(len(names)):
+            if k != main:
+                at += ENTRY
+                starts[k] = at
+        return Room(1.0, 1.0 + at, 0.0, starts=starts)
 
     def _after_each_other(self, scope: Scope, tree: Series) -> Room:
         rooms = [self._measure(scope, part) for part in tree.parts]
@@ -162,11 +180,17 @@ class Placing:
                 found.length += self._gap(scope, tree, number, hops)
         return found
 
+    @staticmethod
+    def _out_aside(hop: Hop) -> bool:
+        """Return whether *hop* leaves a column for the one beside it, straight from the gap after its source."""
+        across = hop.leg.across
+        return across is not None and hop.series is across[0].parts[across[1]] and hop.start < hop.end - 1
+
     def _make_lanes(self, rooms: list[Room], hops: Iterable[Hop], found: Room) -> None:
         """Give each value that leads past parts a lane beside them; the longer ones are further out."""
         spans: dict[tuple[str, int], int] = {}
         for hop in hops:
-            if hop.jumps:
+            if hop.jumps and not self._out_aside(hop):
                 key = hop.leg.value, hop.start
                 spans[key] = max(spans.get(key, 0), hop.end if hop.side else hop.end - 1)
         done: list[tuple[int, int, float]] = []
@@ -180,20 +204,24 @@ class Placing:
             found.right = max(found.right, at + 2)
 
     def _spread_entries(self, tree: Series, hops: Iterable[Hop]) -> None:
-        """Let values enter a box beside each other, in the order in which they come."""
+        """Let values enter a box from above where they come from, or as near as its width allows."""
         for number, part in enumerate(tree.parts):
-            if not isinstance(part, Leaf) or part.name in self.plan.scopes:
+            if not isinstance(part, Leaf) or part.name in self.plan.scopes or self.items[part.name].round:
                 continue
             entering = [hop for hop in hops if hop.end == number and not hop.side and hop.start >= 0]
-            if len(entering) > 1 and not self.items[part.name].round:
-                values = {hop.leg.value: self._comes_from(tree, hop) for hop in entering}
-                wide = 0.7 * self.items[part.name].across
-                ranked = sorted(values, key=lambda value: values[value])
-                step = min(wide / len(ranked), 40.0)
-                for place, value in enumerate(ranked):
-                    for hop in entering:
-                        if hop.leg.value == value:
-                            self.entries[part.name, hop.leg] = (place - (len(ranked) - 1) / 2) * step
+            values = {hop.leg.value: self._comes_from(tree, hop) for hop in entering}
+            if len(values) < 2:
+                continue
+            ranked = sorted(values, key=lambda value: (values[value], value))
+            reach = 0.4 * self.items[part.name].across
+            step = min(ENTRY, 2 * reach / (len(ranked) - 1))
+            at = [min(max(values[value], -reach), reach) for value in ranked]
+            for k in range(1, len(at)):
+                at[k] = max(at[k], at[k - 1] + step)
+            for k in range(len(at) - 1, -1, -1):
+                at[k] = min(at[k], reach - (len(at) - 1 - k) * step)
+            for hop in entering:
+                self.entries[part.name, hop.leg] = at[ranked.index(hop.leg.value)]
 
     def _comes_from(self, tree: Series, hop: Hop) -> float:
         room = self.rooms[tree]
@@ -204,12 +232,10 @@ class Placing:
     def _gap(self, scope: Scope, tree: Series, number: int, hops: Iterable[Hop]) -> float:
         """Give each value that shifts aside between two parts a track, and return how long the gap is."""
         shifts: dict[tuple[str, float], list[float]] = {}
-        straight = False
         for hop in hops:
             for before, beyond in self._shifts(tree, number, hop):
                 if abs(before - beyond) > 0.01:
                     shifts.setdefault((hop.leg.value, before), []).append(beyond)
-                straight = True
         ordered = self._ordered(shifts)
         levels: list[list[tuple[float, float]]] = []
         placed: dict[tuple[str, float], int] = {}
@@ -224,12 +250,12 @@ class Placing:
             placed[key] = first
         room = self.rooms[tree]
         from_port = all(part in scope.ports.values() for part in self._names(tree.parts[number]))
-        lead = 3.0 if from_port else 4.0
+        lead = 1.0 if from_port else 4.0
         for (value, before), level in placed.items():
             room.tracks[number, value, before] = lead + TRACK * level
-        if not straight and not shifts:
-            return GAP
-        return max(GAP, lead + TRACK * (len(levels) - 1) + 9.0)
+        if from_port and not shifts:
+            return 2.0
+        return max(GAP - 2 * from_port, lead + TRACK * (len(levels) - 1) + 9.0)
 
     @staticmethod
     def _above(one: tuple[str, float], ends: list[float], other: tuple[str, float]) -> bool:
@@ -259,7 +285,9 @@ class Placing:
     def _shifts(self, tree: Series, number: int, hop: Hop) -> list[tuple[float, float]]:
         """Return from where to where across the flow *hop* shifts in the gap after the part *number*."""
         room, parts, leg = self.rooms[tree], tree.parts, hop.leg
-        found = []
+        found: list[tuple[float, float]] = []
+        if self._out_aside(hop):
+            return [(self._exit(parts[number], leg), room.right + BESIDE / 2)] if hop.start == number else []
         if hop.start == number and hop.end < len(parts) and not hop.jumps:
             begin = self._exit(parts[number], leg)
             found.append((begin, self._turn(parts[hop.end], leg, begin)))
@@ -301,7 +329,7 @@ class Placing:
             number = self._number(tree, leg, leg.source)
             return self.rooms[tree].starts[number] + self._exit(tree.parts[number], leg)
         hop = next((h for h in leg.hops if h.series is tree), None)
-        if hop is not None and hop.jumps:
+        if hop is not None and hop.jumps and not self._out_aside(hop):
             return self.rooms[tree].lanes[leg.value, hop.start]
         return self._exit(tree.parts[hop.start if hop is not None else -1], leg)
 
@@ -385,8 +413,11 @@ class Placing:
             room = self.rooms[tree]
             column = self.rooms[tree.parts[start]]
             lane = room.u + room.lanes[leg.value, 0]
-            under = column.v + column.length + STRIP
-            points += [(points[-1][0], under), (lane, under)]
+            if leg.hops and self._out_aside(leg.hops[-1]):
+                points[-1] = (lane, points[-1][1])
+            else:
+                under = column.v + column.length + STRIP
+                points += [(points[-1][0], under), (lane, under)]
             if leg.side is not None:
                 points.append((lane, level))
             else:

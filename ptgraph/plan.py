@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import networkx as nx
@@ -111,10 +112,10 @@ class _Planning:
         above, below = self.chains[edge.source], self.chains[edge.target]
         meet = next(scope for scope in above if scope in below)
         up, down = above[: above.index(meet)], below[: below.index(meet)]
-        for child, scope in zip(up, up[1:], strict=False):
+        for child, scope in pairwise(up):
             self._note(scope, edge, child, None)
         self._note(meet, edge, up[-1], down[-1])
-        for child, scope in reversed(list(zip(down, down[1:], strict=False))):
+        for child, scope in reversed(list(pairwise(down))):
             self._note(scope, edge, None, child)
 
     def _note(self, scope: str, edge: Edge, source: str | None, target: str | None) -> None:
@@ -179,7 +180,11 @@ class _Planning:
                 flow.add_edge(above, target)
         place = {part: number for number, part in enumerate(flow)}
         order = list(nx.lexicographical_topological_sort(flow, key=place.__getitem__))
-        return arrange(flow, order, self._big)
+        return arrange(flow, order, self._big, self._is_end)
+
+    def _is_end(self, name: str) -> bool:
+        box = self.sketch.boxes.get(name)
+        return box is not None and box.kind == "output"
 
     def _big(self, name: str) -> bool:
         """Return whether a box may be an encoder or a decoder: one with much in it."""

@@ -1,4 +1,4 @@
-"""View → what a figure draws: without operations that only reshape, with ⊕ and ⊗, and stubs for what is read everywhere.
+"""View → what a figure draws: no operations that only reshape, ⊕ and ⊗, and stubs for what is read everywhere.
 
 An author leaves out what no reader looks for. Only the figure does: the view, and all that is written, keep it.
 """
@@ -17,10 +17,11 @@ from .graph import ModelGraph
 
 Sign = Literal["plus", "times"]
 
-_RESHAPES = set(
-    "view reshape _unsafe_view transpose permute contiguous slice unflatten flatten unsqueeze squeeze expand clone t "
-    "alias detach to _to_copy select getitem split chunk narrow movedim expand_as type_as lift_fresh_copy".split()
-)
+_RESHAPES = {
+    *("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "expand_as"),
+    *("transpose", "permute", "movedim", "t", "slice", "select", "narrow", "split", "chunk", "getitem"),
+    *("contiguous", "clone", "alias", "detach", "to", "_to_copy", "type_as", "lift_fresh_copy"),
+}
 _SIGNS: dict[str, Sign] = {"add": "plus", "add_": "plus", "mul": "times", "mul_": "times"}
 _NAMED = {"softmax", "_softmax", "topk", "embedding", "multinomial", "argmax"}  # never one of several in a box
 _DISCRETE = ("int", "uint", "bool")
@@ -86,15 +87,17 @@ class _Sketching:
                 self.flow.add_edge(link.source, link.target, label=link.label)
 
     def finish(self) -> Sketch:
-        self._leave_out_positions()
         self._leave_out_reshapes()
+        self._leave_out_positions()
         self._join_small_operations()
         self._shared_to_stubs()
         self._nest()
         signs = {leaf: sign for leaf in self.flow if (sign := self._sign(leaf))}
         order = self.order
-        edges = sorted(self.flow.edges(data="label"), key=lambda edge: (order[edge[1]], order[edge[0]]))
-        stubs = {leaf: tuple(words) for leaf, words in self.stubs.items() if leaf in self.flow}
+        edges: list[tuple[str, str, str]] = sorted(
+            self.flow.edges(data="label"), key=lambda edge: (order[edge[1]], order[edge[0]])
+        )
+        stubs = {leaf: tuple(words) for leaf, words in self.stubs.items() if words and leaf in self.flow}
         return Sketch(self.boxes, tuple(Flow(*edge) for edge in edges), stubs, signs, self.view.root)
 
     def _plain(self, leaf: str) -> bool:
@@ -102,7 +105,7 @@ class _Sketching:
 
     def _target(self, leaf: str) -> str:
         op = self.boxes[leaf].op
-        return op_title(self.graph.ops.nodes[op]["target"]) if op in self.graph.ops else ""
+        return op_title(self.graph.op(op).target) if op is not None and op in self.graph.ops else ""
 
     def _leave_out_positions(self) -> None:
         """Leave out what handles only positions and masks; who reads it says so by a stub."""
@@ -112,14 +115,16 @@ class _Sketching:
         for leaf in self._topological():
             box = self.boxes[leaf]
             free = box.kind == "input" and box.subtitle.startswith(_DISCRETE)
-            if free or (box.kind in ("op", "module") and not box.params and all(p in found for p in self.flow.pred[leaf])):
+            if free or (
+                box.kind in ("op", "module") and not box.params and all(p in found for p in self.flow.pred[leaf])
+            ):
                 found.add(leaf)
         result = {p for leaf in found for p in nx.ancestors(self.flow, leaf) | {leaf} if self._is_result(leaf)}
         inputs = {leaf for leaf in found if self.boxes[leaf].kind == "input"}
         gone = found - result - inputs
         for leaf in sorted(gone, key=self.order.__getitem__):
             for target in self.flow.succ[leaf]:
-                if target not in gone:
+                if target not in gone and not all(source in gone for source in self.flow.pred[target]):
                     self.stubs[target][self._source_name(leaf, target)] = None
         idle = [leaf for leaf in inputs if self.flow.succ[leaf] and all(t in gone for t in self.flow.succ[leaf])]
         self.flow.remove_nodes_from([*gone, *idle])
@@ -128,7 +133,7 @@ class _Sketching:
         return any(self.boxes[target].kind == "output" for target in self.flow.succ[leaf])
 
     def _source_name(self, leaf: str, target: str) -> str:
-        """Return what a value of positions or masks is called by *target*: the module that makes it, if there is one."""
+        """Return what a value of positions or masks is called by *target*: the module that makes it, if one does."""
         around = set(self.view.chain(target))
         at: str | None = leaf
         while at is not None:
@@ -136,8 +141,9 @@ class _Sketching:
             if self.boxes[outer].kind == "module":
                 return self.boxes[outer].title
             at = next(iter(self.flow.pred[at]), None) if self._target(at) in _RESHAPES else None
-        op = self.graph.ops.nodes[self.boxes[leaf].op]
-        return "mask" if op["dtype"] == "bool" or len(op["shape"] or ()) > 3 else "positions"
+        name = self.boxes[leaf].op
+        shape, dtype = (self.graph.op(name).shape, self.graph.op(name).dtype) if name is not None else ((), None)
+        return "mask" if dtype == "bool" or len(shape or ()) > 3 else "positions"
 
     def _leave_out_reshapes(self) -> None:
         for leaf in self._topological():
@@ -153,7 +159,7 @@ class _Sketching:
         (source,) = self.flow.pred[leaf]
         for target in self.flow.succ[leaf]:
             if not self.flow.has_edge(source, target):
-                self.flow.add_edge(source, target, label=self.flow.edges[source, leaf]["label"])
+                self.flow.add_edge(source, target, label=self.flow.edges[leaf, target]["label"])
         self.flow.remove_node(leaf)
 
     def _join_small_operations(self) -> None:

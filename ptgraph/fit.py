@@ -1,0 +1,117 @@
+"""What of a figure is open and which way it flows, so that it fits: no wider than asked, no text too small to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .boxes import BOX_LIMIT, Box
+from .figure_options import Direction, FigureOptions, Shown, points
+from .geometry import Geometry, geometry
+from .graph import ModelGraph
+from .marks import NOTE, SMALLEST
+from .plan import visible
+from .sketch import Sketch
+
+PAGE_HEIGHT = 234 * 72 / 25.4  # of the text of a page, in points
+_LEAST = SMALLEST / NOTE  # how much smaller than at full size a figure may be set
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Where everything stands at full size, by how much smaller it is set, and which boxes are open."""
+
+    geometry: Geometry
+    scale: float
+    opened: set[str]
+    direction: Direction
+
+
+def fit(sketch: Sketch, graph: ModelGraph, depth: int | None, options: FigureOptions) -> Fitted:
+    """Return the figure of *sketch* that fits the width of *options*, as deep as *depth* or as shows most.
+
+    What does not fit flows the other way, or is less deep; only what even so does not fit is set as small as it must.
+    """
+    return _Fitting(sketch, graph, options).best(depth)
+
+
+class _Fitting:
+    def __init__(self, sketch: Sketch, graph: ModelGraph, options: FigureOptions) -> None:
+        self.sketch = sketch
+        self.graph = graph
+        self.width = points(options.width)
+        self.show: Sequence[Shown] = options.show
+        self.directions: tuple[Direction, ...] = (options.direction,) if options.direction else ("TB", "LR")
+
+    def best(self, depth: int | None) -> Fitted:
+        if depth is None:
+            for direction in self.directions:
+                grown = self._grown(direction)
+                if grown.scale >= _LEAST:
+                    return grown
+        for level in range(depth or 1, 0, -1):
+            opened = self._to_level(level)
+            for direction in self.directions:
+                tried = self._try(opened, direction)
+                if tried.scale >= _LEAST:
+                    return tried
+        self.show = ()
+        return max((self._try({self.sketch.root}, way) for way in self.directions), key=lambda one: one.scale)
+
+    def _try(self, opened: set[str], direction: Direction, height: float = float("inf")) -> Fitted:
+        drawn = geometry(self.sketch, self.graph, opened, direction, self.show)
+        scale = min(1.0, self.width / drawn.width, height / drawn.height)
+        return Fitted(drawn, scale, opened, direction)
+
+    def _to_level(self, depth: int) -> set[str]:
+        opened, level = set(), [self.sketch.root]
+        for _ in range(depth):
+            level = [box for box in level if self.sketch.boxes[box].parts]
+            opened.update(level)
+            level = [part for box in level for part in self.sketch.boxes[box].parts]
+        return opened | {self.sketch.root}
+
+    def _grown(self, direction: Direction) -> Fitted:
+        """Open the biggest boxes first, all of one kind together, as long as the figure stays within a page."""
+        opened = {self.sketch.root}
+        best = self._try(opened, direction, PAGE_HEIGHT)
+        refused: set[tuple[str, ...]] = set()
+        while best.scale >= _LEAST:
+            kinds = {kind: boxes for kind, boxes in self._kinds(opened) if kind not in refused}
+            if not kinds:
+                break
+            kind = max(kinds, key=lambda kind: sum(self._size(box) for box in kinds[kind]))
+            deeper = opened | {box.id for box in kinds[kind]}
+            if len(visible(self.sketch, deeper)) <= BOX_LIMIT:
+                tried = self._try(deeper, direction, PAGE_HEIGHT)
+                if tried.scale >= _LEAST:
+                    best, opened = tried, deeper
+                    continue
+            refused.add(kind)
+        return best
+
+    @staticmethod
+    def _size(box: Box) -> float:
+        return box.params or box.flops / 1e3
+
+    def _kinds(self, opened: set[str]) -> Iterator[tuple[tuple[str, ...], list[Box]]]:
+        """Yield the closed boxes that are worth opening, those of one kind together."""
+        found: dict[tuple[str, ...], list[Box]] = {}
+        for name in visible(self.sketch, opened):
+            box = self.sketch.boxes[name]
+            if box.parts and self._worth(box):
+                above = self.sketch.boxes[box.parent or self.sketch.root]
+                found.setdefault((box.subtitle, above.subtitle), []).append(box)
+        yield from found.items()
+
+    def _worth(self, box: Box) -> bool:
+        """Return whether what is in a box says more than its name: modules, and not mostly operations."""
+        parts = [self.sketch.boxes[part] for part in box.parts]
+        modules = [part for part in parts if part.kind == "module"]
+        details = [p for p in parts if p.kind != "module" and p.id not in self.sketch.signs and not p.flops]
+        if len(parts) == 1 and not parts[0].parts:
+            return False
+        return bool(modules) and box.category != "Normalization" and len(details) <= len(modules) + 1
+
+
+__all__ = ["PAGE_HEIGHT", "Fitted", "fit"]
