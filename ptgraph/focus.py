@@ -32,11 +32,11 @@ def _find(sketch: Sketch, path: str) -> str | None:
     while sketch.boxes[at].component != wanted or at == sketch.root != path:
         for part in sketch.boxes[at].parts:
             box = sketch.boxes[part]
-            if box.kind != "module":
-                continue
-            run = next((run for run in (box.runs or (box.component,)) if _within(wanted, run)), None)
-            if run is not None:
-                wanted = box.component + wanted.removeprefix(run)
+            runs = box.runs or ((box.component,) if box.kind == "module" else ())
+            number = next((number for number, run in enumerate(runs) if _within(wanted, run)), None)
+            if number is not None:
+                first = number % (len(runs) // box.repeat)  # of a pattern, the block of its first period
+                wanted = runs[first] + wanted.removeprefix(runs[number])
                 at = part
                 break
         else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .boxes import Box
+from .boxes import Box, shape_text
 from .figure_options import Direction, Shown
 from .graph import ModelGraph
 from .layout import text_width
@@ -73,6 +73,7 @@ class _Laying:
         self, sketch: Sketch, graph: ModelGraph, opened: set[str], direction: Direction, show: Sequence[Shown]
     ) -> None:
         self.sketch = sketch
+        self.graph = graph
         self.down = direction == "TB"
         self.seen = visible(sketch, opened)
         self.plan = plan(sketch, opened)
@@ -88,15 +89,23 @@ class _Laying:
 
     def _labels(self) -> dict[str, str]:
         """Return the shapes that are told: those of values of another shape than what their box reads."""
+        shapes = {source: self._shape(source) or label for source, label in self.plan.labels.items()}
         reads: dict[str, set[str]] = {}
         for source, target in self.plan.edges:
-            reads.setdefault(target, set()).add(self.plan.labels[source])
+            reads.setdefault(target, set()).update((shapes[source], self.plan.labels[source]))
         found = {}
         for source, label in self.plan.labels.items():
-            box = self.sketch.boxes[source]
-            if label and box.kind not in ("input", "output") and label not in reads.get(source, ()):
-                found[source] = label
+            told = shapes[source]
+            if told and self.sketch.boxes[source].kind != "input" and not reads.get(source, set()) & {told, label}:
+                found[source] = told
         return found
+
+    def _shape(self, name: str) -> str:
+        """Return the shape of what a box yields."""
+        box = self.sketch.boxes[name]
+        if box.kind == "module":
+            return shape_text(self.graph.component(box.component).shape)
+        return shape_text(self.graph.op(box.op).shape) if box.op is not None and box.op in self.graph.ops else ""
 
     def _box(self, name: str) -> Item:
         if name in self.sketch.signs:

@@ -97,5 +97,7 @@ def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:
     return text.rstrip() + "…"
 
 
-__all__ = ["LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TITLE", "Written", "box_name", "box_text", "cut",
-           "note_text", "plain_width"]  # fmt: skip
+__all__ = [
+    *("LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TITLE", "Written"),
+    *("box_name", "box_text", "cut", "note_text", "plain_width"),
+]

@@ -144,11 +144,35 @@ class Placing:
         if tree.main is not None:
             middle = starts[tree.main]
         starts = [start - middle for start in starts]
+        if tree.main == 0 and not tree.across:
+            starts = self._close_by(tree, rooms)
         length = max(room.length for room in rooms) + (2 * STRIP if crossing else 0)
-        found = Room(-starts[0] + rooms[0].left, starts[-1] + rooms[-1].right, length, starts=starts)
+        right = max(start + room.right for start, room in zip(starts, rooms, strict=True))
+        found = Room(-starts[0] + rooms[0].left, right, length, starts=starts)
         for number, value in enumerate(crossing):
             found.lanes[value, 0] = starts[0] + rooms[0].right + BESIDE / 2 + TRACK * number
         return found
+
+    def _close_by(self, tree: Parallel, rooms: list[Room]) -> list[float]:
+        """Return where ends stand beside the spine: as near as what is at their height allows."""
+        starts = [0.0]
+        edge = self._reach(tree.parts[0], max(room.length for room in rooms[1:]) + GAP)
+        for room in rooms[1:]:
+            starts.append(edge + BESIDE + room.left)
+            edge = starts[-1] + room.right
+        return starts
+
+    def _reach(self, tree: Tree, high: float) -> float:
+        """Return how far *tree* reaches to the right within its first *high* points."""
+        room = self.rooms[tree]
+        if isinstance(tree, Leaf):
+            return room.right
+        if isinstance(tree, Parallel):
+            spans = zip(tree.parts, room.starts, strict=True)
+            return max(start + self._reach(part, high) for part, start in spans) if tree.main == 0 else room.right
+        parts = zip(tree.parts, room.starts, strict=True)
+        reached = [self._reach(part, high - start) for part, start in parts if start < high]
+        return max([*reached, *room.lanes.values()])
 
     def _ports_in_a_row(self, scope: Scope, tree: Parallel, rooms: list[Room]) -> Room:
         """Let the port that the most is read of stand on the spine, and the others to the right of it."""
