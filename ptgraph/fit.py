@@ -9,7 +9,7 @@ from .boxes import BOX_LIMIT, Box
 from .figure_options import Direction, FigureOptions, Shown, points
 from .geometry import Geometry, geometry
 from .graph import ModelGraph
-from .marks import NOTE, SMALLEST
+from .marks import BROAD, NOTE, SMALLEST, TIGHT
 from .plan import visible
 from .sketch import Sketch
 
@@ -40,8 +40,9 @@ class _Fitting:
         self.sketch = sketch
         self.graph = graph
         self.width = points(options.width)
+        self.broad = BROAD
         self.show: Sequence[Shown] = options.show
-        self.directions: tuple[Direction, ...] = (options.direction,) if options.direction else ("TB", "LR")
+        self.directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
 
     def best(self, depth: int | None) -> Fitted:
         if depth is None:
@@ -55,11 +56,11 @@ class _Fitting:
                 tried = self._try(opened, direction)
                 if tried.scale >= _LEAST:
                     return tried
-        self.show = ()
+        self.show, self.broad = (), TIGHT
         return max((self._try({self.sketch.root}, way) for way in self.directions), key=lambda one: one.scale)
 
     def _try(self, opened: set[str], direction: Direction, height: float = float("inf")) -> Fitted:
-        drawn = geometry(self.sketch, self.graph, opened, direction, self.show)
+        drawn = geometry(self.sketch, self.graph, opened, direction, self.show, self.broad)
         scale = min(1.0, self.width / drawn.width, height / drawn.height)
         return Fitted(drawn, scale, opened, direction)
 

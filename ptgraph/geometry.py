@@ -10,7 +10,7 @@ from .boxes import Box, shape_text
 from .figure_options import Direction, Shown
 from .graph import ModelGraph
 from .layout import text_width
-from .marks import LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
+from .marks import BROAD, LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
 from .place import Item, Placing
 from .plan import Edge, plan, visible
 from .sketch import Sketch
@@ -70,7 +70,13 @@ class Geometry:
 
 class _Laying:
     def __init__(
-        self, sketch: Sketch, graph: ModelGraph, opened: set[str], direction: Direction, show: Sequence[Shown]
+        self,
+        sketch: Sketch,
+        graph: ModelGraph,
+        opened: set[str],
+        direction: Direction,
+        show: Sequence[Shown],
+        broad: float,
     ) -> None:
         self.sketch = sketch
         self.graph = graph
@@ -78,7 +84,7 @@ class _Laying:
         self.seen = visible(sketch, opened)
         self.plan = plan(sketch, opened)
         self.frames = [name for name in self.plan.scopes if name != sketch.root]
-        self.written = {n: box_text(sketch, graph, sketch.boxes[n], show) for n in self.seen if n not in sketch.signs}
+        self.written = {n: box_text(graph, sketch.boxes[n], show, broad) for n in self.seen if n not in sketch.signs}
         self.labels = self._labels() if "shapes" in show else {}
         self.stub_texts = {n: sketch.stubs[n] for n in self.seen if n in sketch.stubs}
         items = {name: self._box(name) for name in self.seen}
@@ -203,10 +209,18 @@ class _Laying:
 
 
 def geometry(
-    sketch: Sketch, graph: ModelGraph, opened: set[str], direction: Direction, show: Sequence[Shown]
+    sketch: Sketch,
+    graph: ModelGraph,
+    opened: set[str],
+    direction: Direction,
+    show: Sequence[Shown],
+    broad: float = BROAD,
 ) -> Geometry:
-    """Return where everything stands in a figure of *sketch* in which the boxes *opened* are frames."""
-    return _Laying(sketch, graph, opened, direction, show).finish()
+    """Return where everything stands in a figure of *sketch* in which the boxes *opened* are frames.
+
+    Titles of boxes that are broader than *broad* are set in two lines.
+    """
+    return _Laying(sketch, graph, opened, direction, show, broad).finish()
 
 
 def frame_title(box: Box) -> str:

@@ -9,7 +9,6 @@ from .boxes import Box, count_text
 from .figure_options import Shown
 from .graph import ModelGraph
 from .layout import text_width
-from .sketch import Sketch
 
 TITLE, NOTE = 8.5, 7.0  # sizes of text
 SMALLEST = 6.0
@@ -17,8 +16,9 @@ RADIUS = 6.0  # of ⊕ and ⊗
 LINE_UP = 1.18  # from line to line, in sizes of text
 STUB_HEIGHT = 11.0
 STUB_AWAY = 9.0  # between a stub and its box
-_BROAD = 92.0  # a title that is broader is set in two lines
-_BROADEST = 150.0  # and cut if it is broader than this
+BROAD = 92.0  # a title that is broader is set in two lines
+TIGHT = 48.0  # and in a figure in which nothing else fits
+_LONGEST = 1.63  # how much broader than that a line may be before it is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Written:
     height: float
 
 
-def box_text(sketch: Sketch, graph: ModelGraph, box: Box, show: Sequence[Shown]) -> Written:
-    """Return what a closed box says: its name, and below it its class and numbers."""
+def box_text(graph: ModelGraph, box: Box, show: Sequence[Shown], broad: float = BROAD) -> Written:
+    """Return what a closed box says: its name, in two lines if it is broader than *broad*, its class and numbers."""
     name = box_name(box)
     name += f" ×{box.repeat}" if box.repeat > 1 else ""
-    titles = _broken(name)
-    note = cut(note_text(sketch, graph, box, show), NOTE, _BROADEST, bold=False)
+    titles = _broken(name, broad)
+    note = cut(note_text(graph, box, show), NOTE, _LONGEST * broad, bold=False)
     width = max(*(text_width(title, TITLE) for title in titles), plain_width(note, NOTE) if note else 0.0) + 12
     height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 6
     return Written(titles, note, max(width, 40.0), height)
@@ -49,7 +49,7 @@ def box_name(box: Box) -> str:
     return box.subtitle if box.kind == "module" and box.title.isdigit() and box.subtitle else box.title
 
 
-def note_text(sketch: Sketch, graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
+def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
     """Return the second line of a box: its class, and those of its numbers that are wanted."""
     words = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
     if box.kind in ("input", "output"):
@@ -76,15 +76,15 @@ def plain_width(text: str, size: float) -> float:
     return 0.94 * text_width(text, size)
 
 
-def _broken(name: str) -> tuple[str, ...]:
+def _broken(name: str, broad: float) -> tuple[str, ...]:
     """Return a long name in two lines, broken where words end."""
-    if text_width(name, TITLE) <= _BROAD:
+    if text_width(name, TITLE) <= broad:
         return (name,)
     ends = [place + (mark != " ") for place, mark in enumerate(name) if mark in "_. -" and 0 < place < len(name) - 1]
     if not ends:
-        return (cut(name, TITLE, _BROADEST),)
+        return (cut(name, TITLE, _LONGEST * broad),)
     middle = min(ends, key=lambda place: abs(place - len(name) / 2))
-    return tuple(cut(line, TITLE, _BROADEST) for line in (name[:middle].strip(), name[middle:].strip()))
+    return tuple(cut(line, TITLE, _LONGEST * broad) for line in (name[:middle].strip(), name[middle:].strip()))
 
 
 def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:
@@ -98,6 +98,6 @@ def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:
 
 
 __all__ = [
-    *("LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TITLE", "Written"),
+    *("BROAD", "LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TIGHT", "TITLE", "Written"),
     *("box_name", "box_text", "cut", "note_text", "plain_width"),
 ]

@@ -51,6 +51,7 @@ class Room:
     length: float
     u: float = 0.0
     v: float = 0.0
+    over: float = 0.0  # of two columns: the room above them, for a line from one to the top of the other
     starts: list[float] = field(default_factory=list)  # of its parts: along the flow, or across it
     ends: list[float] = field(default_factory=list)
     lanes: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -146,9 +147,11 @@ class Placing:
         starts = [start - middle for start in starts]
         if tree.main == 0 and not tree.across:
             starts = self._close_by(tree, rooms)
-        length = max(room.length for room in rooms) + (2 * STRIP if crossing else 0)
+        over = STRIP if any(leg.side != "left" for leg in crossing.values()) else 0.0
+        length = max(room.length for room in rooms) + over + (2 * STRIP if crossing else 0)
         right = max(start + room.right for start, room in zip(starts, rooms, strict=True))
         found = Room(-starts[0] + rooms[0].left, right, length, starts=starts)
+        found.over = over
         for number, value in enumerate(crossing):
             found.lanes[value, 0] = starts[0] + rooms[0].right + BESIDE / 2 + TRACK * number
         return found
@@ -191,7 +194,7 @@ class Placing:
 
     def _after_each_other(self, scope: Scope, tree: Series) -> Room:
         rooms = [self._measure(scope, part) for part in tree.parts]
-        found = Room(max(r.left for r in rooms), max(r.right for r in rooms), 0.0)
+        found = Room(max((r.left for r in rooms), default=0.0), max((r.right for r in rooms), default=0.0), 0.0)
         self.rooms[tree] = found
         hops = self.hops.get(tree, [])
         self._make_lanes(rooms, hops, found)
@@ -383,7 +386,7 @@ class Placing:
         else:
             for part, start in zip(tree.parts, room.starts, strict=True):
                 spare = 0.0 if tree.across else room.length - self.rooms[part].length
-                self._set_tree(scope, part, u + start, v + spare * self._share(scope, tree, part))
+                self._set_tree(scope, part, u + start, v + room.over + spare * self._share(scope, tree, part))
 
     def _share(self, scope: Scope, tree: Parallel, part: Tree) -> float:
         """Return how much of the spare room of a column is before it: inputs stand low, ends high."""
@@ -442,11 +445,11 @@ class Placing:
             else:
                 under = column.v + column.length + STRIP
                 points += [(points[-1][0], under), (lane, under)]
-            if leg.side is not None:
+            if leg.side == "left":
                 points.append((lane, level))
             else:
                 entry = room.u + room.starts[end] + self._entry(tree.parts[end], leg)
-                points += [(lane, room.v - STRIP), (entry, room.v - STRIP)]
+                points += [(lane, room.v + STRIP / 2), (entry, room.v + STRIP / 2)]
         for hop in leg.after:
             self._walk_hop(hop, points, level)
         if leg.side is not None and leg.target is not None:

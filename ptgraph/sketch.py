@@ -19,7 +19,19 @@ Sign = Literal["plus", "times"]
 
 _RESHAPES = {
     *("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "expand_as"),
-    *("transpose", "permute", "movedim", "t", "slice", "select", "narrow", "split", "chunk", "getitem"),
+    *(
+        "transpose",
+        "permute",
+        "movedim",
+        "t",
+        "slice",
+        "select",
+        "narrow",
+        "split",
+        "split_with_sizes",
+        "chunk",
+        "getitem",
+    ),
     *("contiguous", "clone", "alias", "detach", "to", "_to_copy", "type_as", "lift_fresh_copy"),
 }
 _SIGNS: dict[str, Sign] = {"add": "plus", "add_": "plus", "mul": "times", "mul_": "times"}
@@ -147,7 +159,11 @@ class _Sketching:
 
     def _leave_out_reshapes(self) -> None:
         for leaf in self._topological():
-            if self._plain(leaf) and self._target(leaf) in _RESHAPES and len(self.flow.pred[leaf]) == 1:
+            if not self._plain(leaf) or self._target(leaf) not in _RESHAPES:
+                continue
+            if not self.flow.pred[leaf] and self.flow.succ[leaf]:  # of a weight: whoever reads it has it
+                self.flow.remove_node(leaf)
+            elif len(self.flow.pred[leaf]) == 1:
                 above = self.boxes[leaf].parent
                 siblings = [part for part in self.boxes[above or ""].parts if part != leaf and part in self.flow]
                 inside = any(self.boxes[part].parts for part in self.boxes[above or ""].parts)

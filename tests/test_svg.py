@@ -183,7 +183,7 @@ def test_a_theme_is_as_it_is_named(graphs: dict[str, ModelGraph]) -> None:
     for theme in ("paper", "screen", "dark"):
         text = draw(graphs["tiny"], Options(figure=FigureOptions(theme=theme)))
         assert ('class="background"' in text) == (palette(theme).background is not None)
-        assert palette(theme).style("Attention").border in text
+        assert palette(theme).style("Linear").border in text
 
 
 @pytest.mark.parametrize("name", ["tiny", "net"])

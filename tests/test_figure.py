@@ -1,0 +1,223 @@
+"""The figure: it fits, nothing stands on anything, and it shows what an author would have drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ptgraph import trace
+from ptgraph.drawing import Circle, Drawing, Item, Path, Text
+from ptgraph.errors import UsageError
+from ptgraph.figure import figure
+from ptgraph.figure_options import FigureOptions, points
+from ptgraph.graph import ModelGraph
+from ptgraph.options import Options
+from ptgraph.pipeline import record_pipeline
+from tests.conftest import graph_of
+from tests.geometry import body, check, of_kind
+from tests.test_zoo import ZOO
+from tests.test_zoo import graph_of as zoo
+
+PAGE = 234 * 72 / 25.4
+
+
+class Down(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.pool, self.conv = nn.MaxPool2d(2), nn.Conv2d(width, 2 * width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.conv(self.pool(x)).relu()
+
+
+class Up(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.up, self.conv = nn.ConvTranspose2d(width, width // 2, 2, 2), nn.Conv2d(width, width // 2, 3, padding=1)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Any:
+        return self.conv(torch.cat([skip, self.up(x)], 1)).relu()
+
+
+class UNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 2, 1)
+        self.down1, self.down2, self.up1, self.up2 = Down(8), Down(16), Up(32), Up(16)
+
+    def forward(self, image: Tensor) -> Any:
+        first = self.stem(image)
+        second = self.down1(first)
+        return self.head(self.up2(self.up1(self.down2(second), second), first))
+
+
+@pytest.fixture(scope="module")
+def graphs(tiny: ModelGraph) -> dict[str, ModelGraph]:
+    with torch.device("meta"):
+        unet = trace(UNet(), torch.zeros(1, 3, 16, 16))
+        columns = trace(nn.Transformer(32, 2, 3, 3, 64, batch_first=True), torch.zeros(1, 5, 32), torch.zeros(1, 4, 32))
+    pipelines = {kind: record_pipeline(kind) for kind in ("pretrain", "grpo")}
+    return {"tiny": tiny, "medium": graph_of("medium"), "unet": unet, "columns": columns, **pipelines}
+
+
+NAMES = ["tiny", "medium", "unet", "columns", "pretrain", "grpo"]
+
+
+def drawn(graph: ModelGraph, depth: int | None = None, **given: Any) -> Drawing:
+    return figure(graph, Options(depth, figure=FigureOptions(**given)))
+
+
+def item(drawing: Drawing, id: str) -> Item:
+    (found,) = (item for item in drawing.items if item.id == id)
+    return found
+
+
+def texts(drawing: Drawing) -> list[str]:
+    return [mark.text for item in drawing.items for mark in item.marks if isinstance(mark, Text)]
+
+
+def middle(found: Item) -> float:
+    left, _, right, _ = body(found)
+    return (left + right) / 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"depth": 1},
+        {"depth": 9, "width": "600mm"},
+        {"width": "100mm"},
+        {"direction": "LR", "width": "400mm"},
+        {"direction": "LR", "depth": 9, "width": "2000mm"},
+        {"show": ("shapes", "params", "flops", "dtype"), "legend": True},
+        {"show": ()},
+    ],
+    ids=str,
+)
+def test_it_fits_and_nothing_stands_on_anything(
+    name: str, given: dict[str, Any], graphs: dict[str, ModelGraph]
+) -> None:
+    drawing = drawn(graphs[name], **given)
+    check(drawing, widest=points(given.get("width", "174mm")))
+    if "depth" not in given:
+        assert len(of_kind(drawing, "box", "sign")) <= 60
+        assert drawing.height <= PAGE + (60 if "legend" in given else 0.1)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_odd_models_too(name: str) -> None:
+    for depth in (None, 9):
+        check(drawn(zoo(name), depth, width="600mm"), widest=points("600mm"))
+
+
+def test_a_model_reads_like_the_figure_of_a_paper(graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["tiny"])
+    spine = ["input_ids", "embedding", "layers.0.attention_norm", "layers.0.attention.o_proj", "norm", "head", "output"]
+    places = [body(item(drawing, id)) for id in spine]
+    assert len({round(left + right, 1) for left, _, right, _ in places}) == 1
+    assert [top for _, top, *_ in places] == sorted(top for _, top, *_ in places)
+    assert [i.kind for i in of_kind(drawing, "sign")].count("sign plus") == 2
+    assert {"layers.0–11", "×12", "TransformerBlock"} <= set(texts(drawing))
+    sides = [body(item(drawing, f"layers.0.attention.{name}_proj")) for name in "qkv"]
+    assert len({top for _, top, *_ in sides}) == 1
+    gate, up = (middle(item(drawing, f"layers.0.feed_forward.{name}_proj")) for name in ("gate", "up"))
+    assert (gate + up) / 2 == pytest.approx(middle(item(drawing, "head")), abs=0.1)
+
+
+def test_a_residual_is_a_line_beside_its_branch(graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["tiny"])
+    (path,) = item(drawing, "embedding→add_2").marks
+    assert isinstance(path, Path)
+    (circle,) = (mark for mark in item(drawing, "add_2").marks if isinstance(mark, Circle))
+    assert path.points[-1] == pytest.approx((circle.x + circle.radius, circle.y), abs=0.1)
+    assert path.radius > 0
+    assert max(x for x, _ in path.points) > body(item(drawing, "layers.0.attention"))[2]
+
+
+def test_operations_that_only_reshape_are_left_out_of_the_drawing_alone(graphs: dict[str, ModelGraph]) -> None:
+    ids = {item.id for item in drawn(graphs["tiny"], 9, width="600mm").items}
+    assert "scaled_dot_product_attention" in ids
+    assert not {"unflatten", "transpose", "flatten"} & ids
+    assert {"unflatten", "transpose", "flatten"} <= set(graphs["tiny"].ops)
+
+
+def test_encoder_and_decoder_are_two_columns(graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["columns"])
+    encoder, decoder = body(item(drawing, "encoder")), body(item(drawing, "decoder"))
+    assert encoder[2] < decoder[0]
+    assert encoder[1] < decoder[3]
+    assert decoder[1] < encoder[3]
+    (path,) = item(drawing, "encoder.norm→decoder.layers.0.multihead_attn").marks
+    assert isinstance(path, Path)
+    (x, y), (before, level) = path.points[-1], path.points[-2]
+    left, top, _, bottom = body(item(drawing, "decoder.layers.0.multihead_attn"))
+    assert x == pytest.approx(left, abs=0.1)
+    assert top < y == level < bottom
+    assert encoder[2] < before < decoder[0]
+
+
+def test_a_skip_of_a_u_net_enters_at_the_side(graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["unet"], 1)
+    (path,) = item(drawing, "stem→up2").marks
+    assert isinstance(path, Path)
+    assert path.points[-1][0] == pytest.approx(body(item(drawing, "up2"))[2], abs=0.1)
+
+
+@pytest.mark.parametrize("path", ["layers.0.attention", "layers.3.attention"])
+def test_one_part_can_be_drawn_alone(path: str, graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["tiny"], focus=path)
+    check(drawing, widest=points("174mm"))
+    assert {"q_proj", "k_proj", "v_proj", "o_proj", "rope", "attention_norm"} <= set(texts(drawing))
+    assert "head" not in texts(drawing)
+    assert path in drawing.title
+
+
+def test_a_layer_alone_is_a_box_with_what_comes_in_and_goes_out(graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["tiny"], focus="head")
+    assert len(of_kind(drawing, "box")) == 3
+    assert "head" in texts(drawing)
+
+
+def test_a_focus_that_there_is_not_names_what_is_near(graphs: dict[str, ModelGraph]) -> None:
+    with pytest.raises(UsageError, match=r"layers\.0\.atention.*there are: .*layers\.0\.attention"):
+        drawn(graphs["tiny"], focus="layers.0.atention")
+
+
+def test_the_box_says_what_is_asked_for(graphs: dict[str, ModelGraph]) -> None:
+    assert "Linear · 25.8M" in texts(drawn(graphs["tiny"]))
+    assert "2×16×512" in texts(drawn(graphs["tiny"]))
+    assert "Linear" in texts(drawn(graphs["tiny"], show=()))
+    assert not of_kind(drawn(graphs["tiny"], show=()), "label")
+    assert "Linear · 1.65G FLOPs · float32" in texts(drawn(graphs["tiny"], show=("flops", "dtype")))
+
+
+def test_a_legend_says_what_is_used(graphs: dict[str, ModelGraph]) -> None:
+    plain, explained = drawn(graphs["tiny"]), drawn(graphs["tiny"], legend=True)
+    assert explained.height > plain.height
+    found = {mark.text for item in of_kind(explained, "legend") for mark in item.marks if isinstance(mark, Text)}
+    assert {"Linear", "Embedding", "addition", "multiplication", "×N"} <= found
+    assert "Convolution" not in found
+
+
+def test_the_font_and_the_theme_are_those_asked_for(graphs: dict[str, ModelGraph]) -> None:
+    assert drawn(graphs["tiny"], font="Source Sans 3").font == "Source Sans 3"
+    assert drawn(graphs["tiny"], theme="dark").background is not None
+
+
+def test_it_is_said_in_words_too(graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["tiny"])
+    assert drawing.title == "tiny: 85.3M parameters"
+    assert "layers.0–11 (TransformerBlock), 12 times" in drawing.description
+    assert item(drawing, "head").title == "head: Linear, 25.8M params, 1.65G FLOPs"
+    assert all(i.title for i in drawing.items if i.kind.split()[0] not in ("label", "legend"))
+
+
+def test_it_is_the_same_every_time(graphs: dict[str, ModelGraph]) -> None:
+    for name in NAMES:
+        assert drawn(graphs[name]) == drawn(replace(graphs[name]))
