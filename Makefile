@@ -9,7 +9,7 @@ TEXLIVE := texlive-latex-base texlive-pictures lmodern
 NODE_MODULES := node_modules/.package-lock.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check recorded exports bench curves screenshots clean chromium pdflatex
+.PHONY: demo test lint check recorded exports bench curves screenshots gallery clean chromium pdflatex
 
 demo: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
@@ -49,6 +49,10 @@ curves: $(VENV)/test
 # Writes docs/page.md and its pictures.
 screenshots: $(VENV)/bench chromium
 	$(RUN) -m benchmarks.screenshots
+
+# Two minutes; writes docs/gallery.md and its figures.
+gallery: $(VENV)/test
+	$(RUN) -m benchmarks.gallery
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'

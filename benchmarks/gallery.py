@@ -1,0 +1,144 @@
+"""The figures of many models, as ``-f svg`` writes them: ``make gallery`` writes docs/gallery.md and docs/gallery/."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import transformers
+
+from ptgraph.boxes import BOX_LIMIT, count_text
+from ptgraph.build import graph_of
+from ptgraph.drawing import Drawing, Text
+from ptgraph.figure import figure
+from ptgraph.figure_options import PAGE_WIDTH
+from ptgraph.graph import ModelGraph
+from ptgraph.load import load
+from ptgraph.models import PRESETS
+from ptgraph.options import Options
+from ptgraph.svg_writer import write
+from tests.geometry import check
+from tests.test_architectures import CONFIGS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SMALLEST, SECONDS = 6.0, 1.0  # points; how long a figure may take to lay out
+MILLIMETRES = 25.4 / 72
+
+# Name → what it is called, in the order of the page.
+ARCHITECTURES = {
+    "gpt2": "GPT-2",
+    "llama-80x8192": "Llama, 80 layers of 8192",
+    "qwen3": "Qwen3",
+    "gemma3": "Gemma 3",
+    "mixtral": "Mixtral",
+    "deepseek_v3": "DeepSeek-V3",
+    "mamba": "Mamba",
+    "bert": "BERT",
+    "t5": "T5",
+    "whisper": "Whisper",
+    "clip": "CLIP",
+    "vit": "ViT",
+    "swin": "Swin",
+    "convnext": "ConvNeXt",
+    "resnet": "ResNet",
+}
+
+TEXT = """# Gallery
+
+What `ptgraph export TARGET -f svg` writes, with no option: the presets of the Pure Transformer, and architectures of
+`transformers` from their default configs. Each has at most 60 boxes, nothing that overlaps, and no text under 6 pt at
+the width of a page, 174 mm. `make gallery` draws them.
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the gallery, and what is said of it."""
+
+    name: str
+    title: str
+    parameters: int
+    drawing: Drawing
+
+    @property
+    def boxes(self) -> int:
+        return sum(item.kind.startswith(("box", "sign")) for item in self.drawing.items)
+
+    @property
+    def smallest(self) -> float:
+        """The size of the smallest text, in points."""
+        return min(mark.size for item in self.drawing.items for mark in item.marks if isinstance(mark, Text))
+
+    def svg(self) -> bytes:
+        return write(self.drawing, self.name).encode()
+
+    def entry(self) -> str:
+        """Return what docs/gallery.md says of it."""
+        width, height = (round(length * MILLIMETRES) for length in (self.drawing.width, self.drawing.height))
+        facts = f"{count_text(self.parameters)} parameters, {self.boxes} boxes, {width} × {height} mm"
+        return f"""
+## {self.title}
+
+{facts}, smallest text {self.smallest:.1f} pt
+
+![The figure of {self.title}](gallery/{self.name}.svg)
+"""
+
+    def problems(self, seconds: float) -> list[str]:
+        """Return what is wrong with it."""
+        found = []
+        try:
+            check(self.drawing, widest=PAGE_WIDTH / MILLIMETRES, smallest=SMALLEST)
+        except AssertionError as error:
+            found.append(f"its geometry is wrong: {error}")
+        if self.boxes > BOX_LIMIT:
+            found.append(f"it has {self.boxes} boxes")
+        if seconds >= SECONDS:
+            found.append(f"it took {seconds:.2f} s to lay out")
+        return found
+
+
+def figure_of(name: str, title: str, graph: ModelGraph) -> Figure:
+    """Return the figure of *graph*."""
+    return Figure(name, title, graph.component("").total_params, figure(graph, Options()))
+
+
+def graphs() -> Iterator[tuple[str, str, ModelGraph]]:
+    """Yield the name, the title and the graph of each model, in the order of the page."""
+    for name in PRESETS:
+        yield name, name, graph_of(load(name))
+    configs: dict[str, Any] = {**CONFIGS, "gemma3": transformers.Gemma3TextConfig()}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, title in ARCHITECTURES.items():
+            configs[name].save_pretrained(f"{folder}/{name}")
+            yield name, title, graph_of(load(f"{folder}/{name}"))
+
+
+def main() -> None:
+    """Draw all, write them, print the time of each, and fail if one has a problem."""
+    folder = DOCS / "gallery"
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    text, wrong = TEXT, []
+    for name, title, graph in graphs():
+        start = time.perf_counter()
+        drawn = figure_of(name, title, graph)
+        seconds = time.perf_counter() - start
+        (folder / f"{name}.svg").write_bytes(drawn.svg())
+        text += drawn.entry()
+        found = drawn.problems(seconds)
+        wrong += [f"{name}: {problem}" for problem in found]
+        print(f"{name}: {drawn.boxes} boxes, {seconds:.2f} s{''.join(f', {problem}' for problem in found)}", flush=True)
+    (DOCS / "gallery.md").write_text(text, encoding="utf-8")
+    if wrong:
+        sys.exit("\n".join(["", "figures that are not good enough:", *wrong]))
+
+
+if __name__ == "__main__":
+    main()
