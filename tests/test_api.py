@@ -169,7 +169,7 @@ def test_a_graph_in_a_notebook_is_its_figure(graph):
     text = graph._repr_svg_()
     assert re.search(r"<svg [^>]*>", text)
     assert text.rstrip().endswith("</svg>")
-    assert "<title>Net: " in text
+    assert '<title id="Net-title">Net: ' in text
     assert "first" in text
 
 
