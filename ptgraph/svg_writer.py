@@ -27,11 +27,12 @@ class _Writer:
 
     def __init__(self, drawing: Drawing, name: str) -> None:
         self.drawing = drawing
-        self.name = re.sub(r"^(?![a-z])", "figure-", re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-"), flags=re.I)
+        self.name = re.sub(r"^(?![A-Za-z])", "figure-", identifier(name).replace(".", "-")).rstrip("-")
         strokes = (
             mark.stroke for item in drawing.items for mark in item.marks if isinstance(mark, Path) and mark.arrow
         )
         self.arrows = {stroke: f"{self.name}-arrow-{n}" for n, stroke in enumerate(dict.fromkeys(strokes), 1)}
+        self.ids = {self.name, f"{self.name}-title", f"{self.name}-desc", *self.arrows.values()}
         self.looks = looks(drawing)
 
     def lines(self) -> Iterator[str]:
@@ -87,7 +88,7 @@ class _Writer:
         return f"{css};marker-end:{f'url(#{self.arrows[mark.stroke]})' if mark.arrow else 'none'}"
 
     def group(self, item: Item) -> Iterator[str]:
-        yield f'<g id="{self.name}-{identifier(item.id)}" class="{" ".join(words(item.kind))}">'
+        yield f'<g id="{self.unique(item.id)}" class="{" ".join(words(item.kind))}">'
         if item.title:
             yield f"<title>{text(item.title)}</title>"
         for mark in item.marks:
@@ -95,6 +96,15 @@ class _Writer:
             nth = self.looks[item.kind, look(mark)]
             yield f'<{tag} class="look-{nth}" {_shape(mark)}' if nth > 1 else f"<{tag} {_shape(mark)}"
         yield "</g>"
+
+    def unique(self, name: str) -> str:
+        """Return an id of its own for an item, whose name may become like another's."""
+        wanted = id = f"{self.name}-{identifier(name)}".strip("-")
+        number = 2
+        while id in self.ids:
+            id, number = f"{wanted}-{number}", number + 1
+        self.ids.add(id)
+        return id
 
 
 def _shape(mark: Mark) -> str:
@@ -162,8 +172,8 @@ def clean(line: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """Return *name* as a part of an id of XML: what that cannot hold becomes its code point between dots."""
-    return re.sub(r"[^A-Za-z0-9_.-]", lambda match: f"·{ord(match[0]):x}·", name)
+    """Return *name* with hyphens for all that an id of CSS cannot hold as it is, but for dots."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
 
 
 def families(font: str) -> str:
