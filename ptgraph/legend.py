@@ -34,7 +34,7 @@ def legend(
             x, y = 4.0, y + _ROW
         marks = _swatch(what, words, x, y, colors)
         marks.append(Text(x + _SWATCH + 4, y + 8, words, NOTE, colors.text, "start"))
-        items.append(Item(f"legend-{words.replace(' ', '-')}", "legend", tuple(_scaled(m, scale, top) for m in marks)))
+        items.append(Item(words, "legend", tuple(_scaled(m, scale, top) for m in marks)))
         x += room
         wide = max(wide, x)
     return items, wide * scale, (y + _ROW) * scale if entries else 0.0

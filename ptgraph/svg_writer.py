@@ -88,7 +88,7 @@ class _Writer:
         return f"{css};marker-end:{f'url(#{self.arrows[mark.stroke]})' if mark.arrow else 'none'}"
 
     def group(self, item: Item) -> Iterator[str]:
-        yield f'<g id="{self.unique(item.id)}" class="{" ".join(words(item.kind))}">'
+        yield f'<g id="{self.unique(item)}" class="{" ".join(words(item.kind))}">'
         if item.title:
             yield f"<title>{text(item.title)}</title>"
         for mark in item.marks:
@@ -97,9 +97,9 @@ class _Writer:
             yield f'<{tag} class="look-{nth}" {_shape(mark)}' if nth > 1 else f"<{tag} {_shape(mark)}"
         yield "</g>"
 
-    def unique(self, name: str) -> str:
-        """Return an id of its own for an item, whose name may become like another's."""
-        wanted = id = f"{self.name}-{identifier(name)}".strip("-")
+    def unique(self, item: Item) -> str:
+        """Return an id of its own for an item, by its kind and name, which may become like another's."""
+        wanted = id = "-".join(filter(None, [self.name, *words(item.kind)[:1], identifier(item.id)]))
         number = 2
         while id in self.ids:
             id, number = f"{wanted}-{number}", number + 1

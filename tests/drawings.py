@@ -30,15 +30,15 @@ def by_hand(theme: Theme = "paper", words: str = HOSTILE) -> Drawing:
     )
     around = ((120.0, 55.0), (200.0, 55.0), (200.0, 167.0), (125.0, 167.0))
     items = (
-        Item("frame-layers", "frame layers-blocks", (Rect(20, 60, 200, 130, ground.fill, ground.border, 0.6, 6),)),
-        Item("box-attention_norm", "box normalization", box, "attention_norm: RMSNorm"),
-        Item("edge-1", "edge", (Path(((120, 103), (120, 162)), colors.line, 0.7, 5, arrow=True),)),
-        Item("edge-2", "edge", (Path(around, colors.line, 0.7, 5, dashed=True, arrow=True),)),
-        Item("sum-1", "sum", plus, "a sum"),
-        Item("label-1", "shape", (Text(124, 140, "batch×sequence×64", 6.5, colors.muted, "start", italic=True),)),
-        Item("frame-layers-title", "frame-title", titles),
+        Item("layers", "frame layers-blocks", (Rect(20, 60, 200, 130, ground.fill, ground.border, 0.6, 6),)),
+        Item("attention_norm", "box normalization", box, "attention_norm: RMSNorm"),
+        Item("1", "edge", (Path(((120, 103), (120, 162)), colors.line, 0.7, 5, arrow=True),)),
+        Item("2", "edge", (Path(around, colors.line, 0.7, 5, dashed=True, arrow=True),)),
+        Item("1", "sum", plus, "a sum"),
+        Item("1", "shape", (Text(124, 140, "batch×sequence×64", 6.5, colors.muted, "start", italic=True),)),
+        Item("layers", "frame-title", titles),
         Item(
-            f"box-{words}",
+            words,
             "box other",
             (Rect(20, 196, 200, 18, None, norm.border), Text(120, 208, words, 6, "#111111")),
         ),
