@@ -77,6 +77,7 @@ ORDER = [
         "figure",
         "placement",
         "network",
+        "chart",
         "diagram",
         "side_by_side",
         "described",

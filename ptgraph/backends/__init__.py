@@ -55,6 +55,8 @@ BACKENDS = {
         Backend("png", "the figure, at 300 dots an inch", "anything that shows pictures"),
         Backend("tikz", "the figure, as a LaTeX document with a TikZ picture", "pdflatex, \\input"),
         Backend("model-explorer", "every operation, in layers that are the modules", "Model Explorer"),
+        Backend("dot", "the figure as a graph that one can edit and lay out anew", "Graphviz"),
+        Backend("mermaid", "the figure as a flowchart for Markdown", "GitHub, Mermaid"),
         Backend("tensorboard", "every operation, in scopes that are the modules", "TensorBoard, its graph tab"),
         Backend("graphml", "the whole network, its modules as groups, every attribute", "yEd"),
         Backend("gexf", "the whole network, its modules as nodes, every attribute", "Gephi"),
