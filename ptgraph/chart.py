@@ -1,4 +1,4 @@
-"""View → what languages for diagrams are told, which lay out themselves: boxes in boxes, arrows, and their words."""
+"""Sketch → what languages for diagrams are told, which lay out themselves: boxes in boxes, arrows, and their words."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
 
-from .boxes import Box, count_text
+from .boxes import Box
 from .figure_options import Shown
+from .fit import fit
+from .focus import focused
 from .graph import ModelGraph
 from .layout import stub_id
+from .marks import box_name, note_text
 from .options import Options
+from .plan import visible
+from .sketch import Sign, Sketch, sketch
 from .view import view
 
 _LONGEST = 48  # letters of a line
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+SIGNS: dict[Sign, str] = {"plus": "+", "times": "×"}
 
 
 class Arrow(NamedTuple):
@@ -34,7 +40,7 @@ class Chart:
     """The boxes that show, from the ``root``, which holds the outermost; those in ``frames`` stand around their parts.
 
     ``stubs`` are labels that stand for a value that is read in many places: by the frame that they are in, their ids
-    and what they say.
+    and what they say. ``signs`` says which boxes are a + or a ×.
     """
 
     boxes: dict[str, Box]
@@ -42,6 +48,7 @@ class Chart:
     frames: set[str]
     stubs: dict[str, list[tuple[str, str]]]
     arrows: tuple[Arrow, ...]
+    signs: dict[str, str]
 
     def inside(self, frame: str) -> Iterator[str]:
         """Yield the boxes in *frame*, all levels of them, in order."""
@@ -63,46 +70,46 @@ class Chart:
 
 
 def chart(graph: ModelGraph, options: Options) -> Chart:
-    """Return what a figure of *graph* shows, opened to the depth of *options*."""
-    picture = view(graph)
-    opened = picture.opened(options.depth)
-    at = picture.shown(opened)
-    stubs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    """Return what a figure of *graph* shows, opened to the depth of *options*, or as a figure would be.
+
+    Raises UsageError for a focus that there is not.
+    """
+    drawn = sketch(graph, view(graph))
+    if options.figure.focus is not None:
+        drawn = focused(drawn, graph, options.figure.focus)
+    opened = fit(drawn, graph, None, options.figure).opened if options.depth is None else _levels(drawn, options.depth)
+    shown = visible(drawn, opened)
+    at = {leaf: box for box in shown for leaf in drawn.leaves(box)}
     arrows: dict[tuple[str, str], Arrow] = {}
-    for link in picture.links:
-        source, target = at[link.source], at[link.target]
-        if source == target:
-            continue
-        if link.shared:
-            source = stub_id(link.source, target)
-        if (source, target) in arrows:
-            continue
-        label = link.label if "shapes" in options.figure.show else ""
-        arrows[source, target] = Arrow(source, target, clean(label), link.shared)
-        if link.shared:
-            stubs[picture.boxes[target].parent or picture.root].append((source, cut(picture.label(link.source))))
-    return Chart(picture.boxes, picture.root, opened - {picture.root}, dict(stubs), tuple(arrows.values()))
+    for flow in drawn.flows:
+        source, target = at[flow.source], at[flow.target]
+        label = flow.label if "shapes" in options.figure.show else ""
+        if source != target:
+            arrows.setdefault((source, target), Arrow(source, target, clean(label), False))
+    stubs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for box in shown:
+        for word in drawn.stubs.get(box, ()):
+            stub = stub_id(word, box)
+            stubs[drawn.boxes[box].parent or drawn.root].append((stub, cut(word)))
+            arrows[stub, box] = Arrow(stub, box, "", True)
+    signs = {name: SIGNS[sign] for name, sign in drawn.signs.items()}
+    return Chart(drawn.boxes, drawn.root, opened - {drawn.root}, dict(stubs), tuple(arrows.values()), signs)
+
+
+def _levels(sketch: Sketch, depth: int) -> set[str]:
+    """Return the boxes that are open when *depth* levels are."""
+    opened, level = {sketch.root}, [sketch.root]
+    for _ in range(depth - 1):
+        level = [part for box in level for part in sketch.boxes[box].parts if sketch.boxes[part].parts]
+        opened.update(level)
+    return opened
 
 
 def lines(graph: ModelGraph, box: Box, show: tuple[Shown, ...]) -> list[str]:
     """Return what stands in a box: its title, and a line of what it is and its numbers, if there is one."""
-    title = cut(box.title) + (f" ×{box.repeat}" if box.repeat > 1 else "")
-    words = [box.subtitle]
-    if box.kind in ("input", "output"):
-        dtype, _, shape = box.subtitle.partition(" ")
-        words = [dtype * ("dtype" in show), shape * ("shapes" in show)]
-    elif box.kind != "op":
-        words += [f"{count_text(box.params)} params"] * ("params" in show and box.params > 0)
-    words += [f"{count_text(box.flops)} FLOPs"] * ("flops" in show and box.flops > 0)
-    words += [_dtype(graph, box)] * ("dtype" in show and box.kind not in ("input", "output"))
-    note = " · ".join(word for word in words if word)
+    title = cut(box_name(box)) + (f" ×{box.repeat}" if box.repeat > 1 else "")
+    note = note_text(graph, box, show)
     return [title, cut(note)] if note else [title]
-
-
-def _dtype(graph: ModelGraph, box: Box) -> str:
-    if box.op is not None:
-        return graph.op(box.op).dtype or ""
-    return graph.component(box.component).dtype or "" if box.kind == "module" else ""
 
 
 def cut(text: str) -> str:

@@ -106,8 +106,10 @@ class _Drawing:
         look = self.colors.style(box.category)
         more = {"style": "rounded,filled,bold"} if box.kind in ("input", "output") else {}
         more |= {"peripheries": "2"} if box.repeat > 1 else {}
+        label = self.chart.signs.get(box.id)
+        more |= {"shape": "circle", "style": "filled", "margin": "0", "width": "0.2", "height": "0.2"} if label else {}
         colors = {"fillcolor": look.fill, "color": look.border}
-        graph.node(self.names[box.id], self._label(box), tooltip=_tooltip(box), **colors, **more)
+        graph.node(self.names[box.id], label or self._label(box), tooltip=_tooltip(box), **colors, **more)
 
     def _label(self, box: Box, side: str = "") -> str:
         """Return the lines of a box in Graphviz's HTML-like form; those of a frame stand at its *side*."""

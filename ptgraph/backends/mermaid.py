@@ -73,7 +73,8 @@ class _Drawing:
         for part in self.chart.boxes[name].parts:
             box = self.chart.boxes[part]
             framed = part in self.chart.frames
-            words = "<br/>".join(map(_text, lines(self.graph, box, self.options.show)))
+            sign = self.chart.signs.get(part)
+            words = "<br/>".join(map(_text, [sign] if sign else lines(self.graph, box, self.options.show)))
             left, right = ('["', '"]') if framed else self._shape(box)
             yield f"{margin}{'subgraph ' * framed}{self.names[part]}{left}{words}{right}"
             if framed:
@@ -85,6 +86,8 @@ class _Drawing:
 
     def _shape(self, box: Box) -> tuple[str, str]:
         """Return the brackets that say a shape; a box that stands for several has two lines at its sides."""
+        if box.id in self.chart.signs:
+            return '(("', '"))'
         return ('[["', '"]]') if box.repeat > 1 else _SHAPES.get(box.kind, ('("', '")'))
 
 
