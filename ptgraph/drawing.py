@@ -117,7 +117,7 @@ def looks(drawing: Drawing) -> dict[tuple[str, Mark], int]:
 def words(kind: str) -> list[str]:
     """Return the words of a *kind*, with nothing but letters, digits and hyphens."""
     safe = (re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in kind.split())
-    return [word for word in safe if word]
+    return list(dict.fromkeys(word for word in safe if word))
 
 
 __all__ = [

@@ -14,6 +14,8 @@ from .svg_writer import number
 _SORTS = {Rect: "rect", Circle: "circle", Path: "path", Text: "text"}
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
+BY = r"\def\by{\kern-.09em\texttimes\kern-.09em}"  # × as ``tex`` writes it, which LaTeX sets too broad
+
 _HEAD = r"""% {title}
 % Compile this file with pdflatex, or read it with \input in a document that has in its preamble
 %   \usepackage{{tikz}} \usetikzlibrary{{arrows.meta}}
@@ -39,6 +41,7 @@ def _lines(drawing: Drawing) -> Iterator[str]:
     width, height = number(drawing.width), number(drawing.height)
     yield _HEAD.format(title=comment(drawing.title), width=width, height=height)
     yield r"\begin{tikzpicture}[x=1bp,y=-1bp]"
+    yield BY
     found = looks(drawing)
     for color in dict.fromkeys(color for _, mark in found for color in _colors(mark)):
         yield rf"\definecolor{{{_color(color)}}}{{HTML}}{{{_color(color)}}}"
@@ -148,7 +151,7 @@ _TEX = {
     **{"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "|": r"\textbar{}"},
     **{
         "$": r"\char36{}",
-        "×": r"\texttimes{}",
+        "×": r"\by{}",
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         '"': r"\char34{}",
@@ -165,4 +168,4 @@ _ACCENTS = {
 }
 
 
-__all__ = ["comment", "tex", "write"]
+__all__ = ["BY", "comment", "tex", "write"]

@@ -41,6 +41,7 @@ def test_a_pdf_is_one_page_of_the_drawings_size_with_its_words_and_its_fonts() -
     assert (float(page.mediabox.width), float(page.mediabox.height)) == (240, 220)
     text = page.extract_text()
     assert all(word in text for word in (*WORDS, "plain"))
+    assert b" 1 Tr" not in page.get_contents().get_data()  # no outline of a letter over the letter before it
     fonts = fonts_of(reader)
     assert all(fonts.values())
     assert {name.partition("+")[2].partition("-Identity")[0] for name in fonts} == {

@@ -13,7 +13,7 @@ from ptgraph.backends import BACKENDS
 from ptgraph.figure import figure
 from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
-from ptgraph.tikz_writer import comment, tex, write
+from ptgraph.tikz_writer import BY, comment, tex, write
 from tests.drawings import WORDS, by_hand
 
 ALONE = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{lmodern}\begin{document}%s\end{document}"
@@ -70,7 +70,7 @@ def test_every_character_of_the_usual_scripts_compiles(tmp_path: Path) -> None:
     letters = [chr(code) for code in [*range(0x180), *range(0x370, 0x400), *range(0x2000, 0x2300)]]
     text = "\n\n".join(tex("".join(letters[start : start + 8])) for start in range(0, len(letters), 8))
     assert text.isascii()
-    words = words_of(compiled(ALONE % text, tmp_path))
+    words = words_of(compiled(ALONE % (BY + text), tmp_path))
     assert "ABCDEFGH" in words
     assert "é" in words
     assert "U+2603" not in words
@@ -79,6 +79,6 @@ def test_every_character_of_the_usual_scripts_compiles(tmp_path: Path) -> None:
 def test_letters_are_kept_apart_that_would_become_others() -> None:
     assert tex("a--b") == "a-{}-{}b"
     assert tex("a_b%") == r"a\_b\%"
-    assert tex("×λ⊕") == r"\texttimes{}$\lambda$$\oplus$"
+    assert tex("×λ⊕") == r"\by{}$\lambda$$\oplus$"
     assert tex("é注\x07") == r"\'{e}U+6CE8\textbackslash{}x07"
     assert comment("a\n\\end{document}注") == "a\\n\\end{document}\\u6ce8"
