@@ -43,7 +43,7 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
     (source, target, shape, whether shared, slots). A layout: its size, and places of parts and stubs as
     [x, y, width, height]. ``opened``: what is open at first.
     """
-    sizes = {box.id: layout.box_size(*lines(box)) for box in picture.boxes.values()}
+    sizes = {box.id: layout.box_size(*_longest(picture, box)) for box in picture.boxes.values()}
     scopes = layout.scopes(picture, sizes)
     distinct = list({id(scope): scope for scope, _ in scopes.values()}.values())
     numbers = {id(scope): k for k, scope in enumerate(distinct)}
@@ -98,6 +98,14 @@ def lines(box: Box) -> tuple[str, str]:
         f"{count_text(box.params)} params" if box.params and box.kind in ("module", "pattern") else "",
     )
     return _cut(title), _cut(" · ".join(note for note in notes if note))
+
+
+def _longest(picture: View, box: Box) -> tuple[str, str]:
+    """Return the lines that a closed box may say: in the last period of a pattern, numbers have more digits."""
+    title, subtitle = lines(box)
+    around = picture.boxes[box.parent] if box.parent is not None else box
+    digits = len(around.runs[-1]) - len(around.runs[0]) if around.kind == "pattern" else 0
+    return title + "0" * digits * (2 if box.repeat > 1 else 1), subtitle
 
 
 def _cut(text: str, limit: int = 48) -> str:

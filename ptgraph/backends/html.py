@@ -36,7 +36,7 @@ STYLES_OF = ("page.css", "words.css", "compare.css")
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the page of *graph* as one file, ``html``; that of a Pure Transformer shows its training, too."""
     graphs = {"model": graph, **pipelines_of(graph)}
-    views = {key: view(each, patterns=False) for key, each in graphs.items()}
+    views = {key: view(each) for key, each in graphs.items()}
     depths = {"model": options.depth}
     documents = {key: diagram(each, views[key], depths.get(key)) for key, each in graphs.items()}
     texts = {key: described(each, views[key].boxes.values()) for key, each in graphs.items()}

@@ -149,7 +149,7 @@ export class App extends Opening {
   /** Go to what a search found: its document, its block of a fold, its box. */
   goto({ id, key = 'model', pick = [] }) {
     this.open(key);
-    for (const [fold, number] of pick) this.model.picked.set(fold, number);
+    this.model.pick(pick);
     this.stage.span = null;
     this.reveal(id, key);
   }

@@ -3,6 +3,7 @@
 // A box that stands for 24 equal blocks (a fold) is stored as its first block. Open, it shows one of them, the picked
 // one; unfolded, it holds all. Ids tell the blocks of an unfolded fold apart: `/layers.0.attention~17` is what
 // `/layers.0.attention` is in the first, and `~3.5` has a number for each fold around it, the outermost first.
+// A pattern is a fold whose blocks are periods of several modules: its `runs` are those of all periods, one by one.
 
 const FOLDED = null; // in place of a number: the fold is not unfolded
 
@@ -37,10 +38,18 @@ export class Model {
       if (found.op === null && ['op', 'input', 'output'].includes(found.kind)) found.op = id;
       found.label = found.label || found.title; // its name where it is out of sight
       found.isFold = found.repeat > 1;
+      found.period = found.runs.length / found.repeat; // how many modules each block of a fold is
+      if (found.kind === 'pattern') found.each = this.sumOf(found.parts);
       found.folds = (parent === null ? 0 : this.base(parent).folds) + (found.isFold ? 1 : 0);
       this.bases.set(id, found);
     }
     return found;
+  }
+
+  /** What parts cost together, as it is said of a component. */
+  sumOf(parts) {
+    const sum = (what) => parts.reduce((all, part) => all + (this.doc.boxes[part][what] || 0), 0);
+    return { total_params: sum('params'), flops: sum('flops'), activation_bytes: sum('bytes') };
   }
 
   // ---- ids
@@ -73,29 +82,62 @@ export class Model {
     shown.id = id;
     if (number !== FOLDED || (stored.isFold && this.opened.has(id) && !this.unfolded.has(id))) {
       const one = number === FOLDED ? this.picked.get(id) || 0 : number;
-      shown.title = this.nameOf(stored, one);
+      shown.title = this.nameOf(id, one);
       shown.repeat = 1;
       shown.of = stored.repeat;
       shown.place = one;
       shown.isBlock = number !== FOLDED;
+    } else if (this.isMember(base)) {
+      shown.title = this.titleOf(id);
     }
     return shown;
   }
 
-  /** The name of one block of a fold. */
-  nameOf(fold, number) {
-    const above = this.base(fold.parent).component;
-    const path = fold.runs[number];
-    const name = above && path.startsWith(`${above}.`) ? path.slice(above.length + 1) : path.replace(this.prefix, '');
-    return fold.runs[0] === fold.runs[1] ? `${name} · run ${number + 1}` : name;
+  /** Say whether a box is one of the members of a pattern, which have other names in each of its periods. */
+  isMember(base) {
+    const { parent } = this.base(base);
+    return parent !== null && this.base(parent).kind === 'pattern';
+  }
+
+  /** The name of one block of a fold: its path within the module around it; of a period, those of first and last. */
+  nameOf(id, number) {
+    const { runs, period, parent } = this.base(this.split(id).base);
+    const around = this.parent(this.number(id) === FOLDED ? id : this.parent(id));
+    const paths = runs.slice(number * period, (number + 1) * period).map((path) => this.rename(around, path));
+    const name = spanOf(paths.map((path) => this.relative(path, parent)));
+    return runs[0] === runs[period] ? `${name} · run ${number + 1}` : name;
+  }
+
+  /** The title of a closed member of a pattern, in the period that shows. */
+  titleOf(id) {
+    const { title, kind, runs, repeat, parent, component } = this.base(this.split(id).base);
+    if (kind !== 'module' && kind !== 'pattern') return title;
+    const own = runs.length ? runs : [component];
+    const paths = own.map((path) => this.rename(this.parent(id), path));
+    if (paths.every((path, k) => path === own[k])) return title;
+    const name = spanOf(paths.map((path) => this.relative(path, parent)));
+    return repeat > 1 ? `${name} ×${repeat}` : name;
+  }
+
+  /** A path without that of the box *outer*, which may be another block of its fold. */
+  relative(path, outer) {
+    const [own, above] = [path, this.base(outer).component].map((text) => text.replace(this.prefix, ''));
+    return own.split('.').slice(above ? above.split('.').length : 0).join('.');
   }
 
   parts(id) {
     const { base, numbers } = this.split(id);
     const box = this.base(base);
-    if (this.unfolded.has(id)) return box.runs.map((_, k) => this.join(base, [...this.padded(numbers, box.folds - 1), k]));
+    if (this.unfolded.has(id)) return this.blocks(id);
     const around = this.padded(numbers, box.folds);
     return box.parts.map((part) => this.join(part, around));
+  }
+
+  /** The blocks of a fold, as they show when it is unfolded. */
+  blocks(id) {
+    const { base, numbers } = this.split(id);
+    const { repeat, folds } = this.base(base);
+    return Array.from({ length: repeat }, (_, k) => this.join(base, [...this.padded(numbers, folds - 1), k]));
   }
 
   padded(numbers, length) {
@@ -149,17 +191,23 @@ export class Model {
       const container = this.join(fold, numbers.slice(0, k));
       const given = k < numbers.length ? numbers[k] : FOLDED;
       const picked = given === FOLDED ? this.picked.get(container) || 0 : given;
-      return { id: container, repeat: this.base(fold).repeat, runs: this.base(fold).runs, picked };
+      const { repeat, runs, period } = this.base(fold);
+      return { id: container, repeat, runs, period, picked };
     });
+  }
+
+  /** Let folds show blocks: *picks* are [fold, number], the outermost first. */
+  pick(picks) {
+    for (const [fold, number] of picks) this.picked.set(this.placeOf(fold), number);
   }
 
   // ---- names: what is stored of the first block, said of another
 
   rename(id, name) {
     let renamed = name;
-    for (const { runs, picked } of this.folds(id).reverse()) {
-      const [first, one] = [runs[0], runs[picked]];
-      if (renamed === first || renamed.startsWith(`${first}.`)) renamed = one + renamed.slice(first.length);
+    for (const { runs, period, picked } of this.folds(id).reverse()) {
+      const k = runs.findIndex((first, at) => at < period && (renamed === first || renamed.startsWith(`${first}.`)));
+      if (k >= 0) renamed = runs[picked * period + k] + renamed.slice(runs[k].length);
     }
     return renamed;
   }
@@ -172,7 +220,7 @@ export class Model {
 
   component(id) {
     const box = this.base(this.split(id).base);
-    return box.kind === 'group' ? undefined : this.details().documents[this.key].components[box.component];
+    return ['group', 'pattern'].includes(box.kind) ? undefined : this.details().documents[this.key].components[box.component];
   }
 
   op(id) {
@@ -237,16 +285,29 @@ export class Model {
     const found = new Map();
     for (const link of this.crossing(base, side)) {
       const other = this.placeOf(this.join(link[1 - side], numbers));
-      if (!found.has(other)) found.set(other, { id: other, title: this.base(link[1 - side]).title, shape: link[2] });
+      if (!found.has(other)) found.set(other, { id: other, title: this.box(other).title, shape: link[2] });
     }
     return [...found.values()];
   }
+}
+
+/** What several modules are called: the first and the last, or `layers.0–5` where they are numbered in a row. */
+function spanOf(names) {
+  const [first, last] = [names[0], names[names.length - 1]];
+  if (first === last) return first;
+  const cut = first.lastIndexOf('.') + 1;
+  const [head, start] = [first.slice(0, cut), first.slice(cut)];
+  const isRow = /^\d+$/.test(start) && names.every((name, k) => name === `${head}${Number(start) + k}`);
+  return isRow ? `${first}–${last.slice(cut)}` : `${first} … ${last}`;
 }
 
 /** The address of a box within the page, after the #: its path, or `op=` or `run=` and what tells it apart. */
 export function addressOf(model, id) {
   const box = model.base(model.split(id).base);
   const prefix = model.key === 'model' ? '' : `${model.key}:`;
+  if (box.kind === 'pattern') { // no path says which of its periods shows
+    return prefix + `op=${encodeURIComponent(model.join(box.base, model.folds(id).map(({ picked }) => picked)))}`;
+  }
   if (box.kind !== 'module') return prefix + `op=${encodeURIComponent(id)}`;
   if (box.base === `/${box.component}`) return prefix + encodeURIComponent(model.path(id));
   return prefix + (id.startsWith('/') ? `run=${encodeURIComponent(id.slice(1))}` : `op=${encodeURIComponent(id)}`);

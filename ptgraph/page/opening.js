@@ -108,7 +108,7 @@ export class Opening {
   /** Show block *number* of a fold. */
   pick(fold, number) {
     const { model } = this;
-    const { repeat, runs } = model.base(model.split(fold).base);
+    const { repeat } = model.base(model.split(fold).base);
     const k = Math.min(Math.max(0, number), repeat - 1);
     model.picked.set(fold, k);
     const isInside = this.selected !== null && model.unfolded.has(fold) && model.within(this.selected, fold);
@@ -121,7 +121,7 @@ export class Opening {
       this.stage.span = null;
       this.select(this.selected === null ? fold : this.selected);
     }
-    this.say(`${runs[k]}, ${k + 1} of ${repeat}`);
+    this.say(`${model.nameOf(fold, k)}, ${k + 1} of ${repeat}`);
   }
 
   step(by) {

@@ -106,7 +106,7 @@ const outputOf = (shape, dtype) => (shape ? [el('span', { class: 'shape' }, shap
 /** What a box costs: of a fold all its blocks, but of a block that shows in its place only that one. */
 export function costsOf(box, part = {}) {
   if (!(box.of > 1)) return { params: box.params, flops: box.flops, bytes: box.bytes };
-  const { total_params: params = 0, flops = 0, activation_bytes: bytes = 0 } = part;
+  const { total_params: params = 0, flops = 0, activation_bytes: bytes = 0 } = box.each || part;
   return { params, flops, bytes };
 }
 
@@ -198,18 +198,19 @@ export class Details {
   folds(id, box) {
     const all = this.app.model.folds(id);
     if (!all.length) return null;
-    const says = box.repeat > 1 ? `Stands for ${full(box.repeat)} equal blocks in a row.`
-      : box.of > 1 ? `One of ${full(box.of)} equal blocks in a row.` : '';
+    const what = box.kind === 'pattern' ? `repetitions of a pattern of ${full(box.period)} blocks` : 'equal blocks in a row';
+    const says = box.repeat > 1 ? `Stands for ${full(box.repeat)} ${what}.` : box.of > 1 ? `One of ${full(box.of)} ${what}.` : '';
     return el('div', { class: 'folds' }, says ? el('p', {}, says) : null, all.map((fold, k) => this.picker(fold, k)));
   }
 
-  picker({ id, repeat, runs, picked }, k) {
+  picker({ id, repeat, runs, period, picked }, k) {
     const { app } = this;
-    const numbers = runs.map((path) => (/(?:^|\.)(\d{1,9})$/.exec(path) || [])[1]);
+    const paths = runs.map((path) => app.model.rename(app.model.parent(id), path));
+    const numbers = paths.map((path) => (/(?:^|\.)(\d{1,9})$/.exec(path) || [])[1]);
     const first = Number(numbers[0]);
-    const isNumbered = numbers.length > 0 && numbers.every((number, at) => Number(number) === first + at);
+    const isNumbered = period === 1 && numbers.every((number, at) => Number(number) === first + at);
     const base = isNumbered ? first : 1;
-    const prefix = isNumbered ? app.model.rename(app.model.parent(id), runs[0]).replace(/\d+$/, '') : 'block ';
+    const prefix = isNumbered ? paths[0].replace(/\d+$/, '') : period > 1 ? 'repetition ' : 'block ';
     const pick = (number) => app.pick(id, Math.max(0, Math.min(repeat - 1, number)));
     const input = el('input', {
       type: 'number', min: base, max: base + repeat - 1, step: 1, value: base + picked, 'data-act': `pick ${id}`,
@@ -300,17 +301,18 @@ export class Details {
     const { totals } = this.app.model.doc;
     const { params, flops, bytes } = costsOf(box, part);
     const trainable = part.trainable_params || 0;
+    const one = box.each || part;
     const isPartly = part.total_params && trainable !== part.total_params;
-    const cost = (all, whole, one, say) => (all ? [withShare(say(all), all, whole),
-      box.repeat > 1 && one && one !== all ? el('span', { class: 'note under' }, `${say(one)} in each`) : null] : '');
+    const cost = (all, whole, each, say) => (all ? [withShare(say(all), all, whole),
+      box.repeat > 1 && each && each !== all ? el('span', { class: 'note under' }, `${say(each)} in each`) : null] : '');
     return section('Statistics', facts([
-      ['Parameters', cost(params, totals.total_params, part.total_params, full)
+      ['Parameters', cost(params, totals.total_params, one.total_params, full)
         || (box.kind === 'module' && totals.total_params ? 'none' : '')],
       ['of its own', part.own_params && part.own_params !== part.total_params ? full(part.own_params) : ''],
       ['Trainable', !isPartly ? '' : trainable ? full(trainable) : 'none: frozen'],
       ['Buffers', part.own_buffers ? plural(part.own_buffers, 'element') : ''],
-      ['FLOPs', cost(flops, totals.flops, part.flops, short)],
-      ['Activations', cost(bytes, totals.activation_bytes, part.activation_bytes, bytesText)],
+      ['FLOPs', cost(flops, totals.flops, one.flops, short)],
+      ['Activations', cost(bytes, totals.activation_bytes, one.activation_bytes, bytesText)],
       ['Calls', part.calls > 1 ? full(part.calls) : ''],
       ['Output', box.kind === 'module' ? outputOf(box.shape, box.dtype) : ''],
     ]));

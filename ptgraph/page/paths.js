@@ -13,10 +13,24 @@ class Paths {
   constructor(model) {
     this.model = model;
     this.blocks = new Map(); // path of a block of a fold, and every end of it → which blocks those are
+    this.members = new Map(); // pattern → path of a block of a fold in its first period → which block that is
     for (const id of model.ids()) {
       const { repeat, runs } = model.doc.boxes[id];
-      if (repeat > 1 && runs) runs.forEach((path, number) => this.add({ fold: id, number, path, first: runs[0] }));
+      if (repeat > 1 && runs) runs.forEach((path, k) => this.note(id, path, k, runs.length / repeat, runs));
     }
+  }
+
+  /** Note a module of a fold: in block *number* it is what *first* is in the first. */
+  note(fold, path, k, period, runs) {
+    const block = { fold, number: Math.floor(k / period), path, first: runs[k % period] };
+    const outer = this.model.parents.get(fold);
+    if (this.model.doc.boxes[outer].kind !== 'pattern') {
+      this.add(block);
+      return;
+    }
+    if (!this.members.has(outer)) this.members.set(outer, new Map());
+    const known = this.members.get(outer);
+    if (!known.has(path)) known.set(path, block);
   }
 
   add(block) {
@@ -52,6 +66,10 @@ class Paths {
 
   /** *rest* follows the path of a block: its own parts may be folded too. */
   within({ fold, number, path, first }, rest) {
+    const member = this.members.has(fold) ? this.members.get(fold).get(first) : undefined;
+    if (member) {
+      return this.within({ ...member, path }, rest).map((found) => ({ ...found, pick: [[fold, number], ...found.pick] }));
+    }
     const outer = { written: first + rest, first, path, rest, pick: [[fold, number]] };
     const steps = rest.split('.').slice(1);
     let at = first;
@@ -78,9 +96,16 @@ class Paths {
   }
 }
 
+/** A box by its id; of a pattern, with the period that its number says. */
+function picked(model, id) {
+  const { base, numbers } = model.split(id);
+  if (model.base(base).kind !== 'pattern') return { id, picks: [] };
+  return { id: base, picks: model.folds(base).map(({ id: fold }, k) => [fold, numbers[k] || 0]) };
+}
+
 /** Find the box that an address names: {id, picks}; a block that is folded away is the one that stands for it, picked. */
 export function boxAt(model, name) {
-  if (name.startsWith('op=') && model.has(name.slice(3))) return { id: name.slice(3), picks: [] };
+  if (name.startsWith('op=') && model.has(name.slice(3))) return picked(model, name.slice(3));
   if (name.startsWith('run=') && model.has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
   const inFold = pathsOf(model).picks(name).find(({ path, rest }) => path + rest === name); // not only how it ends
   const { written, pick } = inFold || { written: name, pick: [] };

@@ -61,7 +61,7 @@ export class Pipelines {
   /** The parts of a diagram, in order: each leads to its code. */
   stages({ key, id }) {
     const model = this.app.models.get(key);
-    const parts = model.base(id).parts.filter((part) => model.base(part).kind === 'module');
+    const parts = model.base(id).parts.filter((part) => ['module', 'pattern'].includes(model.base(part).kind));
     if (!parts.length) return null;
     return el('ol', { class: 'stages' }, parts.slice(0, 40).map((part) => {
       const { title, subtitle, shape } = model.base(part);

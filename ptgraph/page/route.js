@@ -43,8 +43,9 @@ function edgesOf(model, scene) {
   if (scene.isColumn) {
     const fold = model.base(scene.base);
     for (let k = 0; k + 1 < scene.items.length; k += 1) {
-      for (const carry of fold.carries) {
-        add(endOf(model, scene, carry[0], 0, carry, k), endOf(model, scene, carry[1], 1, carry, k + 1), carry[2]);
+      for (const [source, target, label, slots] of fold.carries) {
+        const link = [source, target, label, 0, slots];
+        add(endOf(model, scene, source, 0, link, k), endOf(model, scene, target, 1, link, k + 1), label);
       }
     }
     return [...edges.values()];

@@ -128,7 +128,8 @@ class Search {
           const own = this.hay.pathOf(k);
           if (own !== low && !own.startsWith(`${low}.`)) continue;
           const box = model.base(this.places[k].id);
-          const name = own === low && box.isFold ? { title: model.nameOf(box, pick[pick.length - 1][1]) } : {};
+          const isNamed = own === low && (box.isFold || model.isMember(box.id));
+          const name = isNamed ? { title: model.relative(path, box.parent) } : {};
           named.push({ k, pick, path: path + this.entry({ k }).path.slice(first.length), ...name });
         }
         found.push(...named.sort((a, b) => a.path.length - b.path.length));

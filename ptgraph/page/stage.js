@@ -13,7 +13,7 @@ export function widthsOf(model) {
   return {
     head: (id) => {
       const box = model.box(id);
-      return headWidth(box) + knobsWidth(box) + (box.isFold ? 24 : 0);
+      return headWidth(box) + knobsWidth(box) + (box.isFold || model.isMember(box.base) ? 24 : 0);
     },
     knobs: (id) => knobsWidth(model.box(id)),
     port: (title) => Math.min(200, Math.max(28, Math.round(type.width(title, SUBTITLE)) + 16)),

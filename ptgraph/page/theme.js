@@ -61,7 +61,7 @@ function total(model, id, what) {
 /** The number that a user gave for a box; of a closed fold, the mean of its blocks. */
 function overlaid(model, id, values) {
   if (model.key !== 'model') return null;
-  const { base, numbers } = model.split(id);
+  const { base } = model.split(id);
   const box = model.base(base);
   const get = (name) => (Object.hasOwn(values, name) ? values[name] : null);
   const ofBlock = (at) => {
@@ -71,7 +71,7 @@ function overlaid(model, id, values) {
   };
   const isOne = !box.isFold || model.number(id) !== null || (model.opened.has(id) && !model.unfolded.has(id));
   if (isOne) return ofBlock(id);
-  const all = box.runs.map((_, k) => ofBlock(model.join(base, [...model.padded(numbers, box.folds - 1), k])));
+  const all = model.blocks(id).map(ofBlock);
   const known = all.filter((value) => value !== null);
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
 }
