@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from . import layout
@@ -20,6 +21,7 @@ PLAIN: dict[str, Any] = {
     "kind": "op",
     "label": None,
     "subtitle": "",
+    "one": None,
     "category": "Operation",
     "component": "",
     "parts": [],
@@ -38,10 +40,10 @@ PLAIN: dict[str, Any] = {
 def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[str, Any]:
     """Return what the page draws of *graph*, whose view is *picture*.
 
-    ``boxes``: id → what it is (see `view.Box`) and its ``size``. ``scopes``: id of a box with parts → which of the
-    ``layouts`` its inside has; its ``stubs`` (a value, and the box that reads it); and the ``links`` between its parts
-    (source, target, shape, whether shared, slots). A layout: its size, and places of parts and stubs as
-    [x, y, width, height]. ``opened``: what is open at first.
+    ``boxes``: id → what it is (see `view.Box`), its ``size``, and of a fold the subtitle of ``one`` of its blocks.
+    ``scopes``: id of a box with parts → which of the ``layouts`` its inside has; its ``stubs`` (a value, and the box
+    that reads it); and the ``links`` between its parts (source, target, shape, whether shared, slots). A layout: its
+    size, and places of parts and stubs as [x, y, width, height]. ``opened``: what is open at first.
     """
     sizes = {box.id: layout.box_size(*_longest(picture, box)) for box in picture.boxes.values()}
     scopes = layout.scopes(picture, sizes)
@@ -108,12 +110,21 @@ def _longest(picture: View, box: Box) -> tuple[str, str]:
     return title + "0" * digits * (2 if box.repeat > 1 else 1), subtitle
 
 
+def _params_of_one(graph: ModelGraph, picture: View, box: Box) -> int:
+    """Return how many parameters one block of a fold has."""
+    if box.kind == "pattern":
+        return sum(picture.boxes[part].params for part in box.parts)
+    params: int = graph.components.nodes[box.component]["total_params"]
+    return params
+
+
 def _cut(text: str, limit: int = 48) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) -> dict[str, Any]:
     title, subtitle = lines(box)
+    one = replace(box, params=_params_of_one(graph, picture, box)) if box.repeat > 1 else box
     of: Any = graph.components.nodes[box.component] if box.kind == "module" else {}
     if box.op is not None:
         of = graph.ops.nodes[box.op]
@@ -123,6 +134,7 @@ def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) 
         "title": title,
         "label": label if label != title else None,
         "subtitle": subtitle,
+        "one": lines(one)[1] if one.params != box.params else None,
         "category": box.category,
         "component": box.component,
         "parts": list(box.parts),

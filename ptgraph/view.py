@@ -208,9 +208,9 @@ class _Drawing:
         )
 
     def _members(self, paths: list[str]) -> str:
-        """Return what one period of a pattern is made of: ``5 Local, 1 Global in each``."""
+        """Return what one period of a pattern is made of: ``5 × Local + Global``."""
         classes = Counter(self._class_name(path) for path in paths)
-        return ", ".join(f"{count} {name}" for name, count in classes.items()) + " in each"
+        return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in classes.items())
 
     def _class_name(self, path: str) -> str:
         return self.graph.classes[self.graph.component(path).type].name.rpartition(".")[2]

@@ -107,6 +107,17 @@ def folds_of(picture: View, leaf: str) -> list[Box]:
     return [picture.boxes[at] for at in reversed(picture.chain(leaf)) if picture.boxes[at].repeat > 1]
 
 
+def places_of(picture: View) -> dict[str, tuple[str, list[int]]]:
+    """Return of each operation that is drawn or folded away its box, and its number in each fold around that."""
+    shown = {b.op: b.id for b in picture.boxes.values() if b.op is not None}
+    places = {op: (box, [0 for _ in folds_of(picture, box)]) for op, box in shown.items()}
+    for op, (box, numbers) in picture.stands.items():
+        folds = [fold.id for fold in folds_of(picture, box)]
+        assert set(numbers) <= set(folds)
+        places[op] = box, [numbers.get(fold, 0) for fold in folds]
+    return places
+
+
 def check(graph: ModelGraph, picture: View) -> int:
     """Compare a view with the graph, operation by operation and edge by edge; return how many patterns it has.
 
@@ -114,12 +125,7 @@ def check(graph: ModelGraph, picture: View) -> int:
     within one place of all folds, or into the first of them, are links; those from one block to the next are carries.
     """
     plain = view(graph, patterns=False)
-    shown = {b.op: b.id for b in picture.boxes.values() if b.op is not None}
-    places = {op: (box, [0 for _ in folds_of(picture, box)]) for op, box in shown.items()}
-    for op, (box, numbers) in picture.stands.items():
-        folds = [fold.id for fold in folds_of(picture, box)]
-        assert set(numbers) <= set(folds)
-        places[op] = box, [numbers.get(fold, 0) for fold in folds]
+    places = places_of(picture)
     assert len({(box, *numbers) for box, numbers in places.values()}) == len(places)
     assert places.keys() == {b.op for b in plain.boxes.values() if b.op is not None} | plain.stands.keys()
     for op, (box, numbers) in places.items():  # the block that a place is in is the one that the operation is in
@@ -359,7 +365,7 @@ def test_without_patterns_only_runs_fold() -> None:
 def test_a_pattern_says_what_it_is_made_of_and_opens_with_what_it_is_in() -> None:
     picture = view(graph_of_letters("llg" * 3 + "d"))
     pattern = picture.boxes["*3/layers.0"]
-    assert (pattern.subtitle, pattern.category, pattern.component) == ("2 Local, 1 Wide in each", "Container", "")
+    assert (pattern.subtitle, pattern.category, pattern.component) == ("2 × Local + Wide", "Container", "")
     assert picture.opened(1) == {"/"}
     assert picture.opened(2) == {"/", pattern.id, "/layers.9"}
     assert pattern.id in picture.opened(None, 7)

@@ -83,6 +83,7 @@ export class Model {
     if (number !== FOLDED || (stored.isFold && this.opened.has(id) && !this.unfolded.has(id))) {
       const one = number === FOLDED ? this.picked.get(id) || 0 : number;
       shown.title = this.nameOf(id, one);
+      shown.subtitle = stored.one === null ? stored.subtitle : stored.one;
       shown.repeat = 1;
       shown.of = stored.repeat;
       shown.place = one;
@@ -117,6 +118,15 @@ export class Model {
     if (paths.every((path, k) => path === own[k])) return title;
     const name = spanOf(paths.map((path) => this.relative(path, parent)));
     return repeat > 1 ? `${name} ×${repeat}` : name;
+  }
+
+  /** What a box is called where it is out of sight, seen from inside of blocks with these *numbers*. */
+  labelOf(base, numbers) {
+    const { label, parent } = this.base(base);
+    if (parent === null || !this.isMember(parent)) return label;
+    const [first, now] = [this.base(parent).title, this.titleOf(this.placeOf(this.join(parent, numbers)))]
+      .map((title) => title.replace(/ ×\d+$/, ''));
+    return label.startsWith(`${first}.`) ? now + label.slice(first.length) : label;
   }
 
   /** A path without that of the box *outer*, which may be another block of its fold. */

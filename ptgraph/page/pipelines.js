@@ -32,8 +32,9 @@ function classOf(app, model, id) {
 }
 
 function noteOf(model, id) {
-  const { repeat, subtitle } = model.base(id);
-  return repeat > 1 ? `one of ${repeat} · ${subtitle}` : `${model.path(id)} · ${subtitle}`;
+  const { subtitle, one } = model.base(id);
+  const count = model.folds(id).reduce((all, { repeat }) => all * repeat, 1);
+  return count > 1 ? `one of ${count} · ${one === null ? subtitle : one}` : `${model.path(id)} · ${subtitle}`;
 }
 
 export class Pipelines {

@@ -174,8 +174,9 @@ function framed(id, layout, items, inner, isRoot, ports) {
   const down = layout.flow === 'down';
   const rows = [1, 0].map((side) => ports.filter((port) => port.side === side));
   for (const port of ports) {
-    port.label = [layout.model.base(port.base).label, port.links[0][2]].filter(Boolean).join(' ');
-    Object.assign(port, { width: layout.widths.port(port.label), height: PORT.height });
+    const shape = port.links[0][2];
+    const text = [layout.model.base(port.base).label, shape].filter(Boolean).join(' ');
+    Object.assign(port, { shape, width: layout.widths.port(text), height: PORT.height });
   }
   const depth = (row) => (row.length ? (down ? PORT.height : Math.max(...row.map((p) => p.width))) + PORT.gap : 0);
   const [before, after] = rows.map(depth);

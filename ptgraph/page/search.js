@@ -107,7 +107,8 @@ class Search {
   entry({ k, pick, path, title }) {
     const { model, id } = this.places[k];
     const box = model.base(id);
-    const { component, kind, subtitle, shape } = box;
+    const { component, kind, shape } = box;
+    const subtitle = title && box.one !== null ? box.one : box.subtitle;
     const own = kind === 'module' ? component : [component, box.title].filter(Boolean).join('.');
     const place = model.key === 'model' ? '' : model.title;
     const note = [place, subtitle, shape].filter(Boolean).join(' · ');

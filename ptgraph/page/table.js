@@ -56,7 +56,8 @@ export class Table {
     }, canOpen ? (app.opened.has(id) ? '▾' : '▸') : '');
     const name = el('button', { type: 'button', class: 'link', tabindex: '-1', onclick: () => app.reveal(id) },
       el('bdi', {}, box.title));
-    const what = about ? about.name : ['input', 'output'].includes(box.kind) ? box.kind : op ? op.target : box.subtitle;
+    const what = about ? about.name : ['input', 'output'].includes(box.kind) ? box.kind
+      : op ? op.target : box.subtitle.split(' · ')[0];
     const cells = [
       [opener, el('span', { class: 'swatch', 'data-category': box.category }), name],
       el('code', {}, what),

@@ -22,9 +22,10 @@ export function collect(model, scene, window, scale) {
         const reader = at.scene.byBase.get(item.base);
         const child = { x: reader.x + at.dx, y: reader.y + at.dy, width: reader.width, height: reader.height };
         const isNear = isSeen(item, at.dx, at.dy) || isSeen(reader, at.dx, at.dy);
-        if (isNear) found.stubs.push({ ...place, kind: 'stub', source: item.source, label: model.base(item.source).label, child, reader: idOf(model, at.scene, at.around, reader) });
+        if (isNear) found.stubs.push({ ...place, kind: 'stub', source: item.source, label: model.labelOf(item.source, at.around), child, reader: idOf(model, at.scene, at.around, reader) });
       } else if (item.kind === 'port') {
-        found.ports.push({ ...place, kind: 'port', key: `${at.id}:${item.side}${item.base}`, source: item.base, side: item.side, label: item.label });
+        const label = [model.labelOf(item.base, at.around), item.shape].filter(Boolean).join(' ');
+        found.ports.push({ ...place, kind: 'port', key: `${at.id}:${item.side}${item.base}`, source: item.base, side: item.side, label });
       } else if (isFrame && isLarge(item)) {
         found.frames.push({ ...place, id: idOf(model, at.scene, at.around, item), isFrame, scene: item.scene });
       } else {

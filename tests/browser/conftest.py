@@ -21,13 +21,17 @@ from ptgraph.load import load
 from ptgraph.options import Options
 from ptgraph.overlay import Overlay
 from tests.opened import Opened, visiting
+from tests.test_patterns import SMALL, graph_of_letters
 
 SCRIPT = "</script><script>hacked=1</script>"
 IMAGE = "\"'><img src=x onerror=hacked=1>"
 CONTROL = "\u2028\u2029\u202e\u200f\u0000"
 LONG = "x" * 10_000
 
+PATTERNS = {"patterns": "llg" * 4 + "ll", "nested": ("lgllg" * 2 + "d") * 3}
+
 FOREIGN = {
+    "gemma3": transformers.Gemma3TextConfig(num_hidden_layers=14, **SMALL),
     "bert": transformers.BertConfig(),
     "swin": transformers.SwinConfig(),
     "mixtral": transformers.MixtralConfig(num_hidden_layers=8),
@@ -103,6 +107,8 @@ def files(tmp_path_factory: pytest.TempPathFactory, tiny: ModelGraph) -> Iterato
         options = Options()
         if name == "shared":
             drawn = ptgraph.trace(Shared(), torch.zeros(2, 8))
+        elif name in PATTERNS:
+            drawn = graph_of_letters(PATTERNS[name])
         elif name == "hostile":
             drawn = hostile_graph()
             hurtful = {path: float(k) for k, path in enumerate(drawn.components)}
