@@ -172,9 +172,9 @@ class ModelGraph:
 
     def _repr_svg_(self) -> str:
         """Show the graph in Jupyter as its SVG (imported here: this module stands below the backends)."""
-        from .backends.svg import draw
+        from .backends.svg import on_screen
 
-        return draw(self)
+        return on_screen(self)
 
 
 def chains(calls: dict[str, Call]) -> dict[str, list[str]]:

@@ -39,7 +39,7 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
         typst: Any = import_module("typst")
         files = Path(str(import_module("font_source_sans_pro").__file__)).parent / "files"
     except ImportError as error:
-        raise ExportError(f"{format} needs {error.name}, which is missing; pip install 'ptgraph[pdf]'") from error
+        raise ExportError(f"{error.name} is not installed; pip install 'ptgraph[pdf]'") from error
     named = drawing.font != FONT
     with TemporaryDirectory(prefix="ptgraph-") as folder:
         for file in _FILES:  # the wheel has each font in two formats, and which of them Typst took would be chance

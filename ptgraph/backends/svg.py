@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..figure import figure
+from ..figure_options import FigureOptions
 from ..graph import ModelGraph
 from ..options import Options
 from ..svg_writer import write
@@ -20,4 +21,9 @@ def draw(graph: ModelGraph, options: Options | None = None) -> str:
     return write(figure(graph, options or Options()), graph.name)
 
 
-__all__ = ["draw", "render"]
+def on_screen(graph: ModelGraph) -> str:
+    """Return the figure for a notebook, which may be dark: it paints its own ground."""
+    return draw(graph, Options(figure=FigureOptions(theme="screen")))
+
+
+__all__ = ["draw", "on_screen", "render"]
