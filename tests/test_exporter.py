@@ -398,6 +398,6 @@ def test_a_name_that_is_too_long(backends, tmp_path):
 
 
 def test_an_unknown_format_is_refused_before_the_folder_is_made(tmp_path):
-    with pytest.raises(UsageError, match="unknown format 'pdf'"):
-        exporter.export(GRAPH, tmp_path / "new", "pdf")
+    with pytest.raises(UsageError, match="unknown format 'jpeg'"):
+        exporter.export(GRAPH, tmp_path / "new", "jpeg")
     assert not (tmp_path / "new").exists()
