@@ -9,7 +9,7 @@ from .boxes import BOX_LIMIT, Box
 from .figure_options import Direction, FigureOptions, Shown, points
 from .geometry import Geometry, geometry
 from .graph import ModelGraph
-from .marks import BROAD, NOTE, SMALLEST, TIGHT
+from .marks import BROAD, NARROW, NOTE, SMALLEST, TIGHT
 from .plan import visible
 from .sketch import Sketch
 
@@ -40,7 +40,6 @@ class _Fitting:
         self.sketch = sketch
         self.graph = graph
         self.width = points(options.width)
-        self.broad = BROAD
         self.show: Sequence[Shown] = options.show
         self.directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
 
@@ -50,17 +49,28 @@ class _Fitting:
                 grown = self._grown(direction)
                 if grown.scale >= _LEAST:
                     return grown
-        for level in range(depth or 1, 0, -1):
-            opened = self._to_level(level)
+        levels = [self._to_level(level) for level in range(depth or 1, 0, -1)]
+        for opened in [opened for number, opened in enumerate(levels) if opened not in levels[:number]]:
             for direction in self.directions:
                 tried = self._try(opened, direction)
                 if tried.scale >= _LEAST:
                     return tried
-        self.show, self.broad = (), TIGHT
-        return max((self._try({self.sketch.root}, way) for way in self.directions), key=lambda one: one.scale)
+        self.show = ()
+        closed = (self._try({self.sketch.root}, direction, titles=(TIGHT,)) for direction in self.directions)
+        return max(closed, key=lambda one: one.scale)
 
-    def _try(self, opened: set[str], direction: Direction, height: float = float("inf")) -> Fitted:
-        drawn = geometry(self.sketch, self.graph, opened, direction, self.show, self.broad)
+    def _try(
+        self,
+        opened: set[str],
+        direction: Direction,
+        height: float = float("inf"),
+        titles: tuple[float, ...] = (BROAD, NARROW),
+    ) -> Fitted:
+        """Return the figure with *titles* as broad as the width allows."""
+        for broad in titles:
+            drawn = geometry(self.sketch, self.graph, opened, direction, self.show, broad)
+            if drawn.width * _LEAST <= self.width:
+                break
         scale = min(1.0, self.width / drawn.width, height / drawn.height)
         return Fitted(drawn, scale, opened, direction)
 
@@ -76,9 +86,13 @@ class _Fitting:
         """Open the biggest boxes first, all of one kind together, as long as the figure stays within a page."""
         opened = {self.sketch.root}
         best = self._try(opened, direction, PAGE_HEIGHT)
-        refused: set[tuple[str, ...]] = set()
+        refused: set[str | None] = set()  # what is around boxes that do not fit: no smaller ones open in it
         while best.scale >= _LEAST:
-            kinds = {kind: boxes for kind, boxes in self._kinds(opened) if kind not in refused}
+            kinds = {
+                kind: boxes
+                for kind, boxes in self._kinds(opened, best.geometry.columns)
+                if not any(box.parent in refused for box in boxes)
+            }
             if not kinds:
                 break
             kind = max(kinds, key=lambda kind: sum(self._size(box) for box in kinds[kind]))
@@ -88,21 +102,31 @@ class _Fitting:
                 if tried.scale >= _LEAST:
                     best, opened = tried, deeper
                     continue
-            refused.add(kind)
+            refused.update(box.parent for box in kinds[kind])
         return best
 
     @staticmethod
     def _size(box: Box) -> float:
         return box.params or box.flops / 1e3
 
-    def _kinds(self, opened: set[str]) -> Iterator[tuple[tuple[str, ...], list[Box]]]:
-        """Yield the closed boxes that are worth opening, those of one kind together."""
+    def _kinds(
+        self, opened: set[str], columns: Sequence[tuple[str, str]]
+    ) -> Iterator[tuple[tuple[str, ...], list[Box]]]:
+        """Yield the closed boxes that are worth opening, those of one kind together.
+
+        An encoder and its decoder are of one kind, and so are their layers.
+        """
+        inside = {column for pair in columns for column in pair}
         found: dict[tuple[str, ...], list[Box]] = {}
         for name in visible(self.sketch, opened):
             box = self.sketch.boxes[name]
             if box.parts and self._worth(box):
-                above = self.sketch.boxes[box.parent or self.sketch.root]
-                found.setdefault((box.subtitle, above.subtitle), []).append(box)
+                around = self.sketch.chain(name)
+                kind = box.subtitle, self.sketch.boxes[around[1]].subtitle
+                if inside.intersection(around):
+                    level = str(len(around)) if name in inside or box.repeat > 1 else box.subtitle
+                    kind = "in columns", level
+                found.setdefault(kind, []).append(box)
         yield from found.items()
 
     def _worth(self, box: Box) -> bool:

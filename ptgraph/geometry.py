@@ -66,6 +66,7 @@ class Geometry:
     labels: tuple[Label, ...]
     stubs: tuple[Stub, ...]
     shapes: dict[str, str]
+    columns: tuple[tuple[str, str], ...]  # an encoder and its decoder
 
 
 class _Laying:
@@ -165,6 +166,7 @@ class _Laying:
             tuple(self._label(name, text) for name, text in self.labels.items()),
             tuple(stub for name in self.stub_texts for stub in self._stubs(name)),
             self.plan.labels,
+            tuple((leg.source, leg.target) for leg in self.plan.crossing() if leg.source and leg.target),
         )
 
     def _point(self, point: tuple[float, float]) -> tuple[float, float]:

@@ -17,8 +17,8 @@ LINE_UP = 1.18  # from line to line, in sizes of text
 STUB_HEIGHT = 11.0
 STUB_AWAY = 9.0  # between a stub and its box
 BROAD = 92.0  # a title that is broader is set in two lines
-TIGHT = 48.0  # and in a figure in which nothing else fits
-_LONGEST = 1.63  # how much broader than that a line may be before it is cut
+NARROW, TIGHT = 66.0, 42.0  # and in figures that are narrow, or in which nothing else fits
+_LONGEST = 1.7  # how much broader than that a line may be before it is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +36,38 @@ def box_text(graph: ModelGraph, box: Box, show: Sequence[Shown], broad: float = 
     name = box_name(box)
     name += f" ×{box.repeat}" if box.repeat > 1 else ""
     titles = _broken(name, broad)
-    note = cut(note_text(graph, box, show), NOTE, _LONGEST * broad, bold=False)
+    words = note_text(graph, box, show) if broad > TIGHT else []
+    while len(words) > 1 and plain_width(" · ".join(words), NOTE) > _LONGEST * broad:
+        words.pop()  # its class says more than its numbers
+    note = cut(" · ".join(words), NOTE, _LONGEST * broad, bold=False)
     width = max(*(text_width(title, TITLE) for title in titles), plain_width(note, NOTE) if note else 0.0) + 12
     height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 6
-    return Written(titles, note, max(width, 40.0), height)
+    return Written(titles, note, max(width, 40.0 if broad > TIGHT else 0.0), height)
 
 
 def box_name(box: Box) -> str:
     """Return what a box is called: a module by its name, or by its class where that is only a number."""
     if box.kind == "op":
         return box.title.strip("_").replace("_", " ")
+    if box.kind == "output" and not (last := box.title.rpartition(".")[2]).isdigit():
+        return last or box.title
     return box.subtitle if box.kind == "module" and box.title.isdigit() and box.subtitle else box.title
 
 
-def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
-    """Return the second line of a box: its class, and those of its numbers that are wanted."""
+def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
+    """Return the words of the second line of a box: its class, and those of its numbers that are wanted."""
     words = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
     if box.kind in ("input", "output"):
         dtype, _, shape = box.subtitle.partition(" ")
         words = [word for word, wanted in ((dtype, "dtype" in show), (shape, "shapes" in show)) if wanted and word]
-        return " ".join(words)
+        return [" ".join(words)]
     if "params" in show and box.params:
         words.append(count_text(box.params))
     if "flops" in show and box.flops:
         words.append(f"{count_text(box.flops)} FLOPs")
     if "dtype" in show and not graph.is_pipeline and (found := _dtype(graph, box)):
         words.append(found)
-    return " · ".join(words)
+    return words
 
 
 def _dtype(graph: ModelGraph, box: Box) -> str:
@@ -98,6 +103,18 @@ def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:
 
 
 __all__ = [
-    *("BROAD", "LINE_UP", "NOTE", "RADIUS", "SMALLEST", "STUB_AWAY", "STUB_HEIGHT", "TIGHT", "TITLE", "Written"),
+    *(
+        "BROAD",
+        "LINE_UP",
+        "NARROW",
+        "NOTE",
+        "RADIUS",
+        "SMALLEST",
+        "STUB_AWAY",
+        "STUB_HEIGHT",
+        "TIGHT",
+        "TITLE",
+        "Written",
+    ),
     *("box_name", "box_text", "cut", "note_text", "plain_width"),
 ]

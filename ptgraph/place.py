@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from .arrange import Leaf, Parallel, Series, Tree
 from .plan import Edge, Hop, Leg, Plan, Scope, Side
 
-GAP = 12.0  # between boxes after each other, with room for the head of an arrow
+GAP = 12.0  # between boxes after each other
 TRACK = 5.0  # from line to line, in such a gap
 BESIDE = 14.0  # between boxes beside each other
 LANE = 9.0  # from a box to a line that leads past it
 ENTRY = 12.0  # between values that enter a box from above
 PAD = 8.0  # from a frame to what is inside
+HEAD = 9.0  # between the last such line and the next box, with room for the head of an arrow
+CLEAR = 3.5  # from a box to a line that does not lead to it
 STRIP = 8.0  # under the first column of two, for the line that leads to the other
 
 
@@ -145,10 +147,12 @@ class Placing:
         if tree.main is not None:
             middle = starts[tree.main]
         starts = [start - middle for start in starts]
-        if tree.main == 0 and not tree.across:
-            starts = self._close_by(tree, rooms)
+        if not tree.across:
+            starts = self._close_by(scope, tree, rooms, starts)
         over = STRIP if any(leg.side != "left" for leg in crossing.values()) else 0.0
-        length = max(room.length for room in rooms) + over + (2 * STRIP if crossing else 0)
+        length = max(room.length for room in rooms) + over
+        if any(not self._leaves_aside(leg) for leg in crossing.values()):
+            length = max(length, rooms[0].length + over + STRIP + 2)
         right = max(start + room.right for start, room in zip(starts, rooms, strict=True))
         found = Room(-starts[0] + rooms[0].left, right, length, starts=starts)
         found.over = over
@@ -156,26 +160,46 @@ class Placing:
             found.lanes[value, 0] = starts[0] + rooms[0].right + BESIDE / 2 + TRACK * number
         return found
 
-    def _close_by(self, tree: Parallel, rooms: list[Room]) -> list[float]:
-        """Return where ends stand beside the spine: as near as what is at their height allows."""
-        starts = [0.0]
-        edge = self._reach(tree.parts[0], max(room.length for room in rooms[1:]) + GAP)
-        for room in rooms[1:]:
-            starts.append(edge + BESIDE + room.left)
-            edge = starts[-1] + room.right
-        return starts
+    def _close_by(self, scope: Scope, tree: Parallel, rooms: list[Room], starts: list[float]) -> list[float]:
+        """Return *starts* with lone boxes as near to what is left of them as that allows at their height."""
+        whole = max(room.length for room in rooms)
+        found = starts[:1]
+        for number in range(1, len(rooms)):
+            part, room = tree.parts[number], rooms[number]
+            share = self._share(scope, tree, part)
+            if not isinstance(part, Leaf) or part.name in self.plan.scopes or not self._lone(scope, part.name, share):
+                found.append(max(starts[number], found[-1] + rooms[number - 1].right + BESIDE + room.left))
+                continue
+            low, high = (whole - room.length - CLEAR, whole) if share else (0.0, room.length + CLEAR)
+            edges = [
+                at + (self._reach(other, low, high) if beside.length == whole else beside.right)
+                for at, other, beside in zip(found, tree.parts[:number], rooms[:number], strict=True)
+            ]
+            found.append(max(edges) + BESIDE + room.left)
+        return found
 
-    def _reach(self, tree: Tree, high: float) -> float:
-        """Return how far *tree* reaches to the right within its first *high* points."""
+    @staticmethod
+    def _lone(scope: Scope, name: str, share: float) -> bool:
+        """Return whether nothing leads past a box: one that stands high feeds nothing, one that stands low reads it."""
+        if share == 1:
+            return True
+        return share == 0 and not any(leg.source == name for leg in scope.legs.values()) and "←" not in name
+
+    def _reach(self, tree: Tree, low: float, high: float) -> float:
+        """Return how far *tree* reaches to the right between two heights, with the lines within it."""
         room = self.rooms[tree]
         if isinstance(tree, Leaf):
             return room.right
         if isinstance(tree, Parallel):
             spans = zip(tree.parts, room.starts, strict=True)
-            return max(start + self._reach(part, high) for part, start in spans) if tree.main == 0 else room.right
-        parts = zip(tree.parts, room.starts, strict=True)
-        reached = [self._reach(part, high - start) for part, start in parts if start < high]
-        return max([*reached, *room.lanes.values()])
+            return max(start + self._reach(part, low, high) for part, start in spans) if tree.main == 0 else room.right
+        found = [0.0, *room.lanes.values()]
+        for number, part in enumerate(tree.parts):
+            begin = room.ends[number - 1] + CLEAR if number else 0.0
+            end = room.starts[number + 1] - HEAD + 1 if number + 1 < len(tree.parts) else room.length
+            if begin < high and low < end:
+                found.append(self._reach(part, low - room.starts[number], high - room.starts[number]))
+        return max(found)
 
     def _ports_in_a_row(self, scope: Scope, tree: Parallel, rooms: list[Room]) -> Room:
         """Let the port that the most is read of stand on the spine, and the others to the right of it."""
@@ -206,6 +230,9 @@ class Placing:
             if number < len(rooms) - 1:
                 found.length += self._gap(scope, tree, number, hops)
         return found
+
+    def _leaves_aside(self, leg: Leg) -> bool:
+        return bool(leg.hops) and self._out_aside(leg.hops[-1])
 
     @staticmethod
     def _out_aside(hop: Hop) -> bool:
@@ -282,7 +309,7 @@ class Placing:
             room.tracks[number, value, before] = lead + TRACK * level
         if from_port and not shifts:
             return 2.0
-        return max(GAP - 2 * from_port, lead + TRACK * (len(levels) - 1) + 9.0)
+        return max(GAP - 2 * from_port, lead + TRACK * (len(levels) - 1) + HEAD)
 
     @staticmethod
     def _above(one: tuple[str, float], ends: list[float], other: tuple[str, float]) -> bool:
@@ -440,7 +467,7 @@ class Placing:
             room = self.rooms[tree]
             column = self.rooms[tree.parts[start]]
             lane = room.u + room.lanes[leg.value, 0]
-            if leg.hops and self._out_aside(leg.hops[-1]):
+            if self._leaves_aside(leg):
                 points[-1] = (lane, points[-1][1])
             else:
                 under = column.v + column.length + STRIP

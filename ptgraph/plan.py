@@ -79,6 +79,10 @@ class Plan:
     edges: dict[Edge, list[Leg]]
     labels: dict[str, str]
 
+    def crossing(self) -> list[Leg]:
+        """Return the legs from column to column."""
+        return [leg for scope in self.scopes.values() for leg in scope.legs.values() if leg.across is not None]
+
 
 def plan(sketch: Sketch, opened: set[str]) -> Plan:
     """Return the plan of a figure in which the boxes *opened* are frames."""

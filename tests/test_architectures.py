@@ -14,11 +14,17 @@ import transformers
 from playwright.sync_api import Browser
 
 from ptgraph.analysis import analyze
+from ptgraph.boxes import BOX_LIMIT
 from ptgraph.build import graph_of
 from ptgraph.exporter import export
+from ptgraph.figure import figure
+from ptgraph.figure_options import FigureOptions, points
+from ptgraph.fit import PAGE_HEIGHT
+from ptgraph.graph import ModelGraph
 from ptgraph.load import load
 from ptgraph.options import Options
 from ptgraph.verification import compare
+from tests.geometry import check, of_kind
 from tests.opened import check_geometry, visiting
 
 SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
@@ -44,6 +50,15 @@ CONFIGS = {
     "resnet": transformers.ResNetConfig(),
     "convnext": transformers.ConvNextConfig(),
 }
+
+
+def check_figure(graph: ModelGraph) -> None:
+    """Draw it for a page and for a column: it fits, nothing stands on anything, and no text is under 6 pt."""
+    for width in ("174mm", "84mm"):
+        drawing = figure(graph, Options(figure=FigureOptions(width=width)))
+        check(drawing, widest=points(width))
+        assert 5 < len(of_kind(drawing, "box", "sign")) <= BOX_LIMIT
+        assert drawing.height <= PAGE_HEIGHT + 0.1
 
 
 def check_page(browser: Browser, file: Path) -> None:
@@ -73,6 +88,7 @@ def test_all_files_are_written_at_full_size(name: str, tmp_path: Path, browser: 
     assert [path.name for path in done.files] == [f"{name}.{suffix}" for suffix in suffixes]
     assert (graph.tracer, done.skipped) == ("torch.export", ())
 
+    check_figure(graph)
     check_page(browser, tmp_path / f"{name}.html")
 
     proto = onnx.load(tmp_path / f"{name}.onnx")
