@@ -36,7 +36,7 @@ def box_text(graph: ModelGraph, box: Box, show: Sequence[Shown], broad: float = 
     name = box_name(box)
     name += f" ×{box.repeat}" if box.repeat > 1 else ""
     titles = _broken(name, broad)
-    words = note_text(graph, box, show) if broad > TIGHT else []
+    words = _note(graph, box, show) if broad > TIGHT else []
     while len(words) > 1 and plain_width(" · ".join(words), NOTE) > _LONGEST * broad:
         words.pop()  # its class says more than its numbers
     note = cut(" · ".join(words), NOTE, _LONGEST * broad, bold=False)
@@ -54,8 +54,12 @@ def box_name(box: Box) -> str:
     return box.subtitle if box.kind == "module" and box.title.isdigit() and box.subtitle else box.title
 
 
-def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
-    """Return the words of the second line of a box: its class, and those of its numbers that are wanted."""
+def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
+    """Return the second line of a box: its class, and those of its numbers that are wanted."""
+    return " · ".join(_note(graph, box, show))
+
+
+def _note(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
     words = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
     if box.kind in ("input", "output"):
         dtype, _, shape = box.subtitle.partition(" ")
