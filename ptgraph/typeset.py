@@ -1,9 +1,9 @@
 """A drawing → PDF or PNG, by Typst: a wheel for every platform, which puts an SVG into a PDF as vectors and as text
 with its fonts embedded, tagged and with a description, and draws the same by its own renderer as PNG.
 
-Of the libraries that ship as wheels, Cairo's need a system library, matplotlib has another font in mind and no words
-for those who do not see, and a browser is no library. Typst brings no sans-serif; another wheel has Source Sans Pro.
-Fonts of this machine are used only where a person names one, so that the bytes are the same everywhere.
+Of the libraries that ship as wheels, CairoSVG needs the system's cairo, resvg writes no PDF, and a browser is none.
+Typst brings no sans-serif; another wheel has Source Sans Pro. Fonts of this machine are used only where a person names
+one, so that the bytes do not depend on what it has.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
         files = Path(str(import_module("font_source_sans_pro").__file__)).parent / "files"
     except ImportError as error:
         raise ExportError(f"{error.name} is not installed; pip install 'ptgraph[pdf]'") from error
-    named = drawing.font != FONT
+    named = [] if drawing.font == FONT else [name.strip(" '") for name in drawing.font.split(",")]
     with TemporaryDirectory(prefix="ptgraph-") as folder:
         for file in _FILES:  # the wheel has each font in two formats, and which of them Typst took would be chance
             copy(files / f"SourceSansPro-{file}.ttf", folder)
-        fonts = typst.Fonts(include_system_fonts=named, include_embedded_fonts=True, font_paths=[folder])
-        if named and drawing.font not in fonts.families():
+        fonts = typst.Fonts(include_system_fonts=bool(named), include_embedded_fonts=True, font_paths=[folder])
+        if named and not {*named} & {*fonts.families()}:
             raise ExportError(f"font {drawing.font!r} is not installed here; there are: {listed(fonts.families())}")
         drawn = drawing if named else replace(drawing, font=FAMILY)
         drawn = _without_halos(drawn) if format == "pdf" else drawn

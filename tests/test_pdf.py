@@ -92,7 +92,9 @@ def test_a_font_that_is_not_here_is_named() -> None:
 
 
 def test_a_font_by_name_is_used() -> None:
-    reader = PdfReader(BytesIO(typeset(replace(by_hand(words="plain"), font="New Computer Modern"), "pdf")))
+    reader = PdfReader(
+        BytesIO(typeset(replace(by_hand(words="plain"), font="No Such Font, 'New Computer Modern'"), "pdf"))
+    )
     assert {name.partition("+")[2].partition("-")[0] for name in fonts_of(reader)} == {"NewCM10"}
 
 
