@@ -20,8 +20,8 @@ from .dimensions import Dynamic
 from .errors import UsageError
 from .figure_options import FigureOptions
 from .graph import ModelGraph
-from .load import example_inputs, file_stem, load, on_device_of, separate
-from .options import Options, Structure, Weights
+from .load import example_inputs, load, on_device_of, separate
+from .options import Options, Structure, Weights, file_stem
 from .overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
 from .tracer import Source
 
@@ -34,7 +34,8 @@ def load_target(target: str, inputs: Iterable[str] = (), *, weights: bool = Fals
     """Return the model that a target of the command line means, with example inputs: what ``trace`` takes.
 
     Args:
-        target: a preset, ``package.module:attribute``, ``file.py:attribute``, a .pt2 file or a Hugging Face config.
+        target: a preset, ``package.module:attribute``, ``file.py:attribute``, a .pt2 or .onnx file, or a
+            Hugging Face config.
         inputs: example inputs, such as ``"ids:int64:batch=2xsequence=16"``, where the target has none of its own.
         weights: make the model with parameter values (random ones, unless it loads its own), and not on ``meta``.
 

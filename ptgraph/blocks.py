@@ -5,9 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from .graph import ModelGraph
+
+
+def with_blocks(graph: ModelGraph) -> ModelGraph:
+    """Return *graph* with the block of each run, and of each component: that of its first run."""
+    graph = replace(graph, blocks=block_ids(graph))
+    for call, block in graph.blocks.items():
+        node = graph.components.nodes[graph.calls[call].component]
+        node["block"] = node["block"] or block
+    return graph
 
 
 def block_ids(graph: ModelGraph) -> dict[str, str]:
@@ -60,4 +70,4 @@ def _within(name: str, path: str) -> str:
     return name[len(path) :] if name == path or name.startswith(path + ".") else name
 
 
-__all__ = ["block_ids"]
+__all__ = ["block_ids", "with_blocks"]

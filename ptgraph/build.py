@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from .blocks import block_ids
+from .blocks import with_blocks
 from .components import components, config_of, parameters, tensors_of
 from .graph import ModelGraph, Origins
 from .reader import Reader
@@ -20,6 +20,8 @@ def graph_of(source: Source, *, rungs: int | None = None) -> ModelGraph:
     Blocks that are alike are traced once, if the two of them that are always traced prove to be the same.
     Raises what `ptgraph.tracer.capture` does.
     """
+    if source.graph is not None:
+        return replace(source.graph, name=source.name)
     graph = build(capture(source, rungs=rungs))
     if graph is None:
         graph = build(capture(source, rungs=rungs, once=False))
@@ -54,16 +56,13 @@ def build(capture: Capture) -> ModelGraph | None:
         program=capture.program,
         origins=Origins(reader.nodes, runs, reader.repeated),
     )
-    graph = replace(graph, blocks=block_ids(graph))
+    graph = with_blocks(graph)
     for run in {run for run, _, _ in reader.repeated.values()}:
         first, *others = [traced.call for traced in reader.traced[run]]
         for other in others:
             if graph.blocks.get(first) != graph.blocks.get(other):
                 log.debug("%s and %s look alike and are not the same: all blocks are traced", first, other)
                 return None
-    for call, block in graph.blocks.items():
-        node = tree.nodes[graph.calls[call].component]
-        node["block"] = node["block"] or block
     return graph
 
 

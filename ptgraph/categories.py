@@ -8,8 +8,10 @@ then at whether it has parts.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 _TORCH_MODULES = {
     "activation": "Activation",
@@ -29,6 +31,7 @@ _TORCH_MODULES = {
     "upsampling": "Pooling",
 }
 
+_ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
 _WORDS = (
     (r"attention|attn", "Attention"),
     (r"rotary|rope|embed", "Embedding"),
@@ -48,17 +51,34 @@ def category(module: nn.Module, *, root: bool = False) -> str:
     declared = getattr(type(module), "category", None)
     if isinstance(declared, str):
         return declared
-    if isinstance(module, nn.MultiheadAttention):
+    types = [f"{base.__module__}.{base.__qualname__}" for base in type(module).__mro__]
+    if _ATTENTION in types:
         return "Attention"
     has_parts = next(module.children(), None) is not None  # an empty container is false, and a part all the same
     if root and has_parts:
         return "Core architecture"
     for base in type(module).__mro__:
-        package, _, file = base.__module__.rpartition(".")
-        named_by_user = file == "container" and base is not type(module)  # a Sequential with a name of its own
-        if package == "torch.nn.modules" and file in _TORCH_MODULES and not named_by_user:
-            return _TORCH_MODULES[file]
+        found = _of_torch(base.__module__)
+        named_by_user = found == "Container" and base is not type(module)  # a Sequential with a name of its own
+        if found is not None and not named_by_user:
+            return found
     return category_of_name(type(module).__name__, has_parts=has_parts)
+
+
+def category_of_type(type_: str, *, has_parts: bool, root: bool = False) -> str:
+    """Return the category of a module of which only the class's name, ``package.module.Class``, is known."""
+    if type_ == _ATTENTION:
+        return "Attention"
+    if root and has_parts:
+        return "Core architecture"
+    module, _, name = type_.rpartition(".")
+    return _of_torch(module) or category_of_name(name, has_parts=has_parts)
+
+
+def _of_torch(module: str) -> str | None:
+    """Return the category of the classes in a module of torch, or None for any other module."""
+    package, _, file = module.rpartition(".")
+    return _TORCH_MODULES.get(file) if package == "torch.nn.modules" else None
 
 
 def category_of_name(class_name: str, *, has_parts: bool) -> str:
@@ -69,4 +89,4 @@ def category_of_name(class_name: str, *, has_parts: bool) -> str:
     return "Layers & blocks" if has_parts else "Other"
 
 
-__all__ = ["category", "category_of_name"]
+__all__ = ["category", "category_of_name", "category_of_type"]

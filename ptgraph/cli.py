@@ -6,6 +6,8 @@ import gc
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from .graph import ModelGraph
 
 TARGET_HELP = """TARGET is a preset (see `ptgraph list`), package.module:attribute or file.py:attribute (a module,
-a class or a factory), a .pt2 file, or a Hugging Face config.json or a folder that holds one."""
+a class or a factory), a .pt2 or .onnx file, or a Hugging Face config.json or a folder that holds one."""
 
 VERIFY_EXIT_CODES = """\b
 Exit codes: 0 all outputs agree, 1 some differ, 2 usage, 3 the target cannot
@@ -318,6 +320,8 @@ def _graph(
     weights: bool = False,
     checkpoint: str | None = None,
 ) -> ModelGraph:
+    if target.endswith(".onnx"):
+        return _read(target, inputs, step, name=name, weights=weights, checkpoint=checkpoint)
     step("loading torch")
     from .build import graph_of
     from .load import load
@@ -334,9 +338,22 @@ def _graph(
         return graph_of(load(target, inputs, name=name, weights=True))
 
 
+def _read(target: str, inputs: tuple[str, ...], step: Callable[[str], None], **others: Any) -> ModelGraph:
+    """Return the graph of an ONNX file, without torch; *others* are what `_graph` takes."""
+    from .onnx_reader import read_target
+    from .options import file_stem
+
+    step(f"reading {target}")
+    name = others.pop("name")
+    given = {"--input": inputs, **{f"--{option}": value for option, value in others.items()}}
+    stem = None if name is None else file_stem(name, strict=True)
+    graph = read_target(Path(target), [option for option, value in given.items() if value])
+    return graph if stem is None else replace(graph, name=stem)
+
+
 def _check_comparison(formats: list[str], given: dict[str, Any], name: str | None) -> None:
     """Raise UsageError for what was asked for beside --compare and does not go with it."""
-    from .load import file_stem
+    from .options import file_stem
 
     others = [f for f in formats if f != "html"]
     if others:
@@ -349,10 +366,10 @@ def _check_comparison(formats: list[str], given: dict[str, Any], name: str | Non
 
 
 def _both_graphs(target: str, other: str, inputs: tuple[str, ...], step: Callable[[str], None]) -> list[ModelGraph]:
-    """Return the graphs of two targets, both on *inputs*; a program that was saved with its own keeps them."""
+    """Return the graphs of two targets, both on *inputs*; a file that was saved with its own keeps them."""
     from .isolated import own_modules
 
-    held = [which.endswith(".pt2") for which in (target, other)]
+    held = [which.endswith((".pt2", ".onnx")) for which in (target, other)]
     with own_modules():
         first = _graph(target, () if held[0] and not held[1] else inputs, step)
     try:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Container, Iterator
 from typing import Any, Literal, NamedTuple
 
 import networkx as nx
 import torch
 from torch import nn
 
-from .categories import category, category_of_name
-from .graph import Call, ClassInfo, Component, Parameter, Shape, attributes, chains
+from .categories import category, category_of_type
+from .graph import Call, ClassInfo, Component, Parameter, attributes
 from .sources import describe, plain_value, qualified_name, settings
 from .tracer import Capture
+from .tree import completed, natural, parent, totals, upwards
 
 
 class Held(NamedTuple):
@@ -80,8 +80,9 @@ def components(
 ) -> tuple[nx.DiGraph[str], dict[str, ClassInfo]]:
     """Return the tree of modules, and what is known of their classes; *types* gives those of the modules that ran."""
     modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else {}
-    paths = list(modules) or sorted({"", *types}, key=_natural)
-    flops, activations, runs, shapes = _totals(ops, calls)
+    types = types if modules else completed(types, (name.rpartition(".")[0] for name in tensors))
+    paths = list(modules) or sorted(types, key=natural)
+    flops, activations, runs, shapes = totals(ops, calls)
     direct: dict[str, dict[str, Held]] = defaultdict(dict)  # path → first name → what it holds itself
     below: dict[str, dict[str, Held]] = defaultdict(dict)  # and what its whole subtree holds
     tied: dict[str, dict[str, str]] = defaultdict(dict)
@@ -90,12 +91,12 @@ def components(
         direct[path][held.first] = held
         if held.first != name:
             tied[path][name] = held.first
-        for above in _upwards(path):
+        for above in upwards(path):
             below[above][held.first] = held
     tree: nx.DiGraph[str] = nx.DiGraph()
     classes: dict[str, ClassInfo] = {}
     known = set(paths)
-    parents = {_parent(path, known) for path in paths if path}
+    parents = {parent(path, known) for path in paths if path}
     for path in paths:
         module = modules.get(path)
         if module is not None:
@@ -107,7 +108,7 @@ def components(
             type_ = types.get(path, "")
             package, _, name = type_.rpartition(".")
             classes.setdefault(type_, ClassInfo(name or "Module", package))
-            kind = category_of_name(name, has_parts=path in parents) if path else "Core architecture"
+            kind = category_of_type(type_ or path.rpartition(".")[2], has_parts=path in parents, root=not path)
         weights = [held.tensor for held in below[path].values() if held.kind == "parameter"]
         shape, dtype = shapes.get(path, (None, None))
         component = Component(
@@ -129,60 +130,8 @@ def components(
         tree.add_node(path, **attributes(component))
     for path in paths:
         if path:
-            tree.add_edge(_parent(path, tree), path)
+            tree.add_edge(parent(path, tree), path)
     return tree, classes
-
-
-def _upwards(path: str) -> Iterator[str]:
-    """Yield *path* and the paths above it, up to the root's."""
-    while path:
-        yield path
-        path = path.rpartition(".")[0]
-    yield ""
-
-
-def _parent(path: str, known: Container[str]) -> str:
-    return next(above for above in _upwards(path.rpartition(".")[0]) if above in known)
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    return [(int(p), "") if p.isdigit() else (-1, p) for p in path.split(".")]
-
-
-def _totals(
-    ops: nx.DiGraph[str], calls: dict[str, Call]
-) -> tuple[dict[str, int], dict[str, int], dict[str, int], dict[str, tuple[Shape | None, str | None]]]:
-    """Return FLOPs, activation bytes and runs per module path, and shape and dtype of what its first run yields.
-
-    That is the last operation in it that something outside reads, or the last one if nothing does.
-    """
-    flops: dict[str, int] = defaultdict(int)
-    activations: dict[str, int] = defaultdict(int)
-    runs: dict[str, int] = defaultdict(int)
-    first: dict[str, str] = {}
-    for key, call in calls.items():
-        runs[call.component] += 1
-        first.setdefault(call.component, key)
-    above = chains(calls)
-    yields: dict[str, tuple[bool, Shape, str | None]] = {}
-    for name, op in ops.nodes(data=True):
-        if op["kind"] != "op":
-            continue
-        followers = [ops.nodes[after] for after in ops.successors(name)]
-        for key in above[op["call"]]:
-            path = calls[key].component
-            flops[path] += op["flops"]
-            activations[path] += op["activation_bytes"]
-            if first[path] != key or op["shape"] is None:
-                continue
-            leaves = any(after["kind"] == "output" or key not in above[after["call"]] for after in followers)
-            if leaves or not yields.get(path, (False,))[0]:
-                yields[path] = (leaves, op["shape"], op["dtype"])
-    shapes: dict[str, tuple[Shape | None, str | None]] = {path: found[1:] for path, found in yields.items()}
-    results = [op for _, op in ops.nodes(data=True) if op["kind"] == "output"]
-    if results:
-        shapes[""] = (results[0]["shape"], results[0]["dtype"])
-    return flops, activations, runs, shapes
 
 
 def config_of(model: nn.Module | None) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
         links[scope].append([link.source, link.target, link.label, int(link.shared), *slots])
     return {
         "title": graph.name,
-        "tracer": graph.tracer,
+        "origin": graph.origin,
         "attempts": [list(attempt) for attempt in graph.attempts],
         "totals": analyze(graph).totals,
         "opened": sorted(picture.opened(depth, FIRST_SIGHT)),

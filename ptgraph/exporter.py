@@ -84,7 +84,8 @@ def export(
     A file appears under its name only when it is whole; an older one stays until then, even if this process is
     killed, and what a killed one has left behind is removed by the next export. A format that cannot be
     made does not keep the others from being written: it is skipped, or failed if it was asked for by name or
-    with its weights, or if the fault is not the model's. `Exported.complain` raises for those.
+    with its weights, or if the fault is not the model's. `Exported.complain` raises for those. What was read from
+    an ONNX file needs no other, unless it is asked for by name.
     Raises UsageError for an unknown format, ExportError for a folder or file that cannot be written.
     """
     chosen, by_name = formats(names)
@@ -95,6 +96,8 @@ def export(
     skipped: list[Missing] = []
     failed: list[Missing] = []
     for name in chosen:
+        if name == "onnx" and graph.is_read and not by_name:
+            continue  # it is there already
         progress(name)
         try:
             files = backends[name].render(graph, options)

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import networkx as nx
 
 Shape = tuple[int | str, ...]
+ONNX_FILE = "an ONNX file"  # the tracer of a graph that was read, and not traced
+RECORDED = "a recorded step"  # that of a pipeline
 Kind = Literal["input", "parameter", "buffer", "constant", "op", "output"]
 
 
@@ -129,7 +131,7 @@ class ModelGraph:
     source they are), ``shape`` and ``dtype`` of the first. Nodes are in order of execution.
     ``components`` is the tree of modules (attributes: ``Component``), edges from parent to child.
     ``blocks`` says for each run of a module (a key of ``calls``) which block it is: runs alike have the same id.
-    ``tracer`` names the way that worked, ``attempts`` the ways that did not, each with its reason.
+    ``tracer`` names the way that worked (or `ONNX_FILE`), ``attempts`` the ways that did not, each with its reason.
     ``program`` (a ``torch.export.ExportedProgram`` or None) and ``origins`` stay in memory and are never serialized.
     """
 
@@ -150,7 +152,17 @@ class ModelGraph:
     @property
     def is_pipeline(self) -> bool:
         """Whether these are the stages of a pipeline (see `ptgraph.pipeline`), and no model was traced."""
-        return self.program is None and not self.attempts
+        return self.tracer == RECORDED
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this was read from an ONNX file, and there is neither a model in torch nor its code."""
+        return self.tracer == ONNX_FILE
+
+    @property
+    def origin(self) -> str:
+        """Where the graph is from, in words: ``traced by torch.export``, ``read from an ONNX file``."""
+        return f"read from {self.tracer}" if self.is_read else f"traced by {self.tracer}"
 
     def op(self, name: str) -> Op:
         """Return the operation called *name*; KeyError if there is none."""
@@ -209,6 +221,8 @@ def attributes(record: Any) -> dict[str, Any]:
 
 
 __all__ = [
+    "ONNX_FILE",
+    "RECORDED",
     "Call",
     "ClassInfo",
     "Component",

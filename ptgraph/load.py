@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +24,14 @@ from .checkpoint import fill, parameters_on_meta
 from .empty import on_meta
 from .errors import LoadError, PtgraphError, UsageError, first_line, need_file
 from .inputs import FORM, Input, parse_inputs
+from .onnx_reader import read_target
+from .options import file_stem
 from .quiet import quiet
 from .tracer import Source
 
 Result = TypeVar("Result")
 MANY = 20  # names, beyond which a message lists no more
-KINDS = "a preset, package.module:attribute, file.py:attribute, a .pt2 file, or a Hugging Face config.json"
+KINDS = "a preset, package.module:attribute, file.py:attribute, a .pt2 or .onnx file, or a Hugging Face config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ def _load(target: str, wanted: _Wanted) -> Source:
         return _with_inputs(target, _construct(lambda: build(target), target, wanted), wanted)
     if path.suffix == ".pt2":
         return _load_program(path, wanted)
+    if path.suffix == ".onnx":
+        return _load_onnx(path, wanted)
     if path.suffix == ".json" or path.is_dir():
         return _load_huggingface(path, wanted)
     place, colon, attribute = target.rpartition(":")
@@ -94,13 +97,14 @@ def _load(target: str, wanted: _Wanted) -> Source:
     raise LoadError(f"unknown target {target!r}{hint} The presets are {', '.join(PRESETS)}; a target is {KINDS}")
 
 
-def file_stem(name: str, *, strict: bool = False) -> str:
-    """Return *name* fit for a file; *strict* raises UsageError instead of mending it."""
-    safe = re.sub(r"[^\w.+-]+", "_", name).strip(".")
-    if strict and (safe != name or not name):
-        mended = safe.strip("_") or "model"
-        raise UsageError(f"the name {name!r} is no file name of letters, digits and . _ + -, such as {mended!r}")
-    return safe or "model"
+def _load_onnx(path: Path, wanted: _Wanted) -> Source:
+    if wanted.made_up:
+        raise UsageError(
+            f"{path} is an ONNX file, and ptgraph makes no model in torch of one; "
+            "name the model itself, and to verify the file, name it as --onnx"
+        )
+    given = {"--input": wanted.inputs, "--weights": wanted.weights, "--checkpoint": wanted.checkpoint}
+    return Source(path.stem, graph=read_target(path, [option for option, value in given.items() if value]))
 
 
 def _load_program(path: Path, wanted: _Wanted) -> Source:
@@ -374,4 +378,4 @@ def _wanted(model: nn.Module) -> list[str]:
     return [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
 
 
-__all__ = ["example_inputs", "file_stem", "load", "on_device_of", "separate"]
+__all__ = ["example_inputs", "load", "on_device_of", "separate"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -43,4 +44,13 @@ class Options:
             raise UsageError(f"opset is {self.opset!r}; torch.onnx writes {OPSETS[0]} to {OPSETS[-1]}")
 
 
-__all__ = ["OPSETS", "Options", "Structure", "Weights"]
+def file_stem(name: str, *, strict: bool = False) -> str:
+    """Return *name* fit for a file; *strict* raises UsageError instead of mending it."""
+    safe = re.sub(r"[^\w.+-]+", "_", name).strip(".")
+    if strict and (safe != name or not name):
+        mended = safe.strip("_") or "model"
+        raise UsageError(f"the name {name!r} is no file name of letters, digits and . _ + -, such as {mended!r}")
+    return safe or "model"
+
+
+__all__ = ["OPSETS", "Options", "Structure", "Weights", "file_stem"]

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from .components import config_of
-from .graph import Call, Component, ModelGraph, Op, Shape, attributes
+from .graph import RECORDED, Call, Component, ModelGraph, Op, Shape, attributes
 from .sources import describe, plain_value, qualified_name
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def graph_of_events(events: Sequence[Event], trainer: Any, name: str, *, times: 
     ops.add_edge(stage.name, end, slots=[0], outputs=[0], shape=shape, dtype=dtype)
     calls = {"": Call("", None), **{path: Call(path, "") for path in stages}}
     classes = dict(sorted(classes.items()))
-    return ModelGraph(name, ops, tree, calls, (), classes, "a recorded step", config=config_of(trainer))
+    return ModelGraph(name, ops, tree, calls, (), classes, RECORDED, config=config_of(trainer))
 
 
 class Described(NamedTuple):

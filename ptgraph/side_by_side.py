@@ -41,7 +41,7 @@ def side_by_side(
     opened = ["/", *(f"{side}:{name}" for side, part in parts.items() for name in part["opened"])]
     found = {
         "title": boxes["/"]["title"],
-        "tracer": a.tracer if a.tracer == b.tracer else f"{a.tracer} and {b.tracer}",
+        "origin": a.origin if a.origin == b.origin else f"{a.origin}, and {b.origin}",
         "attempts": [attempt for part in parts.values() for attempt in part["attempts"]],
         "totals": parts["b"]["totals"],
         "opened": opened,

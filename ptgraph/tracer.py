@@ -26,6 +26,7 @@ from torch.utils import _pytree as pytree
 
 from .dimensions import Dynamic, dynamic_shapes, symbol_names, violated
 from .errors import TraceError, UsageError, first_line
+from .graph import ModelGraph
 from .materialize import materialized
 from .quiet import quiet
 from .record import ForwardError, arguments, output_names, plain_containers, record
@@ -38,7 +39,7 @@ DRAFTS = 3  # the branches that draft export takes are not always those of the m
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be traced: a model with example inputs, or a program exported before."""
+    """What is to be traced: a model with example inputs, or a program exported before; or a graph that was read."""
 
     name: str
     model: nn.Module | None = None
@@ -46,6 +47,7 @@ class Source:
     kwargs: dict[str, Any] = field(default_factory=dict)
     dynamic: Dynamic = field(default_factory=dict)
     program: ExportedProgram | None = None
+    graph: ModelGraph | None = None
 
 
 @dataclass(frozen=True)

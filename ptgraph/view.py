@@ -21,6 +21,7 @@ SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stu
 GROUP_SIZE = 3  # so many index and mask operations, or more, are put in one box
 
 _SAME = {"aten.to.dtype", "aten.to.dtype_layout", "aten.to.device", "aten._to_copy.default"}
+_SAME |= {"onnx.Identity", "onnx.Cast", "onnx.Dropout"}
 _SAME |= {"aten.contiguous.default", "aten.clone.default", "aten.dropout.default", "aten.dropout_.default"}
 
 
@@ -95,6 +96,7 @@ class _Drawing:
         ops = self.graph.ops
         for name, op in ops.nodes(data=True):
             free = op["kind"] == "constant" or (op["kind"] == "input" and op["dtype"] in _DISCRETE)
+            free |= op["target"] in _ASKS
             if free or (op["kind"] == "op" and all(s in found for s in ops.predecessors(name))):
                 found.add(name)
         return found
@@ -295,6 +297,7 @@ def _run_id(call: str) -> str:
     return "/" + call.replace("%", "%25").replace("→", "%2192")
 
 
+_ASKS = {"onnx.Shape", "onnx.Size"}  # of what they read, they see the sizes alone
 _DISCRETE = {"int64", "int32", "int16", "int8", "uint8", "bool"}
 
 

@@ -13,8 +13,9 @@ from torch import nn
 
 from ptgraph.build import graph_of
 from ptgraph.errors import LoadError, PtgraphError, UsageError
-from ptgraph.load import KINDS, example_inputs, file_stem, load, on_device_of
+from ptgraph.load import KINDS, example_inputs, load, on_device_of
 from ptgraph.models import PRESETS
+from ptgraph.options import file_stem
 from ptgraph.tracer import Source
 
 MODULE = """

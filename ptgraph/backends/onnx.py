@@ -9,7 +9,9 @@ that shape inference, which knows no sparse weights, fails; the file says in its
 from __future__ import annotations
 
 import itertools
+import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from importlib.metadata import version
 
@@ -17,11 +19,14 @@ import onnx
 import onnx_ir as ir
 
 from ..attachment import attachment
+from ..categories import category_of_type
 from ..counts import count
+from ..described import folded_paths
 from ..errors import ExportError
 from ..graph import ModelGraph
 from ..legible import make_legible
 from ..naming import Names
+from ..onnx_reader.weights import TREE
 from ..options import Options
 from ..outline import outline
 from ..quiet import quiet
@@ -42,6 +47,8 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """
     if graph.is_pipeline:
         raise ExportError(f"{graph.name} has no ONNX: it is a pipeline of Python functions, and ONNX holds models")
+    if graph.is_read:
+        raise ExportError(f"{graph.name} was read from an ONNX file, which is its ONNX; name other formats")
     if graph.program is None:
         reason = "; ".join(f"{tracer}: {why}" for tracer, why in graph.attempts)
         raise ExportError(f"{graph.name} has no ONNX, since torch.export cannot trace it: {reason}")
@@ -148,8 +155,36 @@ def _describe(proto: onnx.ModelProto, graph: ModelGraph, options: Options) -> No
         "ptgraph.flops": str(root.flops),
         "ptgraph.tracer": graph.tracer,
         "ptgraph.weights": options.weights,
+        TREE: _tree(graph),
     }
     onnx.helper.set_model_props(proto, props)
+
+
+def _tree(graph: ModelGraph) -> str:
+    """Return as JSON what the nodes do not say of the modules, for `ptgraph.onnx_reader`.
+
+    ``modules`` has the paths of each class, those that differ in numbers joined; ``categories`` those of classes whose
+    name says another; ``tied`` maps names of parameters to the first ones; ``buffers`` and ``constants`` are the names
+    of weights that are no parameters. What is empty is left out.
+    """
+    paths: dict[str, list[str]] = defaultdict(list)
+    categories: dict[str, str] = {}
+    for path, component in graph.components.nodes(data=True):
+        type_ = component["type"]
+        paths[type_].append(path)
+        has_parts = graph.components.out_degree(path) > 0
+        if category_of_type(type_, has_parts=has_parts, root=not path) != component["category"]:
+            categories[type_] = component["category"]
+    named = {p.name for p in graph.parameters}
+    held = {
+        "modules": {type_: [text for text, _ in folded_paths(found)] for type_, found in paths.items()},
+        "categories": categories,
+        "tied": {p.name: p.tied_to for p in graph.parameters if p.tied_to is not None},
+        "buffers": [p.name for p in graph.parameters if p.kind == "buffer" and p.tied_to is None],
+        "constants": sorted(name for name in graph.program.constants if name not in named),
+    }
+    kept = {name: value for name, value in held.items() if value}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _serialize(proto: onnx.ModelProto) -> bytes:

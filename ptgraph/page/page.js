@@ -41,7 +41,7 @@ app.onSelect = (id) => {
 
 function showHeader() {
   const { name, documents } = app.data;
-  const { totals, attempts, tracer } = documents[0];
+  const { totals, attempts, origin } = documents[0];
   get('name').textContent = name;
   const { comparison } = app.data;
   const became = (of, text) => of.map(short).filter((v, k, all) => !k || v !== all[0]).join(' → ') + text;
@@ -56,7 +56,7 @@ function showHeader() {
   const reasons = attempts.map(([tried, why]) => `${tried}: ${why}`).join('\n');
   get('totals').replaceChildren(
     ...counts.map((text) => el('span', {}, text)),
-    el('span', {}, el('span', { title: reasons || null, class: reasons ? 'noted' : null }, `traced by ${tracer}`)),
+    el('span', {}, el('span', { title: reasons || null, class: reasons ? 'noted' : null }, origin)),
   );
 }
 

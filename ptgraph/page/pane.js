@@ -277,7 +277,7 @@ export class Details {
   }
 
   totals() {
-    const { totals, tracer, attempts } = this.app.model.doc;
+    const { totals, origin, attempts } = this.app.model.doc;
     const tried = attempts.length
       ? onDemand(`${plural(attempts.length, 'other way')} tried first`, () => el('ul', { class: 'attempts' },
         attempts.map(([name, why]) => el('li', {}, el('strong', {}, name), ` ${why}`))))
@@ -292,7 +292,7 @@ export class Details {
       ['Activations', totals.activation_bytes ? bytesText(totals.activation_bytes) : ''],
       ['Operations', full(totals.ops)],
       ['Modules', full(totals.components)],
-      ['Traced by', tracer],
+      ['Origin', origin],
     ]), tried);
   }
 

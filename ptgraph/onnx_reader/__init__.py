@@ -1,0 +1,68 @@
+"""An ONNX file → ModelGraph: its nodes are the operations, and what the file says of modules is their tree.
+
+No torch is needed, and no weights. ``torch.onnx.export`` and ptgraph write which modules a node is in; of other files,
+names such as ``/layers.0/attn/MatMul`` say it, or functions. A name ``onnx.MatMul`` is that of ONNX's own operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+
+from ..blocks import with_blocks
+from ..errors import LoadError, UsageError
+from ..graph import ONNX_FILE, ModelGraph
+from ..options import file_stem
+from .components import components
+from .file import read_model
+from .flat import Contradiction, flatten
+from .operations import Operations
+from .shapes import infer
+from .weights import held, weights_of
+
+
+def read_target(path: Path, given: Sequence[str] = ()) -> ModelGraph:
+    """Return the graph of an ONNX file that is a target; *given* are options that do not go with one.
+
+    Raises UsageError if there are any, and what `read` does.
+    """
+    if given:
+        raise UsageError(f"{path} is an ONNX file, which is drawn as it is; {given[0]} cannot change it")
+    return read(path, file_stem(path.stem))
+
+
+def read(path: Path, name: str) -> ModelGraph:
+    """Return the graph of the ONNX file *path*, called *name*.
+
+    Raises LoadError if it cannot be read, holds no ONNX model, or one that contradicts itself.
+    """
+    try:
+        return graph_of_model(read_model(path), name)
+    except Contradiction as error:
+        raise LoadError(f"{path} is no valid ONNX model: {error}") from error
+
+
+def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:
+    """Return the graph of an ONNX model in memory, called *name*; raises LoadError if it contradicts itself."""
+    flat = flatten(model)
+    weights = weights_of(model, flat)
+    infer(flat, model, weights)
+    found = held(model, flat, weights)
+    operations = Operations(model, flat, weights, found)
+    tree, classes = components(operations.ops, flat.runs.calls, {"": flat.root, **flat.runs.types}, found)
+    graph = ModelGraph(
+        name=name,
+        ops=operations.ops,
+        components=tree,
+        calls=flat.runs.calls,
+        parameters=tuple(found.parameters),
+        classes=classes,
+        tracer=ONNX_FILE,
+        dimensions={word: word for word in operations.dimensions},
+    )
+    return with_blocks(graph)
+
+
+__all__ = ["graph_of_model", "read", "read_target"]

@@ -1,0 +1,141 @@
+"""The tree of modules of an ONNX file, with what each holds and computes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import networkx as nx
+
+from ..categories import category_of_name, category_of_type
+from ..graph import Call, ClassInfo, Component, Parameter, attributes
+from ..tree import completed, parent, totals, upwards
+from .places import UNKNOWN
+from .weights import Held
+
+_BY_OPERATOR = {
+    "Attention": "Attention",
+    "BatchNormalization": "Normalization",
+    "Conv": "Convolution",
+    "ConvTranspose": "Convolution",
+    "GRU": "Recurrent",
+    "Gather": "Embedding",
+    "Gemm": "Linear",
+    "GroupNormalization": "Normalization",
+    "InstanceNormalization": "Normalization",
+    "LSTM": "Recurrent",
+    "LayerNormalization": "Normalization",
+    "MatMul": "Linear",
+    "RMSNormalization": "Normalization",
+    "RNN": "Recurrent",
+    "AveragePool": "Pooling",
+    "Gelu": "Activation",
+    "GlobalAveragePool": "Pooling",
+    "LeakyRelu": "Activation",
+    "MaxPool": "Pooling",
+    "Relu": "Activation",
+    "Sigmoid": "Activation",
+    "Softmax": "Activation",
+    "Tanh": "Activation",
+}  # of a module without parts of which no class is known, that is one of these
+
+
+def components(
+    ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, str], held: Held
+) -> tuple[nx.DiGraph[str], dict[str, ClassInfo]]:
+    """Return the tree of modules, and what is known of their classes: their names; *types* has those that ran."""
+    known = {path: type_ for path, type_ in {**held.modules, **types}.items() if type_ != UNKNOWN}
+    told = bool(held.modules) or any("." in type_ for type_ in known.values())  # a name without a module is no path
+    holders = [p.name.rpartition(".")[0] for p in held.parameters] if told else []
+    paths = completed({**dict.fromkeys(types, ""), **known}, holders)
+    direct, below, tied = _held(held.parameters, paths)
+    flops, activations, runs, shapes = totals(ops, dict(calls))
+    parents = {parent(path, paths) for path in paths if path}
+    operators = _operators(ops)
+    tree: nx.DiGraph[str] = nx.DiGraph()
+    classes: dict[str, ClassInfo] = {}
+    for path in _in_order(paths):
+        type_ = paths[path] or UNKNOWN
+        package, _, name = type_.rpartition(".")
+        classes.setdefault(type_, ClassInfo(name, package))
+        has_parts = path in parents
+        own, all_ = direct[path], below[path]
+        shape, dtype = shapes.get(path, (None, None))
+        component = Component(
+            path=path,
+            type=type_,
+            category=held.categories.get(type_) or _category(path, paths[path], has_parts, operators.get(path, [])),
+            own_params=sum(p.count for p in own.values() if p.kind == "parameter"),
+            total_params=sum(p.count for p in all_.values() if p.kind == "parameter"),
+            trainable_params=sum(p.count for p in all_.values() if p.trainable),
+            own_buffers=sum(p.count for p in own.values() if p.kind == "buffer"),
+            tied=tied[path],
+            calls=runs.get(path, 0),
+            flops=flops.get(path, 0),
+            activation_bytes=activations.get(path, 0),
+            shape=shape,
+            dtype=dtype,
+        )
+        tree.add_node(path, **attributes(component))
+        if path:
+            tree.add_edge(parent(path, tree), path)
+    return tree, dict(sorted(classes.items()))
+
+
+def _in_order(paths: Mapping[str, str]) -> list[str]:
+    """Return *paths* with each part after its parent, and before what follows that."""
+    parts: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        if path:
+            parts[parent(path, paths)].append(path)
+    found: list[str] = []
+    stack = [""]
+    while stack:
+        path = stack.pop()
+        found.append(path)
+        stack += reversed(parts[path])
+    return found
+
+
+def _category(path: str, type_: str, has_parts: bool, operators: Sequence[str]) -> str:
+    if type_:
+        return category_of_type(type_, has_parts=has_parts, root=not path)
+    if not path:
+        return "Core architecture"
+    named = category_of_name(path.rpartition(".")[2], has_parts=has_parts)
+    found = {_BY_OPERATOR.get(operator) for operator in operators} - ({None} if len({*operators}) > 1 else set())
+    only = next(iter(found), None)
+    return only if named == "Other" and len(found) == 1 and only is not None else named
+
+
+def _operators(ops: nx.DiGraph[str]) -> dict[str, list[str]]:
+    """Return the operators of each module's own that are given a parameter, or all of them if none is."""
+    weighty: dict[str, list[str]] = defaultdict(list)
+    every: dict[str, list[str]] = defaultdict(list)
+    for _, op in ops.nodes(data=True):
+        if op["kind"] == "op":
+            for found in (weighty, every) if op["params"] else (every,):
+                found[op["scope"]].append(op["target"].rpartition(".")[2])
+    return every | weighty
+
+
+def _held(
+    parameters: Sequence[Parameter], paths: Mapping[str, str]
+) -> tuple[dict[str, dict[str, Parameter]], dict[str, dict[str, Parameter]], dict[str, dict[str, str]]]:
+    """Return by path what each module holds itself, what its whole subtree holds, and which names are tied."""
+    direct: dict[str, dict[str, Parameter]] = defaultdict(dict)
+    below: dict[str, dict[str, Parameter]] = defaultdict(dict)
+    tied: dict[str, dict[str, str]] = defaultdict(dict)
+    for parameter in parameters:
+        path = parameter.name.rpartition(".")[0]
+        path = path if path in paths else parent(path, paths)
+        first = parameter.tied_to or parameter.name
+        direct[path][first] = parameter
+        if parameter.tied_to is not None:
+            tied[path][parameter.name] = first
+        for above in upwards(path):
+            below[above][first] = parameter
+    return direct, below, tied
+
+
+__all__ = ["components"]

@@ -1,0 +1,76 @@
+"""The types of values that the file leaves out, by ONNX's own inference on the flat graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import onnx
+from onnx import AttributeProto, helper
+
+from .flat import Flat
+from .values import elements
+from .weights import Weight
+
+LARGEST = 64  # elements of a constant whose values may be sizes
+
+
+def infer(flat: Flat, model: onnx.ModelProto, weights: Mapping[str, Weight]) -> None:
+    """Add to ``flat.types`` what can be inferred where the file says nothing, in place."""
+    made = {value for node in flat.nodes for value in node.outputs if value}
+    if all(_known(flat.types.get(value)) for value in made):
+        return
+    given = {value for node in flat.nodes for value in node.inputs if value} - made
+    small = {name: weights[name].tensor for name in sorted(given & set(weights)) if _is_small(weights[name])}
+    graph = onnx.GraphProto(name="flat")
+    for value in sorted(given - set(small)):
+        info = flat.types.get(value)
+        if value in weights:
+            info = helper.make_tensor_type_proto(weights[value].code, list(weights[value].shape))
+        if info is not None:
+            graph.input.append(onnx.ValueInfoProto(name=value, type=info))
+    for name, tensor in small.items():
+        graph.initializer.add().CopyFrom(tensor)
+        graph.initializer[-1].name = name
+    for node in flat.nodes:
+        if any(a.type == AttributeProto.GRAPH for a in node.proto.attribute):
+            continue  # its body stands before it, and its results are what the file says
+        graph.node.append(
+            onnx.NodeProto(
+                op_type=node.proto.op_type,
+                domain=node.proto.domain,
+                input=node.inputs,
+                output=node.outputs,
+                attribute=node.attributes.values(),
+            )
+        )
+    graph.value_info.extend(_infos(flat, made))
+    whole = onnx.ModelProto(ir_version=model.ir_version, graph=graph)
+    imports = {(entry.domain, entry.version) for entry in model.opset_import}
+    imports |= {(e.domain, e.version) for f in model.functions for e in f.opset_import if e.domain not in dict(imports)}
+    whole.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(imports))
+    try:
+        found = onnx.shape_inference.infer_shapes(whole, data_prop=True)
+    except Exception:  # what contradicts itself, or is too large, stays as it is
+        return
+    for info in found.graph.value_info:
+        if _known(info.type) and not _known(flat.types.get(info.name)):
+            flat.types[info.name] = info.type
+
+
+def _infos(flat: Flat, made: Iterable[str]) -> Iterable[onnx.ValueInfoProto]:
+    for value in sorted(made):
+        if _known(flat.types.get(value)):
+            yield onnx.ValueInfoProto(name=value, type=flat.types[value])
+
+
+def _known(info: onnx.TypeProto | None) -> bool:
+    if info is None or info.WhichOneof("value") is None:
+        return False
+    return info.WhichOneof("value") != "tensor_type" or bool(info.tensor_type.HasField("shape"))
+
+
+def _is_small(weight: Weight) -> bool:
+    return weight.tensor is not None and elements(weight.shape) <= LARGEST
+
+
+__all__ = ["infer"]

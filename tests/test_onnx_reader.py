@@ -1,0 +1,428 @@
+"""An ONNX file becomes a graph again: its tree of modules, its parameters and its FLOPs, whoever wrote it."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+from collections import defaultdict
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import onnx
+import pytest
+import torch
+import transformers
+from onnx import TensorProto, helper
+from onnx.backend.test.case.node import collect_testcases
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import ptgraph
+from ptgraph.backends import BACKENDS
+from ptgraph.backends.json import document
+from ptgraph.errors import LoadError
+from ptgraph.graph import ModelGraph
+from ptgraph.onnx_reader import graph_of_model, read
+from ptgraph.onnx_reader.flops import flops
+from ptgraph.onnx_reader.places import UNKNOWN
+from ptgraph.onnx_reader.weights import unfolded
+from ptgraph.options import Options
+from ptgraph.view import view
+
+IDS = {"input_ids": torch.zeros(1, 8, dtype=torch.int64)}
+SMALL = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
+GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 1, "eos_token_id": 2}
+WHISPER = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in (("layers", 2), ("ffn_dim", 64))}
+WHISPER |= {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "d_model": 32, "num_mel_bins": 8}
+WHISPER |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+
+# A table of positions that is smaller than these would be looked up by torch.onnx, and its rows kept instead of it.
+ARCHITECTURES: dict[str, Any] = {
+    "llama": lambda: (
+        transformers.LlamaForCausalLM(
+            transformers.LlamaConfig(**SMALL, num_key_value_heads=2, vocab_size=100, use_cache=False)
+        ),
+        IDS,
+    ),
+    "bert": lambda: (
+        transformers.BertForSequenceClassification(transformers.BertConfig(**SMALL, vocab_size=100)),
+        IDS,
+    ),
+    "vit": lambda: (
+        transformers.ViTForImageClassification(transformers.ViTConfig(**SMALL, image_size=32, patch_size=8)),
+        {"pixel_values": torch.zeros(1, 3, 32, 32)},
+    ),
+    "gpt2": lambda: (
+        transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT2, vocab_size=100, use_cache=False)),
+        IDS,
+    ),
+    "whisper": lambda: (
+        transformers.WhisperForConditionalGeneration(
+            transformers.WhisperConfig(**WHISPER, vocab_size=100, max_source_positions=300, use_cache=False)
+        ),
+        {"input_features": torch.zeros(1, 8, 600), "decoder_input_ids": IDS["input_ids"]},
+    ),
+}
+
+
+@cache
+def both(name: str) -> tuple[ModelGraph, ModelGraph]:
+    """Return the graph of an architecture from Python, and that of its file by torch.onnx.export, as it is by default.
+
+    Its weights are random: torch.onnx keeps equal ones, such as those of all new norms, once.
+    """
+    torch.manual_seed(0)
+    model, inputs = ARCHITECTURES[name]()
+    model.eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_()
+    program = torch.onnx.export(model, (), kwargs=inputs, dynamo=True, verbose=False)
+    assert program is not None
+    return ptgraph.trace(model, **inputs, name=name), graph_of_model(program.model_proto, name)
+
+
+def parts(graph: ModelGraph, *fields: str) -> dict[str, tuple[Any, ...]]:
+    return {path: tuple(node[f] for f in fields) for path, node in graph.components.nodes(data=True)}
+
+
+def alike(graph: ModelGraph, paths: set[str]) -> set[frozenset[str]]:
+    """Return which of the modules at *paths* are the same block."""
+    blocks = defaultdict(set)
+    for path, node in graph.components.nodes(data=True):
+        if path in paths and node["block"] is not None:
+            blocks[node["block"]].add(path)
+    return {frozenset(found) for found in blocks.values() if len(found) > 1}
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_a_file_of_torch_onnx_has_the_components_of_the_model(name: str) -> None:
+    """Path, class, category, own and all parameters, runs, FLOPs and shape of every component are those from Python.
+
+    What is missing has no parameter, and no operation that is left in the file: dropout, which does nothing, and
+    rotary embeddings, which torch.onnx has computed once and for all.
+    """
+    from_python, from_file = both(name)
+    fields = ("type", "category", "own_params", "total_params", "calls", "flops", "shape")
+    expected, found = parts(from_python, *fields), parts(from_file, *fields)
+    missing = {path: row for path, row in expected.items() if path not in found}
+    assert {row[0].rpartition(".")[2] for row in missing.values()} <= {"Dropout", "LlamaRotaryEmbedding"}
+    assert {row[3] for row in missing.values()} <= {0}
+    assert found == {path: row for path, row in expected.items() if path not in missing}
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_pictures_of_a_file_of_torch_onnx_fold_the_same_layers(name: str) -> None:
+    folds = [
+        sorted(box.runs for box in view(graph).boxes.values() if box.repeat > 1 and not box.runs[0].endswith("norm"))
+        for graph in both(name)
+    ]
+    assert folds[0] == folds[1] != []
+
+
+class Twice(nn.Module):
+    """Runs a module twice, ties two weights, and has parts that compute nothing, and some that nothing reads."""
+
+    category = "Peculiar"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(50, 40)
+        self.part = nn.Sequential(nn.Linear(40, 40), nn.ReLU())
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(40, 40), nn.Identity(), nn.GELU()) for _ in range(3))
+        self.norm = nn.BatchNorm1d(8)
+        self.attention = nn.MultiheadAttention(40, 4, batch_first=True)
+        self.head = nn.Linear(40, 50, bias=False)
+        self.head.weight = self.embedding.weight
+        self.unused = nn.Linear(3, 4)
+        self.register_buffer("scale", torch.rand(40))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        x = self.part(self.embedding(ids))
+        x = self.part(self.norm(x)) * self.scale
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.attention(x, x, x, need_weights=False)[0])
+
+    def example_inputs(self) -> torch.Tensor:
+        return torch.zeros(2, 8, dtype=torch.int64)
+
+
+def exported(graph: ModelGraph, **options: Any) -> onnx.ModelProto:
+    """Return the ONNX that ptgraph writes of a graph."""
+    return onnx.ModelProto.FromString(b"".join(BACKENDS["onnx"].render(graph, Options(**options))["onnx"]))
+
+
+@pytest.mark.parametrize("structure", ["functions", "flat"])
+@pytest.mark.parametrize("name", ["tiny", "twice", "whisper"])
+def test_a_file_of_ptgraph_is_read_as_the_same_tree(name: str, structure: Any, tiny: ModelGraph) -> None:
+    graph = {"tiny": lambda: tiny, "twice": lambda: ptgraph.trace(Twice().eval()), "whisper": lambda: both(name)[0]}[
+        name
+    ]()
+    back = graph_of_model(exported(graph, structure=structure), graph.name)
+    fields = ("type", "category", "own_params", "total_params", "tied", "flops")
+    assert parts(back, *fields) == parts(graph, *fields)
+    ran = {path for path, (calls,) in parts(back, "calls").items() if calls}
+    assert all(path in ran or not row[0] or not row[1] for path, row in parts(graph, "calls", "own_params").items())
+    assert {p: r for p, r in parts(back, "calls", "shape").items() if p in ran} == {
+        p: r for p, r in parts(graph, "calls", "shape").items() if p in ran
+    }
+    assert alike(back, ran) == alike(graph, ran)
+    held = [
+        {(p.name, p.count, p.kind, p.tied_to) for p in g.parameters if p.kind == "parameter"} for g in (graph, back)
+    ]
+    assert held[0] == held[1]
+
+
+def test_a_file_of_ptgraph_with_weights_elsewhere_is_read_without_them(tmp_path: Path) -> None:
+    graph = ptgraph.trace(Twice().eval())
+    ptgraph.export(graph, tmp_path, "onnx", weights="external")
+    (tmp_path / "Twice.onnx.data").unlink()
+    back = read(tmp_path / "Twice.onnx", "Twice")
+    assert back.component("").total_params == graph.component("").total_params
+
+
+def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
+    model, data = Twice().eval(), io.BytesIO()
+    torch.onnx.export(model, (model.example_inputs(),), data, dynamo=False)
+    graph = graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Twice")
+    found = parts(graph, "total_params", "calls", "type")
+    assert found["part"] == found["part.0"] == (1640, 2, UNKNOWN)
+    assert found["blocks"] == (4920, 0, "torch.nn.modules.container.ModuleList")
+    assert [found[f"blocks.{i}.0"] for i in range(3)] == [(1640, 1, UNKNOWN)] * 3
+    assert parts(graph, "category")["blocks.0.0"] == ("Linear",)
+    assert len({graph.component(f"blocks.{i}").block for i in range(3)}) == 1
+    assert graph.component("").flops == ptgraph.trace(model).component("").flops
+    assert (
+        set(found)
+        == {p for p in parts(graph, "type")}
+        == {
+            *("", "embedding", "part", "part.0", "part.1", "norm", "attention", "head", "blocks"),
+            *(f"blocks.{i}{part}" for i in range(3) for part in ("", ".0", ".2")),
+        }
+    )
+
+
+def test_a_norm_that_was_folded_into_a_convolution_is_gone() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
+    program = torch.onnx.export(model, (torch.zeros(1, 3, 8, 8),), dynamo=True, verbose=False)
+    assert program is not None
+    graph = graph_of_model(program.model_proto, "m")
+    assert parts(graph, "own_params", "category") == {
+        "": (0, "Core architecture"),
+        "0": (3 * 8 * 9 + 8, "Convolution"),
+        "2": (0, "Activation"),
+    }
+
+
+def model_of(nodes: Any, inputs: Any, outputs: Any, weights: Any = (), functions: Any = (), **more: Any) -> Any:
+    """Return a model of float tensors; *inputs* and *outputs* map names to shapes."""
+    given = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()]
+    yields = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()]
+    graph = helper.make_graph(nodes, "g", given, yields, weights)
+    imports = [helper.make_opsetid("", more.pop("opset", 21)), helper.make_opsetid("mine", 1)]
+    return helper.make_model(graph, functions=functions, opset_imports=imports)
+
+
+def zeros(name: str, *shape: int) -> TensorProto:
+    return onnx.numpy_helper.from_array(torch.zeros(shape).numpy(), name)
+
+
+def test_a_file_that_says_nothing_of_modules_is_flat() -> None:
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Foo", ["h"], ["y"], domain="mine")]
+    graph = graph_of_model(model_of(nodes, {"x": ["batch", 4]}, {"y": None}, [zeros("w", 4, 8)]), "m")
+    assert list(graph.components) == [""]
+    assert {n: (o["kind"], o["target"], o["shape"], o["flops"]) for n, o in graph.ops.nodes(data=True)} == {
+        "x": ("input", "x", ("batch", 4), 0),
+        "w": ("parameter", "w", (4, 8), 0),
+        "MatMul": ("op", "onnx.MatMul", ("batch", 8), 64),
+        "Foo": ("op", "mine.Foo", ("…",), 0),
+        "output": ("output", "y", ("…",), 0),
+    }
+    assert (graph.component("").total_params, graph.dimensions) == (32, {"batch": "batch"})
+    assert [box.title for box in view(graph).boxes.values()] == ["m", "x", "MatMul", "Foo", "y"]
+
+
+def test_each_call_of_a_function_is_a_component_and_equal_ones_fold() -> None:
+    body = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Relu", ["h"], ["y"])]
+    function = helper.make_function("mine", "Layer", ["x", "w"], ["y"], body, [helper.make_opsetid("", 21)])
+    calls = [helper.make_node("Layer", [f"x{i}", f"w{i}"], [f"x{i + 1}"], f"layer{i}", domain="mine") for i in range(3)]
+    weights = [zeros(f"w{i}", 4, 4) for i in range(3)]
+    graph = graph_of_model(model_of(calls, {"x0": [2, 4]}, {"x3": [2, 4]}, weights, [function]), "m")
+    assert parts(graph, "type", "calls", "total_params", "flops", "shape") == {
+        "": ("Module", 1, 48, 192, (2, 4)),
+        **{f"layer{i}": ("mine.Layer", 1, 16, 64, (2, 4)) for i in range(3)},
+    }
+    assert [box.title for box in view(graph).boxes.values() if box.repeat == 3] == ["layer0 … layer2"]
+
+
+def test_attributes_of_a_call_are_those_of_the_nodes_of_its_function() -> None:
+    body = [helper.make_node("LeakyRelu", ["x"], ["y"])]
+    body[0].attribute.append(onnx.AttributeProto(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT))
+    function = helper.make_function("mine", "F", ["x"], ["y"], body, [helper.make_opsetid("", 21)], ["slope"])
+    calls = [helper.make_node("F", ["x"], ["y"], domain="mine", slope=0.25)]
+    graph = graph_of_model(model_of(calls, {"x": [2]}, {"y": [2]}, functions=[function]), "m")
+    assert graph.op("F/LeakyRelu").attributes == {"alpha": 0.25}
+
+
+def branch(name: str, nodes: Any, output: str, inputs: Any = ()) -> onnx.GraphProto:
+    infos = [helper.make_tensor_value_info(n, k, s) for n, k, s in inputs]
+    return helper.make_graph(nodes, name, infos, [helper.make_tensor_value_info(output, TensorProto.FLOAT, [2, 4])])
+
+
+def test_branches_are_components_and_the_dearest_counts() -> None:
+    dear = branch("dear", [helper.make_node("MatMul", ["x", "w"], ["a"])], "a")
+    cheap = branch("cheap", [helper.make_node("MatMul", ["v", "s"], ["b"])], "b")
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["m"], keepdims=0),
+        helper.make_node("Cast", ["m"], ["c"], to=TensorProto.BOOL),
+        helper.make_node("If", ["c"], ["y"], "choose", then_branch=dear, else_branch=cheap),
+    ]
+    weights = [zeros("w", 4, 4), zeros("s", 1, 4)]
+    graph = graph_of_model(model_of(nodes, {"x": [2, 4], "v": [2, 1]}, {"y": [2, 4]}, weights), "m")
+    assert parts(graph, "type", "flops") == {
+        "": (UNKNOWN, 64),
+        "choose": ("onnx.If", 64),
+        "choose.then_branch": ("onnx.If.then_branch", 64),
+        "choose.else_branch": ("onnx.If.else_branch", 0),
+    }
+    assert set(graph.ops.predecessors("choose")) == {"Cast", "choose/MatMul", "choose/MatMul_1"}
+    assert set(graph.ops.predecessors("choose/MatMul_1")) == {"x", "choose.then_branch.w"}
+
+
+def test_a_loop_reads_what_its_body_yields() -> None:
+    steps = [("i", TensorProto.INT64, []), ("keep", TensorProto.BOOL, []), ("state", TensorProto.FLOAT, [2, 4])]
+    nodes = [helper.make_node("Identity", ["keep"], ["on"]), helper.make_node("Add", ["state", "x"], ["next"])]
+    body = branch("body", nodes, "next", steps)
+    body.output.insert(0, helper.make_tensor_value_info("on", TensorProto.BOOL, []))
+    loop = helper.make_node("Loop", ["n", "", "x"], ["y"], "loop", body=body)
+    n = onnx.numpy_helper.from_array(torch.tensor(3).numpy(), "n")
+    graph = graph_of_model(model_of([loop], {"x": [2, 4]}, {"y": [2, 4]}, [n]), "m")
+    assert set(graph.ops.predecessors("loop")) == {"n", "x", "loop/Identity", "loop/Add"}
+    assert graph.op("loop/Add").scope == "loop.body"
+
+
+def test_a_file_in_another_order_is_read_in_one_that_runs() -> None:
+    nodes = [helper.make_node("Relu", ["h"], ["y"], "last"), helper.make_node("Tanh", ["x"], ["h"], "first")]
+    graph = graph_of_model(model_of(nodes, {"x": [2]}, {"y": [2]}), "m")
+    assert graph.of_kind("op") == ["first", "last"]
+
+
+def test_nodes_without_a_name_or_with_the_same_have_one_each() -> None:
+    nodes = [helper.make_node("Relu", [a], [b], n) for a, b, n in [("x", "a", "r"), ("a", "b", "r"), ("b", "y", "")]]
+    graph = graph_of_model(model_of(nodes, {"x": [2]}, {"y": [2]}), "m")
+    assert graph.of_kind("op") == ["r", "r_1", "Relu"]
+
+
+def test_what_contradicts_itself_is_an_error_that_says_what() -> None:
+    def wrong(*nodes: onnx.NodeProto, **more: Any) -> str:
+        with pytest.raises(LoadError) as caught:
+            graph_of_model(model_of(nodes, {"x": [2]}, {"y": [2]}, **more), "m")
+        return str(caught.value)
+
+    relu = helper.make_node
+    circle = [relu("Add", ["x", "b"], ["a"], "one"), relu("Relu", ["a"], ["b"], "two"), relu("Relu", ["a"], ["y"])]
+    assert wrong(*circle) == "nodes read each other's results in a circle: one, two, Relu"
+    assert wrong(relu("Relu", ["z"], ["y"], "r")) == "the node r reads 'z', which nothing gives"
+    assert wrong(relu("Relu", ["x"], ["z"])) == "the graph yields what nothing in it makes: y"
+    call = relu("F", ["x"], ["y"], domain="mine")
+    itself = helper.make_function("mine", "F", ["x"], ["y"], [call], [helper.make_opsetid("mine", 1)])
+    assert wrong(call, functions=[itself]) == "the function F calls itself, which ONNX does not allow"
+
+
+def test_a_file_that_is_no_model_is_an_error(tmp_path: Path) -> None:
+    def wrong(data: bytes | None, size: int = 0) -> str:
+        path = tmp_path / "m.onnx"
+        path.unlink(missing_ok=True)
+        if data is not None:
+            path.write_bytes(data)
+        if size:
+            with path.open("ab") as file:
+                file.truncate(size)  # a file with a hole takes no room
+        with pytest.raises(LoadError) as caught:
+            read(path, "m")
+        return str(caught.value).replace(str(path), "FILE")
+
+    assert wrong(None) == "FILE does not exist"
+    damaged = "FILE is not an ONNX model, or it is damaged: "
+    assert wrong(b"") == damaged + "it holds no graph"
+    assert wrong(b"PK\x03\x04 no protobuf at all") == damaged + "protobuf cannot read it"
+    whole = exported(ptgraph.trace(nn.Linear(2, 2), torch.zeros(1, 2))).SerializeToString()
+    assert wrong(whole[: len(whole) // 2]) == damaged + "protobuf cannot read it"
+    assert wrong(b"", 3 * 2**30).startswith("FILE has 3.0 GiB and a protobuf message may have 2")
+
+
+DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
+CONTROL = (
+    "If",
+    "Loop",
+    "Scan",
+    "SequenceMap",
+    "Attention",
+    "Optional",
+    "Identity",
+    "LSTM",
+    "StringSplit",
+    "TreeEnsemble",
+)
+
+
+@pytest.mark.parametrize("kind", ["light", "pytorch-converted", "pytorch-operator", "simple"])
+def test_the_models_of_the_onnx_project_are_read_and_drawn(kind: str) -> None:
+    paths = sorted((DATA / kind).glob("**/model.onnx"))
+    assert paths or kind == "light"
+    for path in paths:
+        _draw(onnx.load(path))
+
+
+@pytest.mark.parametrize("operator", CONTROL)
+def test_models_of_every_kind_of_value_and_control_are_read_and_drawn(operator: str) -> None:
+    for case in collect_testcases(operator):
+        _draw(case.model)
+
+
+def _draw(model: onnx.ModelProto) -> None:
+    graph = graph_of_model(model, "m")
+    assert len(graph.of_kind("op", "constant")) >= 1
+    assert json.dumps(document(graph), allow_nan=False)
+    assert len(view(graph).boxes) > 1
+
+
+COUNTED: dict[str, tuple[Any, Any]] = {
+    "MatMul": (torch.matmul, [(2, 3, 4, 5), (5, 6)]),
+    "Gemm": (torch.mm, [(4, 5), (5, 6)]),
+    "Conv": (lambda x, w: nn.functional.conv2d(x, w, stride=2, groups=2), [(2, 4, 9, 9), (6, 2, 3, 3)]),
+    "ConvTranspose": (nn.functional.conv_transpose2d, [(2, 4, 5, 5), (4, 6, 3, 3)]),
+    "Einsum": (lambda a, b: torch.einsum("bij,bjk->bik", a, b), [(2, 3, 4), (2, 4, 5)]),
+    "Attention": (nn.functional.scaled_dot_product_attention, [(2, 4, 7, 8), (2, 4, 9, 8), (2, 4, 9, 8)]),
+}
+
+
+@pytest.mark.parametrize("operator", list(COUNTED))
+def test_flops_are_those_that_torch_counts(operator: str) -> None:
+    function, shapes = COUNTED[operator]
+    tensors = [torch.zeros(shape, device="meta") for shape in shapes]
+    with FlopCounterMode(display=False) as counter:
+        result = function(*tensors)
+    attributes = {"equation": "bij,bjk->bik"}
+    assert flops(operator, shapes, [tuple(result.shape)], attributes) == counter.get_total_flops() > 0
+
+
+def test_flops_of_heads_in_one_dimension_are_those_of_four() -> None:
+    heads = {"q_num_heads": 4, "kv_num_heads": 2}
+    wide = flops("Attention", [(2, 7, 32), (2, 9, 16), (2, 9, 16)], [(2, 7, 32)], heads)
+    assert wide == flops("Attention", [(2, 4, 7, 8), (2, 2, 9, 8), (2, 2, 9, 8)], [(2, 4, 7, 8)], {})
+
+
+def test_folded_paths_unfold() -> None:
+    assert list(unfolded("a.{0–2,7}.b.{1,3}")) == [f"a.{i}.b.{j}" for i in (0, 1, 2, 7) for j in (1, 3)]
+
+
+def test_a_graph_is_the_same_each_time_that_it_is_read(tmp_path: Path) -> None:
+    proto = exported(ptgraph.trace(Twice().eval()))
+    first, second = (document(graph_of_model(copy.deepcopy(proto), "m")) for _ in range(2))
+    assert first == second
