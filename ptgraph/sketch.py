@@ -33,9 +33,22 @@ _RESHAPES = {
         "getitem",
     ),
     *("contiguous", "clone", "alias", "detach", "to", "_to_copy", "type_as", "lift_fresh_copy"),
+    *("Cast", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"),
 }
 _SIGNS: dict[str, Sign] = {"add": "plus", "add_": "plus", "mul": "times", "mul_": "times"}
-_NAMED = {"softmax", "_softmax", "topk", "embedding", "multinomial", "argmax"}  # never one of several in a box
+_SIGNS |= {"Add": "plus", "Mul": "times"}  # as ONNX calls them
+_TURNED = (("mul", "add", "cat"), ("mul", "add", "roll"), ("Mul", "Add", "Concat"))
+_NAMED = {
+    "softmax",
+    "_softmax",
+    "topk",
+    "embedding",
+    "multinomial",
+    "argmax",
+    "Softmax",
+    "TopK",
+    "ArgMax",
+}  # never one of several in a box
 _DISCRETE = ("int", "uint", "bool")
 
 
@@ -214,7 +227,7 @@ class _Sketching:
     def _join(self, last: str, members: list[str], source: str) -> None:
         label = next(self.flow.edges[source, m]["label"] for m in members if self.flow.has_edge(source, m))
         names = list(dict.fromkeys(self._target(member).strip("_") for member in members))
-        turned = {"mul", "add", "cat"} <= set(names) or {"mul", "add", "roll"} <= set(names)
+        turned = any({*ways} <= {*names} for ways in _TURNED)
         for member in members:
             self.stubs[last].update(self.stubs.pop(member, {}) if member != last else {})
         if turned and self.stubs[last]:
