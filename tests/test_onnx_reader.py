@@ -7,11 +7,9 @@ import io
 import json
 from collections import defaultdict
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import onnx
 import pytest
 import torch
@@ -197,14 +195,10 @@ def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
     assert parts(graph, "category")["blocks.0.0"] == ("Linear",)
     assert len({graph.component(f"blocks.{i}").block for i in range(3)}) == 1
     assert graph.component("").flops == ptgraph.trace(model).component("").flops
-    assert (
-        set(found)
-        == {p for p in parts(graph, "type")}
-        == {
-            *("", "embedding", "part", "part.0", "part.1", "norm", "attention", "head", "blocks"),
-            *(f"blocks.{i}{part}" for i in range(3) for part in ("", ".0", ".2")),
-        }
-    )
+    assert set(found) == {
+        *("", "embedding", "part", "part.0", "part.1", "norm", "attention", "head", "blocks"),
+        *(f"blocks.{i}{part}" for i in range(3) for part in ("", ".0", ".2")),
+    }
 
 
 def test_a_norm_that_was_folded_into_a_convolution_is_gone() -> None:
