@@ -492,7 +492,7 @@ def test_an_empty_target():
     assert wrong("") == f"the target is empty; a target is {KINDS}"
 
 
-@pytest.mark.parametrize("name", ["weights.pt", "model.safetensors", "notes.txt", "model.onnx"])
+@pytest.mark.parametrize("name", ["weights.pt", "model.safetensors", "notes.txt"])
 def test_a_file_of_another_kind(folder, name):
     write(folder, name, "")
     assert wrong(name) == f"{name} is no file that ptgraph reads (weights alone are no model); a target is {KINDS}"
