@@ -96,7 +96,10 @@ def test_mermaid_draws_every_box(name: str, depth: int | None, page: Page, tiny:
     names = {key: f"b{number}" for number, key in enumerate(made.identifiers(), 1)}
     shown = [box for box in names if box in made.boxes]
     words = {box: lines(graph, made.boxes[box], ("shapes", "params")) for box in shown}
-    said = {names[box]: flat(made.signs.get(box) or " ".join(words[box])) for box in shown}
+    said = {
+        names[box]: flat(made.signs.get(box) or (" · " if box in made.frames else " ").join(words[box]))
+        for box in shown
+    }
     said |= {names[stub]: flat(title) for stubs in made.stubs.values() for stub, title in stubs}
     nodes = {re.search(r"flowchart-(b\d+)-", key)[1]: flat(text) for key, text, _ in drawn["nodes"]}  # type: ignore[index]
     frames = {re.search(r"(b\d+)$", key)[1]: flat(text) for key, text in drawn["clusters"]}  # type: ignore[index]

@@ -14,6 +14,7 @@ from ..chart import Chart, chart, clean, lines
 from ..errors import ExportError
 from ..graph import ModelGraph
 from ..options import Options
+from ..style import LINE  # a grey that is seen on light and on dark pages: whose README it is, nobody knows
 from ..theme import Palette, palette
 
 MOST_LETTERS, MOST_ARROWS = 50_000, 500  # what Mermaid takes where nobody has told it otherwise, as on GitHub
@@ -21,8 +22,8 @@ _PLAIN = r"[^\W_]|(?<!direction) |[,/×·–…→]|(?<=[^\W_])[._+-](?=[^\W_])"
 _LETTER = re.compile(f"({_PLAIN})|(.)", re.DOTALL)
 _TOGETHER = re.compile(r"\\(?=n)|\$(?=\$)|:(?=fa-)")  # these it reads even so: a line, a formula, an icon
 _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "op": ('["', '"]')}
-# Room for titles of two lines, and for the names of classes.
-_SETTINGS = '%%{init: {"flowchart": {"subGraphTitleMargin": {"top": 2, "bottom": 26}, "wrappingWidth": 480}}}%%'
+# Room for titles, and for the names of classes.
+_SETTINGS = '%%{init: {"flowchart": {"subGraphTitleMargin": {"top": 2, "bottom": 10}, "wrappingWidth": 480}}}%%'
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
@@ -62,19 +63,20 @@ class _Drawing:
             )
         for number, (look, names) in enumerate(self.classes.items()):
             text += [f"  classDef c{number} {look}", f"  class {','.join(names)} c{number}"]
-        text += [f"  linkStyle default stroke:{self.colors.line}"] * bool(self.chart.arrows)
+        text += [f"  linkStyle default stroke:{LINE}"] * bool(self.chart.arrows)
         return "\n".join(text) + "\n", len(self.chart.arrows)
 
     def _parts(self, name: str, margin: str) -> Iterator[str]:
         for stub, title in self.chart.stubs.get(name, ()):
             yield f'{margin}{self.names[stub]}(["{_text(title)}"])'
-            look = f"fill:none,stroke:{self.colors.line},color:{self.colors.muted},stroke-dasharray:3 3"
+            look = f"fill:{self.colors.page},stroke:{self.colors.line},color:{self.colors.muted},stroke-dasharray:3 3"
             self.classes[look].append(self.names[stub])
         for part in self.chart.boxes[name].parts:
             box = self.chart.boxes[part]
             framed = part in self.chart.frames
             sign = self.chart.signs.get(part)
-            words = "<br/>".join(map(_text, [sign] if sign else lines(self.graph, box, self.options.show)))
+            between = " · " if framed else "<br/>"  # Mermaid leaves room for one line over the parts of a frame
+            words = between.join(map(_text, [sign] if sign else lines(self.graph, box, self.options.show)))
             left, right = ('["', '"]') if framed else self._shape(box)
             yield f"{margin}{'subgraph ' * framed}{self.names[part]}{left}{words}{right}"
             if framed:
