@@ -97,15 +97,15 @@ class View:
     def opened(self, depth: int | None = None, limit: int = BOX_LIMIT) -> set[str]:
         """Return the boxes that are open in a picture *depth* levels deep.
 
-        Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups. Patterns
-        then open, too, as far as there is room: closed they say little.
+        Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups. A pattern
+        is no level then: closed it says little, so that it is open wherever there is room.
         """
         if depth is not None:
             return self._to_level(depth)
         groups = {box.id for box in self.boxes.values() if box.kind == "group"}
         opened = self._to_level(1)
-        for level in range(2, 1 + max(len(self.chain(box)) for box in self.boxes)):
-            deeper = self._to_level(level) - groups
+        for level in range(1, 1 + max(len(self.chain(box)) for box in self.boxes)):
+            deeper = self._to_level(level, through_patterns=True) - groups
             if len(self.visible(deeper)) > limit:
                 break
             opened = deeper
@@ -114,12 +114,15 @@ class View:
                 opened.add(box.id)
         return opened
 
-    def _to_level(self, depth: int) -> set[str]:
+    def _to_level(self, depth: int, *, through_patterns: bool = False) -> set[str]:
         opened, level = set(), [self.root]
         for _ in range(max(depth, 1)):
             level = [box for box in level if self.boxes[box].parts]
             opened.update(level)
             level = [part for box in level for part in self.boxes[box].parts]
+            while through_patterns and (patterns := {box for box in level if self.boxes[box].kind == "pattern"}):
+                opened |= patterns
+                level = [part for box in level for part in (self.boxes[box].parts if box in patterns else (box,))]
         return opened
 
     def visible(self, opened: set[str]) -> list[str]:

@@ -370,6 +370,7 @@ def test_a_pattern_says_what_it_is_made_of_and_opens_with_what_it_is_in() -> Non
     assert picture.opened(2) == {"/", pattern.id, "/layers.9"}
     assert pattern.id in picture.opened(None, 7)
     assert pattern.id not in picture.opened(None, 6)
+    assert {"/layers.0", "/layers.2", "/layers.9"} <= picture.opened(None, 30)  # one level, in a pattern or not
 
 
 def gemma(folder: Path, config: Any) -> ModelGraph:
