@@ -11,8 +11,10 @@ from .figure_options import Direction, Shown
 from .graph import ModelGraph
 from .layout import text_width
 from .marks import BROAD, LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
-from .place import Item, Placing
+from .place import Placing
 from .plan import Edge, plan, visible
+from .rooms import Item
+from .route import Routes
 from .sketch import Sketch
 
 MARGIN = 4.0
@@ -154,7 +156,8 @@ class _Laying:
         for name in self.frames:
             item = self.items[name]
             frames[name] = self._spot(item.u - item.left, item.v, item.left + item.right, item.along)
-        lines = {edge: tuple(map(self._point, placing.way(edge))) for edge in self.plan.edges}
+        routes = Routes(placing)
+        lines = {edge: tuple(map(self._point, routes.way(edge))) for edge in self.plan.edges}
         width, height = (placing.width, placing.length) if self.down else (placing.length, placing.width)
         return Geometry(
             round(width + 2 * MARGIN, 2),
