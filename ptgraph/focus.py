@@ -53,7 +53,7 @@ def _alone(sketch: Sketch, name: str, path: str) -> Sketch:
     inside = [name]
     for box in inside:
         inside += sketch.boxes[box].parts
-    within = set(inside)
+    within, around = set(inside), set(sketch.chain(name))
     root = "/" if name != "/" else "//"
     boxes = {box: sketch.boxes[box] for box in inside}
     flows: list[Flow] = []
@@ -62,11 +62,11 @@ def _alone(sketch: Sketch, name: str, path: str) -> Sketch:
         if flow.source in within and flow.target in within:
             flows.append(flow)
         elif flow.target in within:
-            end = _end(sketch, flow.source, flow.label, "input", root)
+            end = _end(sketch, flow.source, flow.label, "input", around, root)
             ends[end.id] = end
             flows.append(Flow(end.id, flow.target, flow.label))
         elif flow.source in within:
-            end = _end(sketch, flow.target, flow.label, "output", root)
+            end = _end(sketch, flow.target, flow.label, "output", around, root)
             ends[end.id] = end
             flows.append(Flow(flow.source, end.id, flow.label))
     own = boxes.pop(name)
@@ -78,12 +78,11 @@ def _alone(sketch: Sketch, name: str, path: str) -> Sketch:
     return Sketch(boxes, tuple(flows), sketch.stubs, sketch.signs, root)
 
 
-def _end(sketch: Sketch, leaf: str, shape: str, kind: str, root: str) -> Box:
-    """Return the box for what is outside, at the other end of a value."""
-    box = sketch.boxes[leaf]
-    title = box.title if box.kind != "op" or not box.component else f"{box.component}.{box.title}".rpartition("/")[2]
+def _end(sketch: Sketch, leaf: str, shape: str, kind: str, around: set[str], root: str) -> Box:
+    """Return the box for what is outside, at the other end of a value: called by the outermost box of it alone."""
+    outer = [box for box in sketch.chain(leaf) if box not in around][-1]
     words = f"tensor {shape}" if shape else ""
-    return Box(f"{kind}:{leaf}", kind, title, words, kind.title(), "", root)  # type: ignore[arg-type]
+    return Box(f"{kind}:{outer}", kind, sketch.boxes[outer].title, words, kind.title(), "", root)  # type: ignore[arg-type]
 
 
 __all__ = ["focused"]

@@ -38,17 +38,11 @@ _RESHAPES = {
 _SIGNS: dict[str, Sign] = {"add": "plus", "add_": "plus", "mul": "times", "mul_": "times"}
 _SIGNS |= {"Add": "plus", "Mul": "times"}  # as ONNX calls them
 _TURNED = (("mul", "add", "cat"), ("mul", "add", "roll"), ("Mul", "Add", "Concat"))
-_NAMED = {
-    "softmax",
-    "_softmax",
-    "topk",
-    "embedding",
-    "multinomial",
-    "argmax",
-    "Softmax",
-    "TopK",
-    "ArgMax",
-}  # never one of several in a box
+_NAMED = {  # never one of several in a box
+    *("softmax", "_softmax", "topk", "embedding", "multinomial", "argmax"),
+    *("Softmax", "TopK", "ArgMax"),
+}
+_FILLED = {"zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}
 _DISCRETE = ("int", "uint", "bool")
 
 
@@ -168,6 +162,8 @@ class _Sketching:
             at = next(iter(self.flow.pred[at]), None) if self._target(at) in _RESHAPES else None
         name = self.boxes[leaf].op
         shape, dtype = (self.graph.op(name).shape, self.graph.op(name).dtype) if name is not None else ((), None)
+        if self._target(leaf) in _FILLED:
+            return self._target(leaf).removeprefix("new_").removesuffix("_like")
         return "mask" if dtype == "bool" or len(shape or ()) > 3 else "positions"
 
     def _leave_out_reshapes(self) -> None:

@@ -178,6 +178,13 @@ def test_one_part_can_be_drawn_alone(path: str, graphs: dict[str, ModelGraph]) -
     assert path in drawing.title
 
 
+@pytest.mark.parametrize("depth", [None, 1, 9])
+def test_what_goes_in_and_out_is_called_as_around_it(depth: int | None, graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["columns"], depth, focus="decoder", width="400mm")
+    check(drawing, widest=points("400mm"))
+    assert {"encoder", "tgt", "output"} <= set(texts(drawing))
+
+
 def test_a_layer_alone_is_a_box_with_what_comes_in_and_goes_out(graphs: dict[str, ModelGraph]) -> None:
     drawing = drawn(graphs["tiny"], focus="head")
     assert len(of_kind(drawing, "box")) == 3
