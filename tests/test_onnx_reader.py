@@ -176,6 +176,25 @@ def test_a_file_of_ptgraph_is_read_as_the_same_tree(name: str, structure: Any, t
     assert held[0] == held[1]
 
 
+class Branches(nn.Module):
+    """Computes by a part or by another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cond(x.sum() > 0, lambda x: self.a(x), lambda x: self.b(self.b(x)), (x,))
+
+
+def test_a_branch_of_a_file_of_ptgraph_counts_once_and_is_its_modules() -> None:
+    graph = ptgraph.trace(Branches().eval(), torch.zeros(2, 4))
+    back = graph_of_model(exported(graph), "Branches")
+    assert parts(back, "own_params", "total_params", "flops") == parts(graph, "own_params", "total_params", "flops")
+    assert back.component("").flops == 128
+    assert back.classes[back.component("").type].doc == "Computes by a part or by another."
+
+
 def test_a_file_of_ptgraph_with_weights_elsewhere_is_read_without_them(tmp_path: Path) -> None:
     graph = ptgraph.trace(Twice().eval())
     ptgraph.export(graph, tmp_path, "onnx", weights="external")
@@ -347,6 +366,8 @@ def test_a_file_that_is_no_model_is_an_error(tmp_path: Path) -> None:
     assert wrong(b"PK\x03\x04 no protobuf at all") == damaged + "protobuf cannot read it"
     whole = exported(ptgraph.trace(nn.Linear(2, 2), torch.zeros(1, 2))).SerializeToString()
     assert wrong(whole[: len(whole) // 2]) == damaged + "protobuf cannot read it"
+    garbled = whole.replace(b"MatMul", b"Mat\xfful").replace(b"Gemm", b"Ge\xffm")
+    assert wrong(garbled) == "FILE is damaged: there is text in it that is no UTF-8"
     assert wrong(b"", 3 * 2**30).startswith("FILE has 3.0 GiB and a protobuf message may have 2")
 
 

@@ -16,7 +16,7 @@ from ..errors import LoadError, UsageError
 from ..graph import ONNX_FILE, ModelGraph
 from ..options import file_stem
 from .components import components
-from .file import read_model
+from .file import is_garbled, read_model
 from .flat import Contradiction, flatten
 from .operations import Operations
 from .shapes import infer
@@ -38,10 +38,15 @@ def read(path: Path, name: str) -> ModelGraph:
 
     Raises LoadError if it cannot be read, holds no ONNX model, or one that contradicts itself.
     """
+    model = read_model(path)
     try:
-        return graph_of_model(read_model(path), name)
+        return graph_of_model(model, name)
     except Contradiction as error:
         raise LoadError(f"{path} is no valid ONNX model: {error}") from error
+    except Exception as error:
+        if is_garbled(model):
+            raise LoadError(f"{path} is damaged: there is text in it that is no UTF-8") from error
+        raise
 
 
 def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:

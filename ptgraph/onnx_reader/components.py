@@ -43,7 +43,7 @@ _BY_OPERATOR = {
 def components(
     ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, str], held: Held
 ) -> tuple[nx.DiGraph[str], dict[str, ClassInfo]]:
-    """Return the tree of modules, and what is known of their classes: their names; *types* has those that ran."""
+    """Return the tree of modules, and what is known of their classes: names, docstrings; *types* has those that ran."""
     known = {path: type_ for path, type_ in {**held.modules, **types}.items() if type_ != UNKNOWN}
     told = bool(held.modules) or any("." in type_ for type_ in known.values())  # a name without a module is no path
     holders = [p.name.rpartition(".")[0] for p in held.parameters] if told else []
@@ -57,7 +57,7 @@ def components(
     for path in _in_order(paths):
         type_ = paths[path] or UNKNOWN
         package, _, name = type_.rpartition(".")
-        classes.setdefault(type_, ClassInfo(name, package))
+        classes.setdefault(type_, ClassInfo(name, package, held.docs.get(type_) or None))
         has_parts = path in parents
         own, all_ = direct[path], below[path]
         shape, dtype = shapes.get(path, (None, None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -37,4 +38,15 @@ def read_model(path: Path) -> onnx.ModelProto:
     return model
 
 
-__all__ = ["LARGEST", "read_model"]
+def is_garbled(message: Any) -> bool:
+    """Return whether a text anywhere in *message* is no UTF-8: protobuf gives it as bytes."""
+    for field, value in message.ListFields():
+        values = value if hasattr(value, "extend") else [value]
+        if field.message_type is not None and any(map(is_garbled, values)):
+            return True
+        if field.type == field.TYPE_STRING and any(isinstance(item, bytes) for item in values):
+            return True
+    return False
+
+
+__all__ = ["LARGEST", "is_garbled", "read_model"]

@@ -100,6 +100,7 @@ class _Flattener:
         self.flat.style = style_of([*graph.node, *bodies])
         self._names = Names(graph.node, weights) if self.flat.style == "names" else None
         self._fixed = {"", *weights}
+        self._tree_is_told = "ptgraph.model" in metadata(model)  # and what is in a branch is its module's
         self._tensors = {t.name: t.dims for t in graph.initializer}
         self._scopes = 0
         self._taken: Counter[str] = Counter()
@@ -191,7 +192,7 @@ class _Flattener:
             attributes = {key: a for key, a in attributes.items() if key not in bodies}
             around = self.flat.runs.calls[call].component
             steps = [Step(f"{around}.{name.rpartition('/')[2]}".lstrip("."), f"onnx.{node.op_type}")]
-            call = self.flat.runs.within(call, steps, [], new=True)
+            call = call if self._tree_is_told else self.flat.runs.within(call, steps, [], new=True)
             within = (*scope.chain, *chain)
             for key, body in bodies.items():
                 yields += self._body(node, key, body, replace(scope, call=call, chain=within, pattern=None), read, name)
@@ -216,7 +217,7 @@ class _Flattener:
         """Read the nodes of a branch or loop, and return the values that it yields."""
         around = self.flat.runs.calls[scope.call].component
         step = Step(f"{around}.{key}", f"onnx.{node.op_type}.{key}")
-        call = self.flat.runs.within(scope.call, [step], [], new=True)
+        call = scope.call if self._tree_is_told else self.flat.runs.within(scope.call, [step], [], new=True)
         self._scopes += 1
         inner = replace(scope, names=dict(scope.names), call=call, number=self._scopes, label=name)
         given = dict(enumerate(read)) if node.op_type in ("Loop", "Scan") else {}

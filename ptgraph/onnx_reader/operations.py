@@ -28,6 +28,7 @@ class Operations:
         self.ops: nx.DiGraph[str] = nx.DiGraph()
         self._of_value: dict[str, tuple[str, int]] = {}  # a value → its operation, and which of its results it is
         self._states: dict[tuple[str, str], str] = {}  # kind and name of a weight → its node
+        self._is_told = "ptgraph.flops" in metadata(model)
         self._names = {node.name for node in flat.nodes}
         for info in model.graph.input:
             if info.name not in weights:
@@ -89,8 +90,8 @@ class Operations:
         self._of_value[value] = name, 0
 
     def _flops(self, node: Node, plain: dict[str, Any], said: dict[str, str]) -> int:
-        if said.get("ptgraph.flops", "").isdigit():
-            return int(said["ptgraph.flops"])
+        if self._is_told:
+            return int(said.get("ptgraph.flops", 0))
         if node.proto.domain not in ("", "ai.onnx", "com.microsoft"):
             return 0
         return flops(

@@ -79,6 +79,7 @@ class Held:
     uses: dict[tuple[str, str], tuple[Kind, str]] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)  # path → class, of modules that the file tells of
     categories: dict[str, str] = field(default_factory=dict)  # class → category
+    docs: dict[str, str] = field(default_factory=dict)  # class → docstring
 
 
 def weights_of(model: onnx.ModelProto, flat: Flat) -> dict[str, Weight]:
@@ -96,7 +97,10 @@ def held(model: onnx.ModelProto, flat: Flat, weights: Mapping[str, Weight]) -> H
     said = metadata(model)
     signature = metadata(model.graph).get(SIGNATURE) or said.get(SIGNATURE)
     if TREE in said or said.get("ptgraph.model"):
-        return _of_ptgraph(flat, weights, json.loads(said.get(TREE, "{}")))
+        found = _of_ptgraph(flat, weights, json.loads(said.get(TREE, "{}")))
+        found.docs = {metadata(f).get("ptgraph.class", ""): f.doc_string for f in model.functions if f.doc_string}
+        found.docs[said.get("ptgraph.model", "")] = model.doc_string.partition("\n\n")[2]
+        return found
     if signature:
         return _of_torch(model, flat, weights, signature)
     return _by_use(flat, weights)
