@@ -6,7 +6,6 @@ import gc
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -266,7 +265,10 @@ def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...]
     except ImportError as error:
         raise LoadError("a notebook needs nbformat and others: pip install 'ptgraph[notebook,train]'") from error
     exporter.check_folder(output)
-    stem = load(target, inputs, name=name).name
+    source = load(target, inputs, name=name)
+    if source.graph is not None:
+        raise UsageError(f"{target} is an ONNX file, and a notebook runs the model; name the model itself")
+    stem = source.name
     (file,) = exporter.write(exporter.make_folder(output), stem, {"ipynb": [make(target, stem, inputs, output)]})
     click.echo(f"{file}\t{size_text(file.stat().st_size)}")
 
@@ -321,7 +323,7 @@ def _graph(
     checkpoint: str | None = None,
 ) -> ModelGraph:
     if target.endswith(".onnx"):
-        return _read(target, inputs, step, name=name, weights=weights, checkpoint=checkpoint)
+        return _read(target, name, step, input=inputs, weights=weights, checkpoint=checkpoint)
     step("loading torch")
     from .build import graph_of
     from .load import load
@@ -338,17 +340,12 @@ def _graph(
         return graph_of(load(target, inputs, name=name, weights=True))
 
 
-def _read(target: str, inputs: tuple[str, ...], step: Callable[[str], None], **others: Any) -> ModelGraph:
-    """Return the graph of an ONNX file, without torch; *others* are what `_graph` takes."""
+def _read(target: str, name: str | None, step: Callable[[str], None], **given: Any) -> ModelGraph:
+    """Return the graph of an ONNX file, without torch; *given* are options that do not go with one."""
     from .onnx_reader import read_target
-    from .options import file_stem
 
     step(f"reading {target}")
-    name = others.pop("name")
-    given = {"--input": inputs, **{f"--{option}": value for option, value in others.items()}}
-    stem = None if name is None else file_stem(name, strict=True)
-    graph = read_target(Path(target), [option for option, value in given.items() if value])
-    return graph if stem is None else replace(graph, name=stem)
+    return read_target(Path(target), [f"--{option}" for option, value in given.items() if value], name)
 
 
 def _check_comparison(formats: list[str], given: dict[str, Any], name: str | None) -> None:

@@ -23,14 +23,14 @@ from .shapes import infer
 from .weights import held, weights_of
 
 
-def read_target(path: Path, given: Sequence[str] = ()) -> ModelGraph:
-    """Return the graph of an ONNX file that is a target; *given* are options that do not go with one.
+def read_target(path: Path, given: Sequence[str] = (), name: str | None = None) -> ModelGraph:
+    """Return the graph of an ONNX file that is a target, called *name* or as the file is.
 
-    Raises UsageError if there are any, and what `read` does.
+    Raises UsageError if options are *given* that do not go with one or the name is none, and what `read` does.
     """
     if given:
         raise UsageError(f"{path} is an ONNX file, which is drawn as it is; {given[0]} cannot change it")
-    return read(path, file_stem(path.stem))
+    return read(path, file_stem(path.stem) if name is None else file_stem(name, strict=True))
 
 
 def read(path: Path, name: str) -> ModelGraph:
