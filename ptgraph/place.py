@@ -187,9 +187,9 @@ class Placing(Rooms):
         lead = 1.0 if from_port else 4.0
         for (value, before), level in placed.items():
             room.tracks[number, value, before] = lead + TRACK * level
-        if from_port and not shifts:
-            return 2.0
-        return max(GAP - 2 * from_port, lead + TRACK * max(placed.values(), default=0) + HEAD)
+        if not shifts:
+            return 2.0 if from_port else GAP
+        return max(GAP - 2 * from_port, lead + TRACK * max(placed.values()) + HEAD)
 
     def _set_tree(self, scope: Scope, tree: Tree, u: float, v: float) -> None:
         room = self.rooms[tree]
