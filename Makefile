@@ -50,7 +50,7 @@ curves: $(VENV)/test
 screenshots: $(VENV)/bench chromium
 	$(RUN) -m benchmarks.screenshots
 
-# Two minutes; writes docs/gallery.md and its figures.
+# A minute or two; writes docs/gallery.md and its figures.
 gallery: $(VENV)/test
 	$(RUN) -m benchmarks.gallery
 
