@@ -25,6 +25,15 @@ class Carry(NamedTuple):
     slots: tuple[int, ...]
 
 
+class _Look(NamedTuple):
+    """A block among the parts of a box: its place, the leaf that it reads at each place with the place of the block
+    that makes it, or -1, and the place of the last block that it feeds."""
+
+    place: int
+    reads: dict[tuple[int, int], tuple[str, int]]
+    reach: int
+
+
 @dataclass(frozen=True)
 class Folded:
     """Runs of equal boxes, each by its first, which stands for all; patterns, by a box of their own around one period.
@@ -94,10 +103,10 @@ class _Folding:
 
     def within(self, box: str) -> None:
         """Fold what repeats among the parts of *box*, then within what is left."""
-        foreign = self._foreign(box)
+        looks = self._looks(box)
         start = 0
         while start < len(self.parts[box]):
-            run = self._best(self.parts[box], start, foreign)
+            run = self._best(self.parts[box], start, looks)
             if len(run) > 1:
                 self._fold(box, run)
             start += 1
@@ -105,19 +114,21 @@ class _Folding:
             if part in self.parts:
                 self.within(part)
 
-    def _foreign(self, box: str) -> dict[str, Reads]:
-        """Return of each block in *box* what it reads that no other block in there makes: a run reads that equally."""
-        made = {leaf for part in self.parts[box] if self._is_block(part) for leaf in self._leaves([part])}
-        return {
-            part: {place: what for place, what in self._reads([part]).items() if what[1] not in made}
-            for part in self.parts[box]
-            if self._is_block(part)
-        }
+    def _looks(self, box: str) -> dict[str, _Look]:
+        """Return of each block in *box* what it reads and feeds, for a first glance at what may repeat."""
+        blocks = {part: place for place, part in enumerate(self.parts[box]) if self._is_block(part)}
+        made = {leaf: place for part, place in blocks.items() for leaf in self._leaves([part])}
+        found = {}
+        for part, place in blocks.items():
+            targets = {t for leaf in self._leaves([part]) for t in self.flow.successors(leaf)}
+            reads = {where: (source, made.get(source, -1)) for where, (_, source) in self._reads([part]).items()}
+            found[part] = _Look(place, reads, max((made.get(t, len(self.parts[box])) for t in targets), default=place))
+        return found
 
-    def _best(self, parts: list[str], start: int, foreign: dict[str, Reads]) -> list[list[str]]:
+    def _best(self, parts: list[str], start: int, looks: dict[str, _Look]) -> list[list[str]]:
         """Return the periods of the run from *start* that covers most, of those the one with the shortest period."""
         found, best = [parts[start : start + 1]], (0, 0)
-        for blocks, shorter in sorted(self._periods(parts, start, foreign), reverse=True):
+        for blocks, shorter in sorted(self._periods(parts, start, looks), reverse=True):
             if (blocks, shorter) <= best:
                 break
             run = self._run(parts, start, -shorter)
@@ -125,22 +136,36 @@ class _Folding:
                 found, best = run, (len(run) * -shorter, shorter)
         return found
 
-    def _periods(self, parts: list[str], start: int, foreign: dict[str, Reads]) -> Iterator[tuple[int, int]]:
+    def _periods(self, parts: list[str], start: int, looks: dict[str, _Look]) -> Iterator[tuple[int, int]]:
         """Yield how many blocks a run from *start* may cover at most, and its period, negated: cheaply, by looks."""
         longest = (len(parts) - start) // 2 if self.patterns else min(1, (len(parts) - start) // 2)
+        if parts[start] not in looks:
+            return
+        first, reach = looks[parts[start]].place, 0
         for period in range(1, longest + 1):
+            last = parts[start + period - 1]
+            if last not in looks:
+                return
+            reach = max(reach, looks[last].reach)
+            if reach >= first + 2 * period:  # the first period feeds more than the second
+                continue
             end = start
-            while end + period < len(parts) and self._looks_alike(parts[end], parts[end + period], foreign):
+            while end + period < len(parts) and self._looks_alike(parts[end], parts[end + period], first, looks):
                 end += 1
             if end - start >= period:
                 yield (end - start) // period * period + period, -period
 
-    def _looks_alike(self, here: str, after: str, foreign: dict[str, Reads]) -> bool:
-        return (
-            here in foreign
-            and after in foreign
-            and self.blocks[here] == self.blocks[after]
-            and foreign[after].items() <= foreign[here].items()
+    def _looks_alike(self, here: str, after: str, first: int, looks: dict[str, _Look]) -> bool:
+        """Return whether two blocks may be the same one of two periods in a row, where the first block is *first*."""
+        if here not in looks or after not in looks or self.blocks[here] != self.blocks[after]:
+            return False
+        (place, reads, _), (later, again, _) = looks[here], looks[after]
+        period = later - place
+        return reads.keys() == again.keys() and all(
+            source == other  # from elsewhere
+            or (at >= 0 and home - at == period)  # from the same period, or the one before
+            or (place < first + period and at < first <= home < first + period)  # into the first period
+            for (source, at), (other, home) in ((reads[where], again[where]) for where in reads)
         )
 
     def _run(self, parts: list[str], start: int, period: int) -> list[list[str]]:
