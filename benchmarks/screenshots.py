@@ -22,7 +22,8 @@ ATTENTION = "ptgraph.open('/layers.0'); ptgraph.select('/layers.0.attention')"
 
 # Name, what it shows, the page, its size, light or dark, and what is done on it first.
 SHOTS = (
-    ("light", "A block open, its attention selected", "tiny", WIDE, "light", ATTENTION),
+    ("medium", "The preset medium, a block open, its attention selected", "medium", WIDE, "light", ATTENTION),
+    ("light", "The preset tiny, its attention selected", "tiny", WIDE, "light", ATTENTION),
     ("dark", "The same in the dark", "tiny", WIDE, "dark", ATTENTION),
     ("inside", "Inside a block: what comes in, and where it goes", "tiny", WIDE, "light",
      "ptgraph.app.dive('/layers.0')"),
@@ -41,8 +42,9 @@ SHOTS = (
 
 TEXT = """# The page
 
-One file, which opens without a network. All of these are pictures of the page that `ptgraph export tiny` writes (the
-comparison is `ptgraph export tiny --compare small`, and Swin is that of `transformers`); `make screenshots` takes them.
+One file, which opens without a network. These are pictures of the page that `ptgraph export tiny` writes (the first is of
+`medium`, the comparison is `ptgraph export tiny --compare small`, and Swin is that of `transformers`); `make
+screenshots` takes them.
 
 """
 
@@ -54,6 +56,7 @@ def pages() -> dict[str, bytes]:
         transformers.SwinConfig().save_pretrained(f"{folder}/swin")
         swin = graph_of(load(f"{folder}/swin"))
     return {
+        "medium": b"".join(render(graph_of(load("medium")), Options())["html"]),
         "tiny": b"".join(render(tiny, Options())["html"]),
         "swin": b"".join(render(swin, Options())["html"]),
         "compared": b"".join(render_comparison(tiny, small, compare(tiny, small), Options())["html"]),
