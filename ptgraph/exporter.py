@@ -86,7 +86,8 @@ def export(
     made does not keep the others from being written: it is skipped, or failed if it was asked for by name or
     with its weights, or if the fault is not the model's. `Exported.complain` raises for those. What was read from
     an ONNX file needs no other, unless it is asked for by name.
-    Raises UsageError for an unknown format, ExportError for a folder or file that cannot be written.
+    Raises UsageError for an unknown format, or a choice that the model does not have; ExportError for a folder or
+    file that cannot be written.
     """
     chosen, by_name = formats(names)
     backends = _known(chosen)
@@ -105,6 +106,8 @@ def export(
             asked = by_name or (name == "onnx" and options.weights != "none")
             (failed if asked else skipped).append(Missing(name, str(error), error))
             continue
+        except UsageError:  # a choice that this model does not have, such as what to draw
+            raise
         except Exception as error:  # a fault of the backend: the other formats are still worth having
             failed.append(_fault(name, graph, error, backends[name].package))
             continue

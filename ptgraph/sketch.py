@@ -171,6 +171,9 @@ class _Sketching:
             if not self._plain(leaf) or self._target(leaf) not in _RESHAPES:
                 continue
             if not self.flow.pred[leaf] and self.flow.succ[leaf]:  # of a weight: whoever reads it has it
+                for reader in self.flow.succ[leaf]:
+                    held = self.boxes[reader].params + self.boxes[leaf].params
+                    self.boxes[reader] = replace(self.boxes[reader], params=held)
                 self.flow.remove_node(leaf)
             elif len(self.flow.pred[leaf]) == 1:
                 above = self.boxes[leaf].parent

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ptgraph import trace
-from ptgraph.drawing import Circle, Drawing, Item, Path, Text
+from ptgraph import export, trace
+from ptgraph.drawing import Circle, Drawing, Item, Text
+from ptgraph.drawing import Path as Line
 from ptgraph.errors import UsageError
 from ptgraph.figure import figure
 from ptgraph.figure_options import FigureOptions, points
@@ -133,7 +135,7 @@ def test_a_model_reads_like_the_figure_of_a_paper(graphs: dict[str, ModelGraph])
 def test_a_residual_is_a_line_beside_its_branch(graphs: dict[str, ModelGraph]) -> None:
     drawing = drawn(graphs["tiny"])
     (path,) = item(drawing, "embedding→add_2").marks
-    assert isinstance(path, Path)
+    assert isinstance(path, Line)
     (circle,) = (mark for mark in item(drawing, "add_2").marks if isinstance(mark, Circle))
     assert path.points[-1] == pytest.approx((circle.x + circle.radius, circle.y), abs=0.1)
     assert path.radius > 0
@@ -154,7 +156,7 @@ def test_encoder_and_decoder_are_two_columns(graphs: dict[str, ModelGraph]) -> N
     assert encoder[1] < decoder[3]
     assert decoder[1] < encoder[3]
     (path,) = item(drawing, "encoder.norm→decoder.layers.0.multihead_attn").marks
-    assert isinstance(path, Path)
+    assert isinstance(path, Line)
     (x, y), (before, level) = path.points[-1], path.points[-2]
     left, top, _, bottom = body(item(drawing, "decoder.layers.0.multihead_attn"))
     assert x == pytest.approx(left, abs=0.1)
@@ -165,7 +167,7 @@ def test_encoder_and_decoder_are_two_columns(graphs: dict[str, ModelGraph]) -> N
 def test_a_skip_of_a_u_net_enters_at_the_side(graphs: dict[str, ModelGraph]) -> None:
     drawing = drawn(graphs["unet"], 1)
     (path,) = item(drawing, "stem→up2").marks
-    assert isinstance(path, Path)
+    assert isinstance(path, Line)
     assert path.points[-1][0] == pytest.approx(body(item(drawing, "up2"))[2], abs=0.1)
 
 
@@ -194,6 +196,14 @@ def test_a_layer_alone_is_a_box_with_what_comes_in_and_goes_out(graphs: dict[str
 def test_a_focus_that_there_is_not_names_what_is_near(graphs: dict[str, ModelGraph]) -> None:
     with pytest.raises(UsageError, match=r"layers\.0\.atention.*there are: .*layers\.0\.attention"):
         drawn(graphs["tiny"], focus="layers.0.atention")
+
+
+def test_an_export_with_such_a_focus_is_refused_and_writes_nothing(
+    graphs: dict[str, ModelGraph], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"focus is 'layers\.99'"):
+        export(graphs["tiny"], tmp_path, "svg", figure=FigureOptions(focus="layers.99"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_box_says_what_is_asked_for(graphs: dict[str, ModelGraph]) -> None:
@@ -228,3 +238,19 @@ def test_it_is_said_in_words_too(graphs: dict[str, ModelGraph]) -> None:
 def test_it_is_the_same_every_time(graphs: dict[str, ModelGraph]) -> None:
     for name in NAMES:
         assert drawn(graphs[name]) == drawn(replace(graphs[name]))
+
+
+class Scale(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(4))
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.last(self.first(x) * (1 + self.weight.to(torch.float64)))
+
+
+def test_what_is_made_of_a_weight_is_no_position() -> None:
+    with torch.device("meta"):
+        drawing = drawn(trace(Scale(), torch.zeros(2, 4)))
+    assert not of_kind(drawing, "stub")
