@@ -15,6 +15,7 @@ from .sketch import Sketch
 
 PAGE_HEIGHT = 234 * 72 / 25.4  # of the text of a page, in points
 _LEAST = SMALLEST / NOTE  # how much smaller than at full size a figure may be set
+_COLUMNS = "in columns"
 
 
 @dataclass(frozen=True)
@@ -83,27 +84,38 @@ class _Fitting:
         return opened | {self.sketch.root}
 
     def _grown(self, direction: Direction) -> Fitted:
-        """Open the biggest boxes first, all of one kind together, as long as the figure stays within a page."""
-        opened = {self.sketch.root}
-        best = self._try(opened, direction, PAGE_HEIGHT)
+        """Open the biggest boxes first, all of one kind together, as long as the figure stays within a page.
+
+        Where all of a kind are too many, the biggest of them shows what is in each.
+        """
+        best = self._try({self.sketch.root}, direction, PAGE_HEIGHT)
+        done: set[tuple[str, ...]] = set()  # kinds of which no more is opened
         refused: set[str | None] = set()  # what is around boxes that do not fit: no smaller ones open in it
         while best.scale >= _LEAST:
             kinds = {
                 kind: boxes
-                for kind, boxes in self._kinds(opened, best.geometry.columns)
-                if not any(box.parent in refused for box in boxes)
+                for kind, boxes in self._kinds(best.opened, best.geometry.columns)
+                if kind not in done and not any(box.parent in refused for box in boxes)
             }
             if not kinds:
                 break
             kind = max(kinds, key=lambda kind: sum(self._size(box) for box in kinds[kind]))
-            deeper = opened | {box.id for box in kinds[kind]}
-            if len(visible(self.sketch, deeper)) <= BOX_LIMIT:
-                tried = self._try(deeper, direction, PAGE_HEIGHT)
-                if tried.scale >= _LEAST:
-                    best, opened = tried, deeper
-                    continue
-            refused.update(box.parent for box in kinds[kind])
+            deeper = self._deeper(best, kinds[kind], direction)
+            if deeper is None and kind[0] != _COLUMNS:
+                deeper = self._deeper(best, [max(kinds[kind], key=self._size)], direction)
+                done.add(kind)
+            if deeper is None:
+                refused.update(box.parent for box in kinds[kind])
+            best = deeper or best
         return best
+
+    def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
+        """Return the figure with *boxes* open too, if it fits."""
+        opened = fitted.opened | {box.id for box in boxes}
+        if len(visible(self.sketch, opened)) > BOX_LIMIT:
+            return None
+        tried = self._try(opened, direction, PAGE_HEIGHT)
+        return tried if tried.scale >= _LEAST else None
 
     @staticmethod
     def _size(box: Box) -> float:
@@ -122,10 +134,11 @@ class _Fitting:
             box = self.sketch.boxes[name]
             if box.parts and self._worth(box):
                 around = self.sketch.chain(name)
-                kind = box.subtitle, self.sketch.boxes[around[1]].subtitle
+                above = next(self.sketch.boxes[at] for at in around[1:] if self.sketch.boxes[at].kind != "pattern")
+                kind = box.subtitle, above.subtitle
                 if inside.intersection(around):
                     level = str(len(around)) if name in inside or box.repeat > 1 else box.subtitle
-                    kind = "in columns", level
+                    kind = _COLUMNS, level
                 found.setdefault(kind, []).append(box)
         yield from found.items()
 
