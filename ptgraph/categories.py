@@ -36,6 +36,7 @@ _WORDS = (
     (r"attention|attn", "Attention"),
     (r"rotary|rope|embed", "Embedding"),
     (r"norm", "Normalization"),
+    (r"linear(\d+bit)?$|(?-i:^Conv1D$)", "Linear"),  # transformers' Conv1D is one
     (r"mlp|feed.?forward|ffn|expert|moe|router|block|layer|stage", "Layers & blocks"),
     (r"activation|gelu|relu|silu|softmax", "Activation"),
     (r"pool", "Pooling"),

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from transformers.pytorch_utils import Conv1D
 
 from ptgraph import trace
 from ptgraph.analysis import analyze
@@ -596,6 +597,7 @@ class RouterThing(nn.Module):
         (nn.CrossEntropyLoss(), "Loss"),
         (nn.TransformerEncoderLayer(4, 2), "Layers & blocks"),
         (Normish(), "Normalization"),
+        (Conv1D(2, 2), "Linear"),
         (RouterThing(), "Layers & blocks"),
         (Nothing(), "Other"),
     ],
