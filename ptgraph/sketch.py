@@ -37,6 +37,7 @@ _RESHAPES = {
 }
 _SIGNS: dict[str, Sign] = {"add": "plus", "add_": "plus", "mul": "times", "mul_": "times"}
 _SIGNS |= {"Add": "plus", "Mul": "times"}  # as ONNX calls them
+_OPERANDS = {*_SIGNS, "cat", "Concat"}
 _TURNED = (("mul", "add", "cat"), ("mul", "add", "roll"), ("Mul", "Add", "Concat"))
 _NAMED = {  # never one of several in a box
     *("softmax", "_softmax", "topk", "embedding", "multinomial", "argmax"),
@@ -101,6 +102,7 @@ class _Sketching:
         self.flow.add_nodes_from(leaves)
         self.stubs: dict[str, dict[str, None]] = defaultdict(dict)
         self.shared = {link.source for link in view.links if link.shared}
+        self.held = {leaf: self._parameters(leaf) for leaf in leaves if self._plain(leaf)}
         for link in view.links:
             if link.source != link.target:
                 self.flow.add_edge(link.source, link.target, label=link.label)
@@ -110,6 +112,7 @@ class _Sketching:
         self._leave_out_positions()
         self._join_small_operations()
         self._shared_to_stubs()
+        self._weights_to_stubs()
         self._nest()
         signs = {leaf: sign for leaf in self.flow if (sign := self._sign(leaf))}
         order = self.order
@@ -125,6 +128,12 @@ class _Sketching:
     def _target(self, leaf: str) -> str:
         op = self.boxes[leaf].op
         return op_title(self.graph.op(op).target) if op is not None and op in self.graph.ops else ""
+
+    def _parameters(self, leaf: str) -> list[str]:
+        """Return the names, in their module, of the parameters that an operation reads itself."""
+        nodes, name = self.graph.ops.nodes, self.boxes[leaf].op
+        reads = self.graph.ops.predecessors(name) if name is not None and name in nodes else ()
+        return [nodes[r]["target"].rpartition(".")[2] for r in reads if nodes[r]["kind"] == "parameter"]
 
     def _leave_out_positions(self) -> None:
         """Leave out what handles only positions and masks; who reads it says so by a stub."""
@@ -168,19 +177,26 @@ class _Sketching:
 
     def _leave_out_reshapes(self) -> None:
         for leaf in self._topological():
-            if not self._plain(leaf) or self._target(leaf) not in _RESHAPES:
+            if not self._plain(leaf):
                 continue
-            if not self.flow.pred[leaf] and self.flow.succ[leaf]:  # of a weight: whoever reads it has it
+            reshapes = self._target(leaf) in _RESHAPES
+            if self._is_weight(leaf, reshapes):  # whoever reads it has it
                 for reader in self.flow.succ[leaf]:
                     held = self.boxes[reader].params + self.boxes[leaf].params
                     self.boxes[reader] = replace(self.boxes[reader], params=held)
+                    self.held.get(reader, []).extend(self.held[leaf])
                 self.flow.remove_node(leaf)
-            elif len(self.flow.pred[leaf]) == 1:
+            elif reshapes and len(self.flow.pred[leaf]) == 1:
                 above = self.boxes[leaf].parent
                 siblings = [part for part in self.boxes[above or ""].parts if part != leaf and part in self.flow]
                 inside = any(self.boxes[part].parts for part in self.boxes[above or ""].parts)
                 if siblings or inside or above == self.view.root:
                     self._bypass(leaf)
+
+    def _is_weight(self, leaf: str, reshapes: bool) -> bool:
+        """Return whether an operation makes its result of parameters alone."""
+        alone = not self.flow.pred[leaf] and bool(self.flow.succ[leaf]) and not self._is_result(leaf)
+        return alone and (reshapes or (bool(self.held[leaf]) and not self.boxes[leaf].flops))
 
     def _bypass(self, leaf: str) -> None:
         """Leave out *leaf*, which reads one value: whoever read it reads that."""
@@ -244,6 +260,12 @@ class _Sketching:
                 self.stubs[target][self.view.label(source)] = None
                 self.flow.remove_edge(source, target)
 
+    def _weights_to_stubs(self) -> None:
+        """Name the parameters that are added, multiplied or put beside a value as they are."""
+        for leaf in self.flow:
+            if self._plain(leaf) and self._target(leaf) in _OPERANDS:
+                self.stubs[leaf].update(dict.fromkeys(self.held[leaf]))
+
     def _nest(self) -> None:
         """Keep the boxes that still have something inside; a module with one operation stands for it."""
         kept: dict[str, Box] = {}
@@ -279,9 +301,10 @@ class _Sketching:
             waiting.extend(boxes[waiting.pop()].parts)
 
     def _sign(self, leaf: str) -> Sign | None:
-        """Return the sign of an operation that joins two values, element by element."""
-        plain = self._plain(leaf) and len(self.flow.pred[leaf]) == 2 and not self.stubs.get(leaf)
-        return _SIGNS.get(self._target(leaf)) if plain and not self.boxes[leaf].subtitle else None
+        """Return the sign of an operation that joins two values, or one and a parameter, element by element."""
+        weights = list(dict.fromkeys(self.held.get(leaf, ())))
+        plain = self._plain(leaf) and not self.boxes[leaf].subtitle and list(self.stubs.get(leaf, ())) == weights
+        return _SIGNS.get(self._target(leaf)) if plain and len(self.flow.pred[leaf]) + len(weights) == 2 else None
 
     def _topological(self) -> list[str]:
         return list(nx.lexicographical_topological_sort(self.flow, key=self.order.__getitem__))
