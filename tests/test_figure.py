@@ -253,4 +253,36 @@ class Scale(nn.Module):
 def test_what_is_made_of_a_weight_is_no_position() -> None:
     with torch.device("meta"):
         drawing = drawn(trace(Scale(), torch.zeros(2, 4)))
-    assert not of_kind(drawing, "stub")
+    assert [stub.title for stub in of_kind(drawing, "stub")] == ["weight, read by mul"]
+    assert len(of_kind(drawing, "sign")) == 1
+
+
+class Stages(nn.Module):
+    """Stages too many to open, of blocks that differ; then a fold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(Stage(8 * (n + 1)) for n in range(12))
+
+    def forward(self, x: Tensor) -> Any:
+        return [stage(x) for stage in self.stages]
+
+
+class Stage(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.norm, self.act, self.last = (
+            nn.Linear(4, width),
+            nn.LayerNorm(width),
+            nn.GELU(),
+            nn.Linear(width, 4),
+        )
+
+    def forward(self, x: Tensor) -> Any:
+        return x + self.last(self.act(self.norm(self.first(x))))
+
+
+def test_where_all_of_a_kind_are_too_many_the_biggest_shows_what_is_in_each() -> None:
+    with torch.device("meta"):
+        drawing = drawn(trace(Stages(), torch.zeros(2, 4)))
+    assert [frame.id for frame in of_kind(drawing, "frame")] == ["stages.11"]
