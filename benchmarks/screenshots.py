@@ -42,8 +42,8 @@ SHOTS = (
 
 TEXT = """# The page
 
-One file, which opens without a network. These are pictures of the page that `ptgraph export tiny` writes (the first is of
-`medium`, the comparison is `ptgraph export tiny --compare small`, and Swin is that of `transformers`); `make
+One file, which opens without a network. These are pictures of the page that `ptgraph export tiny` writes (the first
+is of `medium`, the comparison is `ptgraph export tiny --compare small`, and Swin is that of `transformers`); `make
 screenshots` takes them.
 
 """
