@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from .arrange import Leaf, Parallel, Series, Tree
 from .plan import Hop, Plan, Scope
@@ -51,7 +52,19 @@ class Placing(Rooms):
         self.rooms[tree] = room
         return room
 
+    def _level(self, tree: Parallel) -> None:
+        """Let boxes in one row of branches have as much room for labels, so that what follows is in a row as well."""
+        for row in zip_longest(*(part.parts if isinstance(part, Series) else [part] for part in tree.parts)):
+            names = [part.name for part in row if isinstance(part, Leaf) and part.name not in self.plan.scopes]
+            items = [self.items[name] for name in names]
+            if len({item.along for item in items}) == 1:
+                after = max(item.after for item in items)
+                for item in items:
+                    item.after = after
+
     def _side_by_side(self, scope: Scope, tree: Parallel) -> Room:
+        if not tree.across:
+            self._level(tree)
         rooms = [self._measure(scope, part) for part in tree.parts]
         crossing = {leg.value: leg for leg in self.crossing.get(tree, [])}
         at, starts = 0.0, []

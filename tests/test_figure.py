@@ -128,6 +128,8 @@ def test_a_model_reads_like_the_figure_of_a_paper(graphs: dict[str, ModelGraph])
     assert {"layers.0–11", "×12", "TransformerBlock"} <= set(texts(drawing))
     sides = [body(item(drawing, f"layers.0.attention.{name}_proj")) for name in "qkv"]
     assert len({top for _, top, *_ in sides}) == 1
+    norms = [body(item(drawing, f"layers.0.attention.{name}_norm")) for name in "qk"]
+    assert len({top for _, top, *_ in norms}) == 1
     gate, up = (middle(item(drawing, f"layers.0.feed_forward.{name}_proj")) for name in ("gate", "up"))
     assert (gate + up) / 2 == pytest.approx(middle(item(drawing, "head")), abs=0.1)
 
