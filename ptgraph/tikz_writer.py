@@ -14,7 +14,7 @@ from .svg_writer import number
 _SORTS = {Rect: "rect", Circle: "circle", Path: "path", Text: "text"}
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
-BY = r"\def\by{\kern-.09em\texttimes\kern-.09em}"  # × as ``tex`` writes it, which LaTeX sets too broad
+BY = r"\def\by{\kern-.13em$\times$\kern-.13em}"  # × as ``tex`` writes it, which LaTeX sets too broad
 
 _HEAD = r"""% {title}
 % Compile this file with pdflatex, or read it with \input in a document that has in its preamble

@@ -15,6 +15,8 @@ import click
 
 from .console import EXIT_CODES, debug_option, progress, quiet_option
 from .errors import ExportError, LoadError, UsageError, first_line
+from .figure_commands import figure_of, figure_options
+from .options import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,12 +117,20 @@ def grpo(
 @click.argument("kind", type=click.Choice(["pretrain", "grpo"]))
 @_preset
 @click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where files go.")
-@click.option("-f", "--format", "names", multiple=True, metavar="FORMAT", help="html, svg or json. Default: all three.")
+@click.option("-f", "--format", "names", multiple=True, metavar="FORMAT", help="Not onnx. Default: html,svg,json.")
+@figure_options
 @click.option("--times", is_flag=True, help="Say how long each stage took: the files differ from run to run then.")
 @quiet_option
 @debug_option
 def pipeline(
-    kind: str, preset: str, output: str, names: tuple[str, ...], times: bool, quiet: bool, debug: bool
+    kind: str,
+    preset: str,
+    output: str,
+    names: tuple[str, ...],
+    times: bool,
+    quiet: bool,
+    debug: bool,
+    **figure: Any,
 ) -> None:
     """Record one step of a training pipeline, and write its stages and what flows between them as a graph."""
     with progress(quiet) as step, _people(quiet):
@@ -128,11 +138,12 @@ def pipeline(
         from .pipeline import record_pipeline
         from .tables import size_text
 
+        options = Options(figure=figure_of(figure))
         wanted = names or ("html,svg,json",)
         exporter.formats(wanted)
         exporter.check_folder(output)
         step(f"recording a step of {kind}")
-        done = exporter.export(record_pipeline(kind, preset, times=times), output, wanted)
+        done = exporter.export(record_pipeline(kind, preset, times=times), output, wanted, options)
     for path in done.files:
         click.echo(f"{path}\t{size_text(path.stat().st_size)}")
     done.complain()

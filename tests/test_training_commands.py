@@ -141,7 +141,7 @@ def test_a_run_is_not_resumed_with_another_config(run: Path) -> None:
         (2, ["train", "sft"], "No such command 'sft'"),
         (2, ["pipeline", "sft"], "'sft' is not one of 'pretrain', 'grpo'"),
         (2, ["pipeline", "grpo", "--preset", "huge"], "there is no preset 'huge'"),
-        (2, ["pipeline", "grpo", "-f", "png"], "unknown format 'png'"),
+        (2, ["pipeline", "grpo", "-f", "jpeg"], "unknown format 'jpeg'"),
     ],
 )
 def test_a_wrong_argument_gives_one_clear_line_and_leaves_nothing(

@@ -78,7 +78,7 @@ class _Drawing:
             look = {"style": "rounded,dashed", "fontsize": "10", "margin": "0.06,0.02", "height": "0.2", "width": "0.3"}
             colors = {"color": self.colors.line, "fontcolor": self.colors.muted}
             graph.node(
-                self.names[stub], _plain(title), tooltip=_plain(f"{title}, read in many places"), **look, **colors
+                self.names[stub], _plain(title), tooltip=_plain(f"{title}, read here"), **look, **colors
             )
         for part in self.chart.boxes[name].parts:
             if part in self.chart.frames:
