@@ -98,7 +98,7 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
 
 def _levels(sketch: Sketch, depth: int) -> set[str]:
     """Return the boxes that are open when *depth* levels are."""
-    opened, level = {sketch.root}, [sketch.root]
+    opened, level = {sketch.root, *sketch.start}, [*sketch.start] or [sketch.root]
     for _ in range(depth - 1):
         level = [part for box in level for part in sketch.boxes[box].parts if sketch.boxes[part].parts]
         opened.update(level)

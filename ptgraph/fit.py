@@ -76,7 +76,7 @@ class _Fitting:
         return Fitted(drawn, scale, opened, direction)
 
     def _to_level(self, depth: int) -> set[str]:
-        opened, level = set(), [self.sketch.root]
+        opened, level = set(), [*self.sketch.start] or [self.sketch.root]
         for _ in range(depth):
             level = [box for box in level if self.sketch.boxes[box].parts]
             opened.update(level)
@@ -88,7 +88,7 @@ class _Fitting:
 
         Where all of a kind are too many, the biggest of them shows what is in each.
         """
-        best = self._try({self.sketch.root}, direction, PAGE_HEIGHT)
+        best = self._try({self.sketch.root, *self.sketch.start}, direction, PAGE_HEIGHT)
         done: set[tuple[str, ...]] = set()  # kinds of which no more is opened
         refused: set[str | None] = set()  # what is around boxes that do not fit: no smaller ones open in it
         while best.scale >= _LEAST:

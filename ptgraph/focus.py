@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Literal
 
-from .boxes import Box
+from .boxes import Box, op_title, shape_text
 from .errors import UsageError
 from .graph import ModelGraph
+from .marks import box_name
 from .sketch import Flow, Sketch
+
+Kind = Literal["input", "output"]
 
 
 def focused(sketch: Sketch, graph: ModelGraph, path: str) -> Sketch:
@@ -20,69 +25,133 @@ def focused(sketch: Sketch, graph: ModelGraph, path: str) -> Sketch:
         near = get_close_matches(path, list(graph.components), n=3, cutoff=0.4)
         hint = f"; there are: {', '.join(near)}" if near else ""
         raise UsageError(f"focus is {path!r}, but {graph.name} has no such module{hint}")
-    box = _find(sketch, path)
-    if box is None:
+    found = _find(sketch, path)
+    if found is None:
         raise UsageError(f"focus is {path!r}, which a figure of {graph.name} does not show; choose what is around it")
-    return _alone(sketch, box, path)
+    box, drawn, last = found
+    return _Focus(sketch, graph, path, box, {"input": drawn, "output": last}).alone()
 
 
-def _find(sketch: Sketch, path: str) -> str | None:
-    """Return the box of the module at *path*, going down into equal blocks by the first of them."""
+def _find(sketch: Sketch, path: str) -> tuple[str, str, str] | None:
+    """Return the box of the module at *path*, the path of the equal one that is drawn, and that of the last of them."""
     at, wanted = sketch.root, path
-    while sketch.boxes[at].component != wanted or at == sketch.root != path:
+    turns: list[tuple[str, str]] = []  # the first of equal blocks, and the last, outermost first
+    while at == sketch.root or sketch.boxes[at].component != wanted:
         for part in sketch.boxes[at].parts:
             box = sketch.boxes[part]
             runs = box.runs or ((box.component,) if box.kind == "module" else ())
             number = next((number for number, run in enumerate(runs) if _within(wanted, run)), None)
             if number is not None:
-                first = number % (len(runs) // box.repeat)  # of a pattern, the block of its first period
-                wanted = runs[first] + wanted.removeprefix(runs[number])
+                period = len(runs) // box.repeat
+                first = runs[number % period]  # of a pattern, the block of its first period
+                wanted = first + wanted.removeprefix(runs[number])
+                turns.append((first, runs[number % period - period]))
                 at = part
                 break
         else:
             return None
-    return at
+    last = wanted
+    for first, end in reversed(turns):
+        last = end + last.removeprefix(first)
+    return at, wanted, last
 
 
 def _within(path: str, run: str) -> bool:
     return path == run or path.startswith(run + ".")
 
 
-def _alone(sketch: Sketch, name: str, path: str) -> Sketch:
-    """Return *sketch* with the box *name* as its root, and boxes for what flows in and out."""
-    inside = [name]
-    for box in inside:
-        inside += sketch.boxes[box].parts
-    within, around = set(inside), set(sketch.chain(name))
-    root = "/" if name != "/" else "//"
-    boxes = {box: sketch.boxes[box] for box in inside}
-    flows: list[Flow] = []
-    ends: dict[str, Box] = {}
-    for flow in sketch.flows:
-        if flow.source in within and flow.target in within:
-            flows.append(flow)
-        elif flow.target in within:
-            end = _end(sketch, flow.source, flow.label, "input", around, root)
-            ends[end.id] = end
-            flows.append(Flow(end.id, flow.target, flow.label))
-        elif flow.source in within:
-            end = _end(sketch, flow.target, flow.label, "output", around, root)
-            ends[end.id] = end
-            flows.append(Flow(flow.source, end.id, flow.label))
-    own = boxes.pop(name)
-    middle = own.parts or (name,)
-    first = [end for end, box in ends.items() if box.kind == "input"]
-    last = [end for end, box in ends.items() if box.kind == "output"]
-    boxes |= {part: replace(sketch.boxes[part], parent=root) for part in middle} | ends
-    boxes[root] = replace(own, id=root, title=path, parent=None, parts=(*first, *middle, *last), op=None, repeat=1)
-    return Sketch(boxes, tuple(flows), sketch.stubs, sketch.signs, root)
+class _Focus:
+    """The module at *path*, of which the box *name* is drawn: what comes in is that of the first of equal blocks,
+    what goes out that of the last; *drawn* has their paths."""
 
+    def __init__(self, sketch: Sketch, graph: ModelGraph, path: str, name: str, drawn: dict[Kind, str]) -> None:
+        self.sketch = sketch
+        self.graph = graph
+        self.path = path
+        self.name = name
+        self.around = set(sketch.chain(name))
+        self.names = {kind: self._names(kind, instead) for kind, instead in drawn.items()}
 
-def _end(sketch: Sketch, leaf: str, shape: str, kind: str, around: set[str], root: str) -> Box:
-    """Return the box for what is outside, at the other end of a value: called by the outermost box of it alone."""
-    outer = [box for box in sketch.chain(leaf) if box not in around][-1]
-    words = f"tensor {shape}" if shape else ""
-    return Box(f"{kind}:{outer}", kind, sketch.boxes[outer].title, words, kind.title(), "", root)  # type: ignore[arg-type]
+    def alone(self) -> Sketch:
+        """Return the sketch with the module as a frame, or a box, and boxes for what flows in and out."""
+        sketch, root = self.sketch, "/"
+        inside = [self.name]
+        for box in inside:
+            inside += sketch.boxes[box].parts
+        within = set(inside)
+        flows: list[Flow] = []
+        ends: dict[Kind, dict[str, Box]] = {"input": {}, "output": {}}
+        for flow in sketch.flows:
+            if flow.source in within and flow.target in within:
+                flows.append(flow)
+            elif flow.target in within:
+                end = self._end(flow.source, flow.label, "input")
+                ends["input"][end.id] = end
+                flows.append(Flow(end.id, flow.target, flow.label))
+            elif flow.source in within:
+                end = self._end(flow.target, self._yields(flow.source) or flow.label, "output")
+                ends["output"][end.id] = end
+                flows.append(Flow(flow.source, end.id, flow.label))
+        params = self.graph.component(self.path).total_params
+        own = replace(sketch.boxes[self.name], parent=root, title=self.path, params=params, repeat=1, runs=())
+        boxes = {box: sketch.boxes[box] for box in inside} | {self.name: own} | ends["input"] | ends["output"]
+        parts = (*ends["input"], self.name, *ends["output"])
+        boxes[root] = replace(own, id=root, parent=None, parts=parts, op=None)
+        return Sketch(boxes, tuple(flows), sketch.stubs, sketch.signs, root, (self.name,) * bool(own.parts))
+
+    def _end(self, leaf: str, shape: str, kind: Kind) -> Box:
+        """Return the box for what is outside, at the other end of a value: called by the outermost box of it alone."""
+        outer = self.sketch.boxes[[box for box in self.sketch.chain(leaf) if box not in self.around][-1]]
+        name = outer.component if outer.kind == "module" else outer.op or ""
+        title = self.names[kind].get(name, self.names[kind].get("", box_name(outer)))
+        words = f"tensor {shape}" if shape else ""
+        return Box(f"{kind}:{title}", kind, title, words, kind.title(), "", "/")
+
+    def _yields(self, leaf: str) -> str:
+        name = self.sketch.boxes[leaf].op
+        return shape_text(self.graph.op(name).shape) if name is not None and name in self.graph.ops else ""
+
+    def _names(self, kind: Kind, instead: str) -> dict[str, str]:
+        """Return what is around the block at the path, by what is around the equal one *instead*."""
+        if instead == self.path:
+            return {}
+        found: dict[str, str] = {}
+        for theirs, ours in zip(self._beside(instead, kind), self._beside(self.path, kind), strict=False):
+            for number, name in enumerate(theirs if ours else ()):
+                found.setdefault(name, self._title(ours[min(number, len(ours) - 1)]))
+        if len({*found.values()}) == 1:  # whatever the figure has there, such as what reads a value it has reshaped
+            found[""] = next(iter(found.values()))
+        return found
+
+    def _beside(self, path: str, kind: Kind) -> Iterator[list[str]]:
+        """Yield for each operation of the module at *path* what it reads, or what reads it, outside of that."""
+        nodes = self.graph.ops.nodes
+        near = self.graph.ops.predecessors if kind == "input" else self.graph.ops.successors
+        inside = [name for name, op in nodes(data=True) if op["kind"] == "op" and _within(op["scope"], path)]
+        within = {*inside, *self.graph.of_kind("parameter", "buffer", "constant")}
+        for name in inside:
+            yield list(dict.fromkeys(self._outer(other, path) for other in near(name) if other not in within))
+
+    def _outer(self, name: str, path: str) -> str:
+        """Return the path of the outermost module that an operation is in and *path* is not, or its own name."""
+        scope = self.graph.ops.nodes[name]["scope"]
+        return next((above for above in self._above(scope) if not _within(path, above)), name)
+
+    def _above(self, path: str) -> list[str]:
+        """Return the paths of the modules that run around *path* and of itself, but for the root's."""
+        names = path.split(".")
+        paths = [".".join(names[: k + 1]) for k in range(len(names))]
+        components = self.graph.components.nodes
+        return [above for above in paths if above in components and components[above]["calls"]]
+
+    def _title(self, name: str) -> str:
+        """Return what a module, by its path, or an operation is called within the module that runs it."""
+        if name in self.graph.components:
+            above = self._above(name)[-2:-1]
+            title = name.removeprefix(above[0] + ".") if above else name
+            return self.graph.component(name).type.rpartition(".")[2] if title.isdigit() else title
+        op = self.graph.op(name)
+        return op_title(op.target) if op.kind == "op" else op.target
 
 
 __all__ = ["focused"]

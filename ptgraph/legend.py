@@ -25,7 +25,7 @@ def legend(
     used = {sketch.signs[box.id] for box in boxes if box.id in sketch.signs}
     entries += [("addition", "plus")] * ("plus" in used) + [("multiplication", "times")] * ("times" in used)
     entries += [("equal blocks, one after the other", "repeat")] * any(box.repeat > 1 for box in boxes)
-    entries += [("value that comes from elsewhere", "stub")] * stubs
+    entries += [("parameter, or value from elsewhere", "stub")] * stubs
     items = []
     x, y, wide = 4.0, 4.0, 0.0
     for words, what in entries:

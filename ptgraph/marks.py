@@ -49,8 +49,8 @@ def box_name(box: Box) -> str:
     """Return what a box is called: a module by its name, or by its class where that is only a number."""
     if box.kind == "op":
         return box.title.strip("_").replace("_", " ")
-    if box.kind == "output" and not (last := box.title.rpartition(".")[2]).isdigit():
-        return last or box.title
+    if box.kind == "output" and (last := box.title.rpartition(".")[2]).isidentifier():
+        return last
     return box.subtitle if box.kind == "module" and box.title.isdigit() and box.subtitle else box.title
 
 
@@ -66,7 +66,7 @@ def _note(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
         words = [word for word, wanted in ((dtype, "dtype" in show), (shape, "shapes" in show)) if wanted and word]
         return [" ".join(words)]
     if "params" in show and box.params:
-        words.append(count_text(box.params))
+        words.append(f"{count_text(box.params)} in all" if box.repeat > 1 else count_text(box.params))
     if "flops" in show and box.flops:
         words.append(f"{count_text(box.flops)} FLOPs")
     if "dtype" in show and not graph.is_pipeline and (found := _dtype(graph, box)):

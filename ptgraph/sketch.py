@@ -59,7 +59,8 @@ class Flow(NamedTuple):
 class Sketch:
     """The boxes that may be drawn, and what flows between those without parts.
 
-    ``stubs`` says of a box what it reads that is not drawn as a line, ``signs`` which boxes are a ⊕ or a ⊗.
+    ``stubs`` says of a box what it reads that is not drawn as a line, ``signs`` which boxes are a ⊕ or a ⊗,
+    ``start`` which are open however little is to be shown.
     """
 
     boxes: dict[str, Box]
@@ -67,6 +68,7 @@ class Sketch:
     stubs: dict[str, tuple[str, ...]]
     signs: dict[str, Sign]
     root: str
+    start: tuple[str, ...] = ()
 
     def leaves(self, box: str) -> Iterator[str]:
         """Yield the boxes without parts that *box* is or has inside."""
@@ -105,7 +107,7 @@ class _Sketching:
         self.held = {leaf: self._parameters(leaf) for leaf in leaves if self._plain(leaf)}
         for link in view.links:
             if link.source != link.target:
-                self.flow.add_edge(link.source, link.target, label=link.label)
+                self.flow.add_edge(link.source, link.target, label=link.label, slots=link.slots)
 
     def finish(self) -> Sketch:
         self._leave_out_reshapes()
@@ -186,12 +188,16 @@ class _Sketching:
                     self.boxes[reader] = replace(self.boxes[reader], params=held)
                     self.held.get(reader, []).extend(self.held[leaf])
                 self.flow.remove_node(leaf)
-            elif reshapes and len(self.flow.pred[leaf]) == 1:
+            elif reshapes and len(self.flow.pred[leaf]) == 1 and not self._parts(leaf):
                 above = self.boxes[leaf].parent
                 siblings = [part for part in self.boxes[above or ""].parts if part != leaf and part in self.flow]
                 inside = any(self.boxes[part].parts for part in self.boxes[above or ""].parts)
                 if siblings or inside or above == self.view.root:
                     self._bypass(leaf)
+
+    def _parts(self, leaf: str) -> bool:
+        """Return whether several of the parts that an operation makes go into one other, such as their sum."""
+        return any(len(edge["slots"]) > 1 for edge in self.flow.succ[leaf].values())
 
     def _is_weight(self, leaf: str, reshapes: bool) -> bool:
         """Return whether an operation makes its result of parameters alone."""
@@ -203,7 +209,7 @@ class _Sketching:
         (source,) = self.flow.pred[leaf]
         for target in self.flow.succ[leaf]:
             if not self.flow.has_edge(source, target):
-                self.flow.add_edge(source, target, label=self.flow.edges[leaf, target]["label"])
+                self.flow.add_edge(source, target, **self.flow.edges[leaf, target])
         self.flow.remove_node(leaf)
 
     def _join_small_operations(self) -> None:
@@ -252,7 +258,7 @@ class _Sketching:
             subtitle = f"{len(members)} operations"
         self.boxes[last] = replace(self.boxes[last], title=title, subtitle=subtitle)
         self.flow.remove_nodes_from([member for member in members if member != last])
-        self.flow.add_edge(source, last, label=label)
+        self.flow.add_edge(source, last, label=label, slots=(0,))
 
     def _shared_to_stubs(self) -> None:
         for source, target in list(self.flow.edges):
@@ -263,8 +269,9 @@ class _Sketching:
     def _weights_to_stubs(self) -> None:
         """Name the parameters that are added, multiplied or put beside a value as they are."""
         for leaf in self.flow:
-            if self._plain(leaf) and self._target(leaf) in _OPERANDS:
+            if self._plain(leaf) and self._target(leaf) in _OPERANDS and self.held[leaf]:
                 self.stubs[leaf].update(dict.fromkeys(self.held[leaf]))
+                self.boxes[leaf] = replace(self.boxes[leaf], params=0)
 
     def _nest(self) -> None:
         """Keep the boxes that still have something inside; a module with one operation stands for it."""

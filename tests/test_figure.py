@@ -189,6 +189,33 @@ def test_what_goes_in_and_out_is_called_as_around_it(depth: int | None, graphs: 
     assert {"encoder", "tgt", "output"} <= set(texts(drawing))
 
 
+@pytest.mark.parametrize(
+    ("path", "beside"),
+    [
+        ("layers.0", ("embedding", "layers.1")),
+        ("layers.3", ("layers.2", "layers.4")),
+        ("layers.11", ("layers.10", "norm")),
+        ("layers.3.attention_norm", ("layers.2", "attention")),
+    ],
+)
+def test_one_of_equal_blocks_stands_between_its_own_neighbours(
+    path: str, beside: tuple[str, str], graphs: dict[str, ModelGraph]
+) -> None:
+    drawing = drawn(graphs["tiny"], focus=path)
+    assert tuple(one.id.partition(":")[2] for one in of_kind(drawing, "box") if ":" in one.id) == beside
+    assert path in drawing.title
+
+
+def test_the_parts_of_a_value_that_are_added_are_told_apart() -> None:
+    class Halves(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            a, b = x.chunk(2, dim=1)
+            return torch.relu(a + b)
+
+    drawing = drawn(trace(Halves(), torch.zeros(2, 4)))
+    assert {"chunk", "add"} <= set(texts(drawing))
+
+
 def test_a_layer_alone_is_a_box_with_what_comes_in_and_goes_out(graphs: dict[str, ModelGraph]) -> None:
     drawing = drawn(graphs["tiny"], focus="head")
     assert len(of_kind(drawing, "box")) == 3

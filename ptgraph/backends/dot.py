@@ -77,9 +77,7 @@ class _Drawing:
         for stub, title in self.chart.stubs.get(name, ()):
             look = {"style": "rounded,dashed", "fontsize": "10", "margin": "0.06,0.02", "height": "0.2", "width": "0.3"}
             colors = {"color": self.colors.line, "fontcolor": self.colors.muted}
-            graph.node(
-                self.names[stub], _plain(title), tooltip=_plain(f"{title}, read here"), **look, **colors
-            )
+            graph.node(self.names[stub], _plain(title), tooltip=_plain(f"{title}, read here"), **look, **colors)
         for part in self.chart.boxes[name].parts:
             if part in self.chart.frames:
                 self._frame(graph, part)
