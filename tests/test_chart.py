@@ -29,7 +29,7 @@ def test_arrows_lead_from_what_shows_to_what_shows(depth: int | None) -> None:
 def test_boxes_say_what_was_asked_for(tiny: ModelGraph) -> None:
     made = chart(tiny, Options(depth=1))
     boxes = {box.title: box for box in map(made.boxes.__getitem__, made.inside(made.root))}
-    assert lines(tiny, boxes["layers.0–11"], ("params",)) == ["layers.0–11 ×12", "TransformerBlock · 33.8M"]
+    assert lines(tiny, boxes["layers.0–11"], ("params",)) == ["layers.0–11 ×12", "TransformerBlock · 33.8M in all"]
     assert lines(tiny, boxes["head"], ("flops", "dtype")) == ["head", "Linear · 1.65G FLOPs · float32"]
     assert lines(tiny, boxes["input_ids"], ("shapes", "dtype")) == ["input_ids", "int64 2×16"]
     assert lines(tiny, boxes["input_ids"], ()) == ["input_ids"]
