@@ -71,7 +71,7 @@ $(VENV)/bench: $(VENV)/demo
 	$(RUN) -m pip install --quiet -c constraints.txt -e '.[hf,bench]'
 	touch $@
 
-# What lints the page and tests that all can use it, and what opens files in tests: eslint, axe-core, cytoscape.
+# What lints and tests the page, and opens files in tests: eslint, axe-core, cytoscape, mermaid.
 $(NODE_MODULES): package.json package-lock.json
 	@command -v npm >/dev/null && node -e 'process.exit(Number(parseFloat(process.versions.node) < 20.19))' || { \
 	  echo "The page is checked with Node 20.19 or newer and npm, which are not here. Install them:"; \

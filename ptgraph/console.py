@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from .errors import PtgraphError, TraceError, UsageError
+from .errors import PtgraphError, TraceError, UsageError, named
 
 EXIT_CODES = """\b
 Exit codes: 0 done, 2 usage, 3 the target cannot be loaded,
@@ -49,7 +49,7 @@ class Group(click.Group):
         except (click.Abort, KeyboardInterrupt):
             self._fail("interrupted", 130, debug)
         except Exception as error:  # a fault of ours: still one line, and how to see more
-            text = f"unexpected {type(error).__name__}: {_first_line(error)} (please report it; --debug shows more)"
+            text = f"unexpected {named(error)} (please report it; --debug shows more)"
             self._fail(text, 1, debug)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -100,10 +100,6 @@ def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), "")
 
 
 __all__ = ["EXIT_CODES", "Group", "debug_option", "print_rows", "progress", "quiet_option"]

@@ -44,6 +44,12 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def named(error: BaseException) -> str:
+    """Return the class of an error, and the first line of what it says if it says anything."""
+    name, first = type(error).__name__, first_line(error)
+    return name if first == name else f"{name}: {first}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Return *names* with commas, the first of them if there are many."""
     more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
@@ -64,5 +70,6 @@ __all__ = [
     "UsageError",
     "first_line",
     "listed",
+    "named",
     "need_file",
 ]

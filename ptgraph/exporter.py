@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .backends import BACKENDS, Backend, plugins, render_comparison
 from .comparison import compare
-from .errors import ExportError, PtgraphError, UsageError
+from .errors import ExportError, PtgraphError, UsageError, named
 from .graph import ModelGraph
 from .options import Options
 
@@ -140,9 +140,8 @@ def export_comparison(
 
 
 def _fault(name: str, graph: ModelGraph, error: Exception, package: str = "ptgraph") -> Missing:
-    first = next(iter(str(error).splitlines()), "")
     whose = "" if package == "ptgraph" else f" by {package}"
-    return Missing(name, f"making the {name} of {graph.name}{whose} failed: {type(error).__name__}: {first}", error)
+    return Missing(name, f"making the {name} of {graph.name}{whose} failed: {named(error)}", error)
 
 
 def check_folder(output: str | os.PathLike[str]) -> None:

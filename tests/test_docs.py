@@ -13,6 +13,7 @@ from ptgraph.models import PRESETS, build
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def test_every_option_of_export_is_in_the_readme() -> None:
@@ -70,3 +71,10 @@ def test_the_make_targets_that_are_named_exist() -> None:
         for target in re.findall(r"\bmake (\w+)", (ROOT / document).read_text(encoding="utf-8")):
             if target not in ("sure",):
                 assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_module_is_in_the_table_of_contributing() -> None:
+    table = CONTRIBUTING.partition("| module | what it is |")[2].partition("\n## ")[0]
+    names = {path.name if path.suffix else f"{path.name}/" for path in (ROOT / "ptgraph").iterdir()}
+    modules = {name for name in names if name.endswith((".py", "/")) and not name.startswith("__")}
+    assert {name for name in modules if f"`{name}`" not in table} == set()

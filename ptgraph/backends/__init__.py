@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from ..errors import ExportError, first_line
+from ..errors import ExportError, named
 from ..graph import ModelGraph
 from ..options import Options
 
@@ -77,7 +77,7 @@ class Plugin(Backend):
         try:
             render: Render = self.entry.load()
         except Exception as error:
-            reason = f"{type(error).__name__}: {first_line(error)}"
+            reason = named(error)
             raise ExportError(f"the format {self.name} of {self.package} cannot be loaded: {reason}") from error
         files = render(graph, options) if callable(render) else None
         if not isinstance(files, dict):

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from ptgraph.view import view
 from tests.browser.conftest import PATTERNS
@@ -88,7 +89,7 @@ def test_all_repetitions_show(visit: Visit) -> None:
     page.do("ptgraph.select('/layers.0~2.1')")
     assert page.page.url.endswith("#layers.7")
     page.do("ptgraph.openEverything()")
-    page.page.wait_for_timeout(150)
+    page.page.wait_for_function("ptgraph.visible().length >= 14")
     leaves = page.do("ptgraph.visible().map(({ id }) => ptgraph.app.model.path(id))")
     assert {f"layers.{k}.linear" for k in range(14)} <= set(leaves)
     check_geometry(page)
@@ -158,8 +159,7 @@ def test_gemma(visit: Visit) -> None:
         check_geometry(page)
     for tab in ("components", "pipelines", "table"):
         page.tab(tab)
-        page.page.wait_for_timeout(100)
-    assert "6 × Gemma3DecoderLayer" in page.page.inner_text("[data-tab=table], #table")
+    expect(page.page.locator("[data-tab=table], #table").first).to_contain_text("6 × Gemma3DecoderLayer")
     page.tab("graph")
     for measure in page.do("[...document.querySelectorAll('#colour option')].map((option) => option.value)"):
         page.page.select_option("#colour", measure)
