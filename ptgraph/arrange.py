@@ -6,7 +6,7 @@ side. So a chain is a line, branches stand beside each other, and a skip edge le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import networkx as nx
@@ -103,11 +103,11 @@ class _Arranging:
 
     def _spine(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
         """Return *names* in groups after each other: alone, what is before or after all others."""
-        before = self._sets(inside, names, inside.pred)
-        after = self._sets(inside, names[::-1], inside.succ)
+        before = self._sets(names, inside.pred)
+        after = self._sets(names[::-1], inside.succ)
         groups: list[list[str]] = [[]]
         for name in names:
-            if len(before[name]) + len(after[name]) + 1 == len(names):
+            if before[name].bit_count() + after[name].bit_count() + 1 == len(names):
                 groups += [[name], []]
             else:
                 groups[-1].append(name)
@@ -115,10 +115,15 @@ class _Arranging:
         return groups if len(groups) > 1 else self._ranks(inside, names)
 
     @staticmethod
-    def _sets(inside: nx.DiGraph[str], names: Sequence[str], near: object) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for name in names:
-            found[name] = set().union(*({other} | found[other] for other in near[name]))  # type: ignore[index]
+    def _sets(names: Sequence[str], near: Mapping[str, Iterable[str]]) -> dict[str, int]:
+        """Return all that is before, or after, each of *names*, as the bits of a number: theirs in that order."""
+        found: dict[str, int] = {}
+        bit: dict[str, int] = {}
+        for number, name in enumerate(names):
+            bit[name] = 1 << number
+            found[name] = 0
+            for other in near[name]:
+                found[name] |= found[other] | bit[other]
         return found
 
     def _ranks(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
@@ -142,7 +147,8 @@ class _Arranging:
 
     def _across(self, inside: nx.DiGraph[str]) -> list[list[str]] | None:
         """Return the columns of an encoder and its decoder: two big parts, the second of which has input of its own."""
-        for encoder, decoder in inside.edges:
+        place = self.place
+        for encoder, decoder in sorted(inside.edges, key=lambda edge: (place[edge[0]], place[edge[1]])):
             if not (self.big(encoder) and self.big(decoder)):
                 continue
             cut = nx.DiGraph(inside)

@@ -115,6 +115,7 @@ class _Sketching:
         self._join_small_operations()
         self._shared_to_stubs()
         self._weights_to_stubs()
+        self._open_groups_that_come_back()
         self._nest()
         signs = {leaf: sign for leaf in self.flow if (sign := self._sign(leaf))}
         order = self.order
@@ -220,10 +221,9 @@ class _Sketching:
                 continue
             members = self._cone(leaf)
             sources = {s for member in members for s in self.flow.pred[member] if s not in members}
-            done |= members
             if len(members) == 1 or len(sources) != 1:
-                done -= members - {leaf}
                 continue
+            done |= members
             self._join(leaf, sorted(members, key=self.order.__getitem__), *sources)
 
     def _small(self, leaf: str) -> bool:
@@ -241,8 +241,6 @@ class _Sketching:
                 if source not in members and alike and all(t in members for t in self.flow.succ[source]):
                     members.add(source)
                     waiting.append(source)
-                elif source not in members:
-                    continue
         return members
 
     def _join(self, last: str, members: list[str], source: str) -> None:
@@ -272,6 +270,25 @@ class _Sketching:
             if self._plain(leaf) and self._target(leaf) in _OPERANDS and self.held[leaf]:
                 self.stubs[leaf].update(dict.fromkeys(self.held[leaf]))
                 self.boxes[leaf] = replace(self.boxes[leaf], params=0)
+
+    def _open_groups_that_come_back(self) -> None:
+        """Put operations beside each other, not in a group, where a value leaves the group and comes back."""
+        for group in [box for box in self.boxes.values() if box.kind == "group"]:
+            inside = {part for part in group.parts if part in self.flow}
+            waiting = [target for part in inside for target in self.flow.succ[part] if target not in inside]
+            beyond = set(waiting)
+            while waiting:
+                new = set(self.flow.succ[waiting.pop()]) - beyond
+                beyond |= new
+                waiting.extend(new)
+            if not beyond & inside:
+                continue
+            above = self.boxes[group.parent or ""]
+            place = above.parts.index(group.id)
+            parts = above.parts[:place] + group.parts + above.parts[place + 1 :]
+            self.boxes[above.id] = replace(above, parts=parts)
+            self.boxes |= {part: replace(self.boxes[part], parent=above.id) for part in group.parts}
+            del self.boxes[group.id]
 
     def _nest(self) -> None:
         """Keep the boxes that still have something inside; a module with one operation stands for it."""

@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
+from onnx.numpy_helper import from_array
 from torch import Tensor, nn
 
 from ptgraph import export, trace
@@ -17,8 +20,10 @@ from ptgraph.errors import UsageError
 from ptgraph.figure import figure
 from ptgraph.figure_options import FigureOptions, points
 from ptgraph.graph import ModelGraph
+from ptgraph.onnx_reader import graph_of_model
 from ptgraph.options import Options
 from ptgraph.pipeline import record_pipeline
+from ptgraph.view import view
 from tests.conftest import graph_of
 from tests.geometry import body, check, of_kind
 from tests.test_zoo import ZOO
@@ -319,3 +324,47 @@ def test_where_all_of_a_kind_are_too_many_the_biggest_shows_what_is_in_each() ->
     with torch.device("meta"):
         drawing = drawn(trace(Stages(), torch.zeros(2, 4)))
     assert [frame.id for frame in of_kind(drawing, "frame")] == ["stages.11"]
+
+
+class Positions(nn.Module):
+    """Operations on positions in a group, whose value a module without weights changes and hands back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aux, self.lin = Shifted(), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, ids: Tensor) -> Any:
+        places = self.aux(ids * 2)
+        return self.lin(x), (places + 1) * 3
+
+
+class Shifted(nn.Module):
+    def forward(self, ids: Tensor) -> Any:
+        return (ids - 1) * ids
+
+
+def twice_shaped() -> ModelGraph:
+    """Return a file that reads the shape of a value, and later that of what it made with it."""
+    nodes, value = [], "x"
+    for n in range(2):
+        nodes += [
+            helper.make_node("Shape", [value], [f"shape{n}"]),
+            helper.make_node("Gather", [f"shape{n}", "zero"], [f"batch{n}"]),
+            helper.make_node("Concat", [f"batch{n}", "rest"], [f"wanted{n}"], axis=0),
+            helper.make_node("Reshape", [value, f"wanted{n}"], [f"reshaped{n}"]),
+            helper.make_node("Relu", [f"reshaped{n}"], [f"value{n}"]),
+        ]
+        value = f"value{n}"
+    given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])]
+    yields = [helper.make_tensor_value_info(value, TensorProto.FLOAT, None)]
+    constants = [from_array(np.array([number]), name) for name, number in (("zero", 0), ("rest", -1))]
+    model = helper.make_model(helper.make_graph(nodes, "g", given, yields, constants))
+    return graph_of_model(model, "twice")
+
+
+@pytest.mark.parametrize("depth", [None, 1, 9])
+def test_a_value_may_leave_a_group_of_positions_and_come_back(depth: int | None) -> None:
+    traced = trace(Positions(), torch.zeros(2, 4), torch.zeros(2, 4, dtype=torch.int64))
+    for graph in (traced, twice_shaped()):
+        assert any(box.kind == "group" for box in view(graph).boxes.values())
+        check(drawn(graph, depth), widest=points("174mm"))
