@@ -75,7 +75,7 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
     Raises UsageError for a focus that there is not.
     """
     drawn = sketch(graph, view(graph))
-    if options.figure.focus is not None:
+    if options.figure.focus:
         drawn = focused(drawn, graph, options.figure.focus)
     opened = fit(drawn, graph, None, options.figure).opened if options.depth is None else _levels(drawn, options.depth)
     shown = visible(drawn, opened)

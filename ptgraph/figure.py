@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .boxes import Box, count_text, shape_text
 from .drawing import Circle, Drawing, Item, Mark, Path, Rect, Text
+from .errors import listed
 from .figure_options import points
 from .fit import Fitted, fit
 from .focus import focused
@@ -26,7 +27,7 @@ _STACKED = 2.0  # how far the paper below looks out, where a box stands for seve
 def figure(graph: ModelGraph, options: Options) -> Drawing:
     """Return the figure of *graph*; raises UsageError for a focus that there is not."""
     whole = sketch(graph, view(graph))
-    shown = focused(whole, graph, options.figure.focus) if options.figure.focus is not None else whole
+    shown = focused(whole, graph, options.figure.focus) if options.figure.focus else whole
     return _Figure(graph, options, shown).drawing()
 
 
@@ -39,6 +40,7 @@ class _Figure:
         self.fitted: Fitted = fit(sketch, graph, options.depth, options.figure)
         self.scale = self.fitted.scale
         self.ids: dict[str, str] = {}
+        self.taken: set[str] = set()
 
     def drawing(self) -> Drawing:
         geometry = self.fitted.geometry
@@ -72,7 +74,7 @@ class _Figure:
         root = self.sketch.boxes[self.sketch.root]
         names = [self._name(self.sketch.boxes[part]) for part in root.parts if part not in self.sketch.signs]
         flow = {"TB": "from top to bottom", "LR": "from left to right"}[self.fitted.direction]
-        return f"A diagram that flows {flow}: {', '.join(names)}." if names else "A diagram of nothing."
+        return f"A diagram that flows {flow}: {listed(names)}." if names else "A diagram of nothing."
 
     def _name(self, box: Box) -> str:
         words = box.title if box.kind != "module" or self.graph.is_pipeline else f"{box.title} ({box.subtitle})"
@@ -83,9 +85,10 @@ class _Figure:
         if box not in self.ids:
             name = wanted = box.removeprefix("/") or "model"
             number = 2
-            while name in self.ids.values():
+            while name in self.taken:
                 name, number = f"{wanted}-{number}", number + 1
             self.ids[box] = name
+            self.taken.add(name)
         return self.ids[box]
 
     def _what(self, box: Box) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import zip_longest
 
@@ -32,7 +33,7 @@ class Placing(Rooms):
         left, right = room.left + PAD, room.right + PAD
         item.along = room.length + 2 * PAD
         if self.title_first:
-            inside = [u for port in scope.ports.values() if (u := self.port(scope, port)) is not None]
+            inside = [self.port(scope, port) for port in scope.ports.values()]
             left = max(left, lead + PAD - min(inside, default=right))
             right = max(right, trail + PAD + max(inside, default=-left))
             item.along += item.before
@@ -103,7 +104,7 @@ class Placing(Rooms):
         for number in range(1, len(rooms)):
             part, room = tree.parts[number], rooms[number]
             share = self.share(scope, tree, part)
-            if not isinstance(part, Leaf) or part.name in self.plan.scopes or not self.lone(scope, part.name, share):
+            if not isinstance(part, Leaf) or part.name in self.plan.scopes or not self.lone(part.name, share):
                 found.append(max(starts[number], found[-1] + rooms[number - 1].right + BESIDE + room.left))
                 continue
             low, high = (whole - room.length - CLEAR, whole) if share else (0.0, room.length + CLEAR)
@@ -136,12 +137,16 @@ class Placing(Rooms):
         hops = self.hops.get(tree, [])
         self._make_lanes(rooms, hops, found)
         self._spread_entries(tree, hops)
+        beside: dict[int, list[Hop]] = defaultdict(list)  # the gap after which part → what begins or ends in it
+        for hop in hops:
+            for gap in dict.fromkeys((hop.start, hop.end - 1)):
+                beside[gap].append(hop)
         for number, room in enumerate(rooms):
             found.starts.append(found.length)
             found.ends.append(found.length + room.length)
             found.length = found.ends[-1]
             if number < len(rooms) - 1:
-                found.length += self._gap(scope, tree, number, hops)
+                found.length += self._gap(scope, tree, number, beside[number])
         return found
 
     def _make_lanes(self, rooms: list[Room], hops: Iterable[Hop], found: Room) -> None:
@@ -163,10 +168,14 @@ class Placing(Rooms):
 
     def _spread_entries(self, tree: Series, hops: Iterable[Hop]) -> None:
         """Let values enter a box from above where they come from, or as near as its width allows."""
+        into: dict[int, list[Hop]] = defaultdict(list)
+        for hop in hops:
+            if not hop.side and hop.start >= 0:
+                into[hop.end].append(hop)
         for number, part in enumerate(tree.parts):
             if not isinstance(part, Leaf) or part.name in self.plan.scopes or self.items[part.name].round:
                 continue
-            entering = [hop for hop in hops if hop.end == number and not hop.side and hop.start >= 0]
+            entering = into[number]
             values = {hop.leg.value: self._comes_from(tree, hop) for hop in entering}
             if len(values) < 2:
                 continue

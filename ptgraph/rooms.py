@@ -27,8 +27,8 @@ STRIP = 8.0  # under the first column of two, for the line that leads to the oth
 class Item:
     """A box, as far as its place goes: its *body* is centred on the spine, *left* and *right* are how far it reaches.
 
-    *after* is room for the label of its value. Of a frame, *before* and *aside* are its title's room at the start and
-    the left; *clear* how far from the spine a line may enter to the left and right of which a title stands.
+    *after* is room for the label of its value. Of a frame, *before* is the room of its title's line, and *title* how
+    broad what stands in it is at the start and at the end. *u* and *v* are its place: its spine, and where it begins.
     """
 
     across: float  # of the body
@@ -70,6 +70,7 @@ class Rooms:
         self.crossing: dict[Parallel, list[Leg]] = {}
         self.entries: dict[tuple[str, Leg | None], float] = {}
         self.into: dict[str, list[Leg]] = {}
+        self.out_of: dict[str, list[Leg]] = {}
         for scope in plan.scopes.values():
             self.items.update((port, Item(0.0, 0.0, 1.0, 1.0)) for port in scope.ports.values())
             for leg in scope.legs.values():
@@ -79,6 +80,8 @@ class Rooms:
                     self.crossing.setdefault(leg.across[0], []).append(leg)
                 if leg.target is not None:
                     self.into.setdefault(leg.target, []).append(leg)
+                if leg.source is not None:
+                    self.out_of.setdefault(leg.source, []).append(leg)
 
     def port(self, scope: Scope, port: str) -> float:
         """Return how far from the spine of its scope a port is."""
@@ -162,12 +165,11 @@ class Rooms:
     def share(self, scope: Scope, tree: Parallel, part: Tree) -> float:
         """Return how much of the spare room of a column is before it: inputs stand low, ends high."""
         names = set(self.names(part))
-        legs = scope.legs.values()
         ports = set(scope.ports.values())
         if names <= ports:
             return 0.0
-        read = any(leg.target in names and leg.source not in names for leg in legs)
-        feeds = any(leg.source in names and leg.target not in names for leg in legs)
+        read = any(leg.source not in names for name in names for leg in self.into.get(name, ()))
+        feeds = any(leg.target not in names for name in names for leg in self.out_of.get(name, ()))
         if not read and not names & ports:
             return 1.0
         if not feeds or self.first_alike(tree):
@@ -194,12 +196,11 @@ class Rooms:
                 found.append(self.reach(part, low - room.starts[number], high - room.starts[number]))
         return max(found)
 
-    @staticmethod
-    def lone(scope: Scope, name: str, share: float) -> bool:
+    def lone(self, name: str, share: float) -> bool:
         """Return whether nothing leads past a box: one that stands high feeds nothing, one that stands low reads it."""
         if share == 1:
             return True
-        return share == 0 and not any(leg.source == name for leg in scope.legs.values()) and "←" not in name
+        return share == 0 and name not in self.out_of and "←" not in name
 
 
 __all__ = [

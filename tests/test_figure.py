@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from onnx.numpy_helper import from_array
 from torch import Tensor, nn
 
 from ptgraph import export, trace
+from ptgraph.arrange import Parallel, arrange, ways
 from ptgraph.drawing import Circle, Drawing, Item, Text
 from ptgraph.drawing import Path as Line
 from ptgraph.errors import UsageError
@@ -368,3 +371,33 @@ def test_a_value_may_leave_a_group_of_positions_and_come_back(depth: int | None)
     for graph in (traced, twice_shaped()):
         assert any(box.kind == "group" for box in view(graph).boxes.values())
         check(drawn(graph, depth), widest=points("174mm"))
+
+
+def test_a_long_file_without_modules_is_drawn_soon() -> None:
+    nodes = []
+    for n in range(500):
+        nodes += [
+            helper.make_node("Relu", [f"v{n}"], [f"relu{n}"]),
+            helper.make_node("Softmax", [f"relu{n}"], [f"softmax{n}"]),
+            helper.make_node("TopK", [f"relu{n}", "k"], [f"topk{n}", ""]),
+            helper.make_node("Concat", [f"softmax{n}", f"topk{n}"], [f"v{n + 1}"], axis=0),
+        ]
+    given, yields = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 4]) for name in ("v0", "v500"))
+    model = helper.make_model(helper.make_graph(nodes, "g", [given], [yields], [from_array(np.array([4]), "k")]))
+    graph = graph_of_model(model, "long")
+    begin = perf_counter()
+    drawing = drawn(graph)
+    assert perf_counter() - begin < 6
+    assert len(of_kind(drawing, "box")) > 1500
+    assert len(drawing.description) < 400
+
+
+def test_columns_do_not_depend_on_the_order_of_a_set() -> None:
+    def columns(letter: str) -> list[list[str]]:
+        flow: nx.DiGraph[str] = nx.DiGraph([(f"{letter}{n}", f"{letter}{n + 1}") for n in range(4, 12)])
+        flow.add_edges_from([(f"{letter}0", f"{letter}2"), (f"{letter}1", f"{letter}2")])
+        tree = arrange(flow, sorted(flow, key=lambda name: int(name[1:])), lambda _: True, lambda _: False)
+        across = next(part for part in tree.parts if isinstance(part, Parallel) and part.across)
+        return [[name[1:] for name in ways(part)] for part in across.parts]
+
+    assert {str(columns(letter)) for letter in "abcdefghijklmnop"} == {"[['0'], ['1', '2']]"}
