@@ -28,15 +28,6 @@ class Spot(NamedTuple):
     width: float
     height: float
 
-    def overlaps(self, other: Spot) -> bool:
-        """Return whether some point is inside of both."""
-        return (
-            self.x < other.x + other.width
-            and other.x < self.x + self.width
-            and self.y < other.y + other.height
-            and other.y < self.y + self.height
-        )
-
 
 class Stub(NamedTuple):
     """What a box reads that is not drawn as a line: its label, and the line to its box."""
@@ -110,11 +101,12 @@ class _Laying:
         return found
 
     def _shape(self, name: str) -> str:
-        """Return the shape of what a box yields."""
+        """Return the shape of what a box yields; of a module that runs more than once, only its operations know it."""
         box = self.sketch.boxes[name]
-        if box.kind == "module":
-            return shape_text(self.graph.component(box.component).shape)
-        return shape_text(self.graph.op(box.op).shape) if box.op is not None and box.op in self.graph.ops else ""
+        if box.op is not None and box.op in self.graph.ops:
+            return shape_text(self.graph.op(box.op).shape)
+        component = self.graph.component(box.component) if box.kind == "module" else None
+        return shape_text(component.shape) if component is not None and component.calls == 1 else ""
 
     def _box(self, name: str) -> Item:
         if name in self.sketch.signs:
@@ -145,7 +137,7 @@ class _Laying:
         return max(plain_width(text, NOTE) for text in texts) + 8
 
     def _frame(self, box: Box) -> Item:
-        lead = text_width(frame_title(box), TITLE)
+        lead = text_width(box.title, TITLE)
         trail = plain_width(box.subtitle, NOTE) + (text_width(f" ×{box.repeat}", TITLE) if box.repeat > 1 else 0)
         return Item(0.0, 0.0, before=TITLE * LINE_UP + 2, title=(lead, trail + 4))
 
@@ -228,9 +220,4 @@ def geometry(
     return _Laying(sketch, graph, opened, direction, show, broad).finish()
 
 
-def frame_title(box: Box) -> str:
-    """Return what a frame is called."""
-    return box.title
-
-
-__all__ = ["MARGIN", "Geometry", "Label", "Spot", "Stub", "frame_title", "geometry"]
+__all__ = ["MARGIN", "Geometry", "Label", "Spot", "Stub", "geometry"]

@@ -401,3 +401,20 @@ def test_columns_do_not_depend_on_the_order_of_a_set() -> None:
         return [[name[1:] for name in ways(part)] for part in across.parts]
 
     assert {str(columns(letter)) for letter in "abcdefghijklmnop"} == {"[['0'], ['1', '2']]"}
+
+
+class Twice(nn.Module):
+    """A layer, and a block of two, that run again on a value of another shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.block = nn.Linear(4, 8), nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 5))
+
+    def forward(self, x: Tensor, y: Tensor) -> Any:
+        return self.block(self.layer(x)), self.block(self.layer(y))
+
+
+def test_each_run_of_a_module_says_its_own_shape() -> None:
+    drawing = drawn(trace(Twice(), torch.zeros(2, 4), torch.zeros(3, 7, 4)), 1)
+    labels = [mark.text for item in of_kind(drawing, "label") for mark in item.marks if isinstance(mark, Text)]
+    assert sorted(labels) == ["2×5", "2×8", "3×7×5", "3×7×8"]
