@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -53,17 +54,11 @@ class Link:
     shared: bool = False
 
 
-@dataclass(frozen=True)
-class View:
-    """The boxes by id, the outermost first, and the links between those without parts.
-
-    ``stands`` maps an operation that was folded away to the box that stands for it, and its number in each fold.
-    """
+class Nested:
+    """Boxes in boxes, by id, from the *root*, which is around all of them: what a view and a sketch have in common."""
 
     boxes: dict[str, Box]
-    links: tuple[Link, ...]
-    stands: dict[str, tuple[str, dict[str, int]]]
-    root: str = "/"
+    root: str
 
     def chain(self, box: str) -> list[str]:
         """Return *box* and the boxes around it, innermost first."""
@@ -73,6 +68,48 @@ class View:
             found.append(at)
             at = self.boxes[at].parent
         return found
+
+    def to_level(self, depth: int, start: Sequence[str] = (), *, through_patterns: bool = False) -> set[str]:
+        """Return the boxes that are open when *depth* levels are, the first of them *start*, or else the root.
+
+        *through_patterns*, those are no level.
+        """
+        opened, level = set(), [*start] or [self.root]
+        for _ in range(depth):
+            level = [box for box in level if self.boxes[box].parts]
+            if not level:
+                break
+            opened.update(level)
+            level = [part for box in level for part in self.boxes[box].parts]
+            while through_patterns and (patterns := {box for box in level if self.boxes[box].kind == "pattern"}):
+                opened |= patterns
+                level = [part for box in level for part in (self.boxes[box].parts if box in patterns else (box,))]
+        return opened
+
+    def visible(self, opened: set[str]) -> list[str]:
+        """Return the closed boxes that show when the root and those *opened* are open, in order."""
+        found: list[str] = []
+        waiting = list(self.boxes[self.root].parts[::-1])
+        while waiting:
+            box = waiting.pop()
+            if box in opened:
+                waiting.extend(reversed(self.boxes[box].parts))
+            else:
+                found.append(box)
+        return found
+
+
+@dataclass(frozen=True)
+class View(Nested):
+    """The boxes by id, the outermost first, and the links between those without parts.
+
+    ``stands`` maps an operation that was folded away to the box that stands for it, and its number in each fold.
+    """
+
+    boxes: dict[str, Box]
+    links: tuple[Link, ...]
+    stands: dict[str, tuple[str, dict[str, int]]]
+    root: str = "/"
 
     def label(self, box: str) -> str:
         """Return what a box is called where it is out of sight: an operation by its module, too."""
@@ -101,11 +138,11 @@ class View:
         is no level then: closed it says little, so that it is open wherever there is room.
         """
         if depth is not None:
-            return self._to_level(depth)
+            return self.to_level(max(depth, 1))
         groups = {box.id for box in self.boxes.values() if box.kind == "group"}
-        opened = self._to_level(1)
+        opened = self.to_level(1)
         for level in range(1, 1 + max(len(self.chain(box)) for box in self.boxes)):
-            deeper = self._to_level(level, through_patterns=True) - groups
+            deeper = self.to_level(level, through_patterns=True) - groups
             if len(self.visible(deeper)) > limit:
                 break
             opened = deeper
@@ -113,31 +150,6 @@ class View:
             if box.kind == "pattern" and box.parent in opened and len(self.visible(opened | {box.id})) <= limit:
                 opened.add(box.id)
         return opened
-
-    def _to_level(self, depth: int, *, through_patterns: bool = False) -> set[str]:
-        opened, level = set(), [self.root]
-        for _ in range(max(depth, 1)):
-            level = [box for box in level if self.boxes[box].parts]
-            opened.update(level)
-            level = [part for box in level for part in self.boxes[box].parts]
-            while through_patterns and (patterns := {box for box in level if self.boxes[box].kind == "pattern"}):
-                opened |= patterns
-                level = [part for box in level for part in (self.boxes[box].parts if box in patterns else (box,))]
-        return opened
-
-    def visible(self, opened: set[str]) -> list[str]:
-        """Return the closed boxes that show when *opened* are open, in order."""
-        found: list[str] = []
-
-        def visit(box: str) -> None:
-            for part in self.boxes[box].parts:
-                if part in opened:
-                    visit(part)
-                else:
-                    found.append(part)
-
-        visit(self.root)
-        return found
 
     def shown(self, opened: set[str]) -> dict[str, str]:
         """Map every box without parts to the visible box that it is, or is inside of."""
@@ -174,4 +186,4 @@ def count_text(count: float) -> str:
     return f"{count:.3g}E"
 
 
-__all__ = ["BOX_LIMIT", "Box", "Link", "View", "count_text", "op_title", "shape_text"]
+__all__ = ["BOX_LIMIT", "Box", "Link", "Nested", "View", "count_text", "op_title", "shape_text"]

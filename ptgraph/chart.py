@@ -17,12 +17,11 @@ from .graph import ModelGraph
 from .layout import stub_id
 from .marks import box_name, note_text
 from .options import Options
-from .plan import visible
-from .sketch import Sign, Sketch, sketch
+from .sketch import Sign, sketch
+from .svg_writer import clean
 from .view import view
 
 _LONGEST = 48  # letters of a line
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SIGNS: dict[Sign, str] = {"plus": "+", "times": "×"}
 
 
@@ -77,8 +76,9 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
     drawn = sketch(graph, view(graph))
     if options.figure.focus:
         drawn = focused(drawn, graph, options.figure.focus)
-    opened = fit(drawn, graph, None, options.figure).opened if options.depth is None else _levels(drawn, options.depth)
-    shown = visible(drawn, opened)
+    depth = options.depth
+    opened = fit(drawn, graph, None, options.figure).opened if depth is None else drawn.at_depth(depth)
+    shown = drawn.visible(opened)
     at = {leaf: box for box in shown for leaf in drawn.leaves(box)}
     arrows: dict[tuple[str, str], Arrow] = {}
     for flow in drawn.flows:
@@ -96,15 +96,6 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
     return Chart(drawn.boxes, drawn.root, opened - {drawn.root}, dict(stubs), tuple(arrows.values()), signs)
 
 
-def _levels(sketch: Sketch, depth: int) -> set[str]:
-    """Return the boxes that are open when *depth* levels are."""
-    opened, level = {sketch.root, *sketch.start}, [*sketch.start] or [sketch.root]
-    for _ in range(depth - 1):
-        level = [part for box in level for part in sketch.boxes[box].parts if sketch.boxes[part].parts]
-        opened.update(level)
-    return opened
-
-
 def lines(graph: ModelGraph, box: Box, show: tuple[Shown, ...]) -> list[str]:
     """Return what stands in a box: its title, and a line of what it is and its numbers, if there is one."""
     title = cut(box_name(box)) + (f" ×{box.repeat}" if box.repeat > 1 else "")
@@ -117,9 +108,4 @@ def cut(text: str) -> str:
     return clean(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
-def clean(text: str) -> str:
-    """Return *text* with the characters that XML cannot hold written as ``\\x07``."""
-    return _NOT_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
-
-
-__all__ = ["Arrow", "Chart", "chart", "clean", "cut", "lines"]
+__all__ = ["Arrow", "Chart", "chart", "cut", "lines"]

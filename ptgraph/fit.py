@@ -10,7 +10,6 @@ from .figure_options import Direction, FigureOptions, Shown, points
 from .geometry import Geometry, geometry
 from .graph import ModelGraph
 from .marks import BROAD, NARROW, NOTE, SMALLEST, TIGHT
-from .plan import visible
 from .sketch import Sketch
 
 PAGE_HEIGHT = 234 * 72 / 25.4  # of the text of a page, in points
@@ -50,8 +49,7 @@ class _Fitting:
                 grown = self._grown(direction)
                 if grown.scale >= _LEAST:
                     return grown
-        levels = [self._to_level(level) for level in range(depth or 1, 0, -1)]
-        for opened in [opened for number, opened in enumerate(levels) if opened not in levels[:number]]:
+        for opened in reversed(self._levels(depth or 1)):
             for direction in self.directions:
                 tried = self._try(opened, direction)
                 if tried.scale >= _LEAST:
@@ -75,13 +73,15 @@ class _Fitting:
         scale = min(1.0, self.width / drawn.width, height / drawn.height)
         return Fitted(drawn, scale, opened, direction)
 
-    def _to_level(self, depth: int) -> set[str]:
-        opened, level = set(), [*self.sketch.start] or [self.sketch.root]
-        for _ in range(depth):
-            level = [box for box in level if self.sketch.boxes[box].parts]
-            opened.update(level)
-            level = [part for box in level for part in self.sketch.boxes[box].parts]
-        return opened | {self.sketch.root}
+    def _levels(self, depth: int) -> list[set[str]]:
+        """Return which boxes are open at each level, as far as *depth* or as there is something to open."""
+        found: list[set[str]] = []
+        for level in range(1, depth + 1):
+            opened = self.sketch.at_depth(level)
+            if opened in found:
+                break
+            found.append(opened)
+        return found
 
     def _grown(self, direction: Direction) -> Fitted:
         """Open the biggest boxes first, all of one kind together, as long as the figure stays within a page.
@@ -112,7 +112,7 @@ class _Fitting:
     def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
         """Return the figure with *boxes* open too, if it fits."""
         opened = fitted.opened | {box.id for box in boxes}
-        if len(visible(self.sketch, opened)) > BOX_LIMIT:
+        if len(self.sketch.visible(opened)) > BOX_LIMIT:
             return None
         tried = self._try(opened, direction, PAGE_HEIGHT)
         return tried if tried.scale >= _LEAST else None
@@ -130,7 +130,7 @@ class _Fitting:
         """
         inside = {column for pair in columns for column in pair}
         found: dict[tuple[str, ...], list[Box]] = {}
-        for name in visible(self.sketch, opened):
+        for name in self.sketch.visible(opened):
             box = self.sketch.boxes[name]
             if box.parts and self._worth(box):
                 around = self.sketch.chain(name)

@@ -12,7 +12,7 @@ from .graph import ModelGraph
 from .layout import text_width
 from .marks import BROAD, LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
 from .place import Placing
-from .plan import Edge, plan, visible
+from .plan import Edge, plan
 from .rooms import Item
 from .route import Routes
 from .sketch import Sketch
@@ -75,7 +75,7 @@ class _Laying:
         self.sketch = sketch
         self.graph = graph
         self.down = direction == "TB"
-        self.seen = visible(sketch, opened)
+        self.seen = sketch.visible(opened)
         self.plan = plan(sketch, opened)
         self.frames = [name for name in self.plan.scopes if name != sketch.root]
         self.written = {n: box_text(graph, sketch.boxes[n], show, broad) for n in self.seen if n not in sketch.signs}

@@ -95,7 +95,7 @@ class _Planning:
         self.opened = opened
         self.chains: dict[str, list[str]] = {}
         shown: dict[str, str] = {}
-        for box in visible(sketch, opened):
+        for box in sketch.visible(opened):
             shown |= dict.fromkeys(sketch.leaves(box), box)
             self.chains[box] = sketch.chain(box)
         self.labels: dict[str, str] = {}
@@ -256,17 +256,4 @@ class _Planning:
         return all(self._open_to(scope, steps[reader].steps, reader, value, side) for reader in readers)
 
 
-def visible(sketch: Sketch, opened: set[str]) -> list[str]:
-    """Return the boxes that are seen when *opened* are open, in order."""
-    found: list[str] = []
-    waiting = list(sketch.boxes[sketch.root].parts)[::-1]
-    while waiting:
-        box = waiting.pop()
-        if box in opened:
-            waiting.extend(reversed(sketch.boxes[box].parts))
-        else:
-            found.append(box)
-    return found
-
-
-__all__ = ["Edge", "Hop", "Leaf", "Leg", "Parallel", "Plan", "Scope", "Series", "Side", "plan", "visible"]
+__all__ = ["Edge", "Hop", "Leaf", "Leg", "Parallel", "Plan", "Scope", "Series", "Side", "plan"]

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import networkx as nx
 
-from .boxes import Box, View, op_title
+from .boxes import Box, Nested, View, op_title
 from .graph import ModelGraph
 
 Sign = Literal["plus", "times"]
@@ -56,7 +56,7 @@ class Flow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sketch:
+class Sketch(Nested):
     """The boxes that may be drawn, and what flows between those without parts.
 
     ``stubs`` says of a box what it reads that is not drawn as a line, ``signs`` which boxes are a ⊕ or a ⊗,
@@ -77,15 +77,9 @@ class Sketch:
         for part in self.boxes[box].parts:
             yield from self.leaves(part)
 
-    def chain(self, box: str) -> list[str]:
-        """Return *box* and the boxes around it, innermost first."""
-        found = [box]
-        while found[-1] != self.root:
-            above = self.boxes[found[-1]].parent
-            if above is None:
-                break
-            found.append(above)
-        return found
+    def at_depth(self, depth: int) -> set[str]:
+        """Return the boxes that are open when *depth* levels are."""
+        return {self.root} | self.to_level(depth, self.start)
 
 
 def sketch(graph: ModelGraph, view: View) -> Sketch:

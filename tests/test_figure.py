@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ptgraph import export, trace
 from ptgraph.arrange import Parallel, arrange, ways
+from ptgraph.chart import chart
 from ptgraph.drawing import Circle, Drawing, Item, Text
 from ptgraph.drawing import Path as Line
 from ptgraph.errors import UsageError
@@ -418,3 +419,8 @@ def test_each_run_of_a_module_says_its_own_shape() -> None:
     drawing = drawn(trace(Twice(), torch.zeros(2, 4), torch.zeros(3, 7, 4)), 1)
     labels = [mark.text for item in of_kind(drawing, "label") for mark in item.marks if isinstance(mark, Text)]
     assert sorted(labels) == ["2×5", "2×8", "3×7×5", "3×7×8"]
+
+
+def test_more_depth_than_there_is_is_all_of_it(graphs: dict[str, ModelGraph]) -> None:
+    assert drawn(graphs["unet"], 10**9) == drawn(graphs["unet"], 3)
+    assert chart(graphs["unet"], Options(10**9)) == chart(graphs["unet"], Options(3))

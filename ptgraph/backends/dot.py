@@ -9,10 +9,11 @@ from html import escape
 import graphviz
 
 from ..boxes import Box
-from ..chart import Chart, chart, clean, lines
+from ..chart import Chart, chart, lines
 from ..graph import ModelGraph
 from ..options import Options
 from ..style import FONT
+from ..svg_writer import clean
 from ..theme import Palette, palette
 
 

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from ..boxes import Box, count_text
-from ..chart import Chart, chart, clean, lines
+from ..chart import Chart, chart, lines
 from ..errors import ExportError
 from ..graph import ModelGraph
 from ..options import Options
 from ..style import LINE  # a grey that is seen on light and on dark pages: whose README it is, nobody knows
+from ..svg_writer import clean
 from ..theme import Palette, palette
 
 MOST_LETTERS, MOST_ARROWS = 50_000, 500  # what Mermaid takes where nobody has told it otherwise, as on GitHub
