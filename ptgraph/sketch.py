@@ -97,11 +97,10 @@ class _Sketching:
         self.flow: nx.DiGraph[str] = nx.DiGraph()
         self.flow.add_nodes_from(leaves)
         self.stubs: dict[str, dict[str, None]] = defaultdict(dict)
-        self.shared = {link.source for link in view.links if link.shared}
         self.held = {leaf: self._parameters(leaf) for leaf in leaves if self._plain(leaf)}
         for link in view.links:
             if link.source != link.target:
-                self.flow.add_edge(link.source, link.target, label=link.label, slots=link.slots)
+                self.flow.add_edge(link.source, link.target, label=link.label, slots=link.slots, shared=link.shared)
 
     def finish(self) -> Sketch:
         self._leave_out_reshapes()
@@ -238,7 +237,7 @@ class _Sketching:
         return members
 
     def _join(self, last: str, members: list[str], source: str) -> None:
-        label = next(self.flow.edges[source, m]["label"] for m in members if self.flow.has_edge(source, m))
+        edge = next(self.flow.edges[source, m] for m in members if self.flow.has_edge(source, m))
         names = list(dict.fromkeys(self._target(member).strip("_") for member in members))
         turned = any({*ways} <= {*names} for ways in _TURNED)
         for member in members:
@@ -250,11 +249,11 @@ class _Sketching:
             subtitle = f"{len(members)} operations"
         self.boxes[last] = replace(self.boxes[last], title=title, subtitle=subtitle)
         self.flow.remove_nodes_from([member for member in members if member != last])
-        self.flow.add_edge(source, last, label=label, slots=(0,))
+        self.flow.add_edge(source, last, **edge)
 
     def _shared_to_stubs(self) -> None:
-        for source, target in list(self.flow.edges):
-            if source in self.shared:
+        for source, target, shared in list(self.flow.edges(data="shared")):
+            if shared:
                 self.stubs[target][self.view.label(source)] = None
                 self.flow.remove_edge(source, target)
 

@@ -424,3 +424,36 @@ def test_each_run_of_a_module_says_its_own_shape() -> None:
 def test_more_depth_than_there_is_is_all_of_it(graphs: dict[str, ModelGraph]) -> None:
     assert drawn(graphs["unet"], 10**9) == drawn(graphs["unet"], 3)
     assert chart(graphs["unet"], Options(10**9)) == chart(graphs["unet"], Options(3))
+
+
+class Gated(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, width), nn.Linear(width, 4)
+
+    def forward(self, x: Tensor, gate: Tensor) -> Any:
+        return self.last(self.first(x).relu()) * gate
+
+
+class Condition(nn.Module):
+    """A condition that every stage reads, through a reshape; the first, which makes a value of it, as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.begin = nn.Linear(3, 4), nn.Linear(4, 4)
+        self.stages = nn.ModuleList(Gated(8 * (n + 1)) for n in range(5))
+
+    def forward(self, x: Tensor) -> Any:
+        condition = self.embed(x)
+        value, gate = self.begin(condition), condition.unsqueeze(0)
+        for stage in self.stages:
+            value = stage(value, gate)
+        return value
+
+
+def test_a_value_that_is_read_everywhere_is_a_stub_behind_a_reshape_too() -> None:
+    drawing = drawn(trace(Condition(), torch.zeros(2, 3)), 9, width="600mm")
+    ids = {item.id for item in of_kind(drawing, "edge")}
+    assert [stub.title.partition(",")[0] for stub in of_kind(drawing, "stub")] == ["embed"] * 5
+    assert "embed→begin" in ids
+    assert len([id for id in ids if id.startswith("embed→")]) == 1
