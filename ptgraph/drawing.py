@@ -91,6 +91,31 @@ class Drawing:
     background: str | None = None
 
 
+def scaled(mark: Mark, by: float) -> Mark:
+    """Return *mark* with all its lengths, and its distance from the corner, so many times as long."""
+    if isinstance(mark, Text):
+        return replace(mark, x=mark.x * by, y=mark.y * by, size=mark.size * by)
+    line = mark.line * by
+    if isinstance(mark, Circle):
+        return replace(mark, x=mark.x * by, y=mark.y * by, radius=mark.radius * by, line=line)
+    if isinstance(mark, Path):
+        points = tuple((x * by, y * by) for x, y in mark.points)
+        return replace(mark, points=points, radius=mark.radius * by, line=line)
+    width, height = mark.width * by, mark.height * by
+    return replace(mark, x=mark.x * by, y=mark.y * by, width=width, height=height, radius=mark.radius * by, line=line)
+
+
+def circled(sign: Literal["plus", "times"], circle: Circle) -> list[Mark]:
+    """Return *circle* with a sign in it: a ⊕ or a ⊗."""
+    x, y, reach = circle.x, circle.y, circle.radius * (0.6 if sign == "plus" else 0.45)
+    ends = (
+        [((x - reach, y), (x + reach, y)), ((x, y - reach), (x, y + reach))]
+        if sign == "plus"
+        else [((x - reach, y - reach), (x + reach, y + reach)), ((x - reach, y + reach), (x + reach, y - reach))]
+    )
+    return [circle, *(Path(end, str(circle.stroke), circle.line) for end in ends)]
+
+
 def look(mark: Mark) -> Mark:
     """Return *mark* without its place and words: two that look alike are equal then."""
     if isinstance(mark, Rect):
@@ -116,8 +141,12 @@ def looks(drawing: Drawing) -> dict[tuple[str, Mark], int]:
 
 def words(kind: str) -> list[str]:
     """Return the words of a *kind*, with nothing but letters, digits and hyphens."""
-    safe = (re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in kind.split())
-    return list(dict.fromkeys(word for word in safe if word))
+    return list(dict.fromkeys(word for word in map(slug, kind.split()) if word))
+
+
+def slug(words: str) -> str:
+    """Return *words* as one: ``layers-blocks``."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
 __all__ = [
@@ -130,7 +159,10 @@ __all__ = [
     "Path",
     "Rect",
     "Text",
+    "circled",
     "look",
     "looks",
+    "scaled",
+    "slug",
     "words",
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from .boxes import Box, count_text, shape_text
-from .drawing import Circle, Drawing, Item, Mark, Path, Rect, Text
+from .drawing import Circle, Drawing, Item, Mark, Path, Rect, Text, circled, scaled, slug
 from .errors import listed
 from .figure_options import points
 from .fit import Fitted, fit
@@ -38,25 +37,23 @@ class _Figure:
         self.sketch = sketch
         self.colors: Palette = palette(options.figure.theme)
         self.fitted: Fitted = fit(sketch, graph, options.depth, options.figure)
-        self.scale = self.fitted.scale
         self.ids: dict[str, str] = {}
         self.taken: set[str] = set()
 
     def drawing(self) -> Drawing:
         geometry = self.fitted.geometry
         items = [*self._frames(), *self._edges(), *self._stubs(), *self._boxes(), *self._labels()]
-        width, height = geometry.width * self.scale, geometry.height * self.scale
+        width, height, scale = geometry.width, geometry.height, self.fitted.scale
         if self.options.legend:
             shown = [self.sketch.boxes[name] for name in [*geometry.frames, *geometry.boxes]]
-            below, wide, high = legend(
-                shown, self.sketch, bool(geometry.stubs), self.colors, self.scale, height, points(self.options.width)
-            )
+            widest = points(self.options.width) / scale
+            below, wide, height = legend(shown, self.sketch, bool(geometry.stubs), self.colors, height, widest)
             items += below
-            width, height = max(width, wide), height + high
+            width = max(width, wide)
         return Drawing(
-            round(width, 2),
-            round(height, 2),
-            tuple(items),
+            round(width * scale, 2),
+            round(height * scale, 2),
+            tuple(replace(item, marks=tuple(scaled(mark, scale) for mark in item.marks)) for item in items),
             self.options.font or FONT,
             self._title(),
             self._description(),
@@ -107,20 +104,20 @@ class _Figure:
     def _frames(self) -> list[Item]:
         found = []
         for name, spot in self.fitted.geometry.frames.items():
-            box = self.sketch.boxes[name]
+            box, written = self.sketch.boxes[name], self.fitted.geometry.written[name]
             look = self.colors.frame(box.category)
-            marks: list[Mark] = [self._rect(spot, look.fill, look.border, 5.0)]
+            marks: list[Mark] = [Rect(*spot, look.fill, look.border, radius=5.0)]
             if box.repeat > 1:
-                marks.insert(0, self._rect(_moved(spot), look.fill, look.border, 5.0))
+                marks.insert(0, Rect(*_moved(spot), look.fill, look.border, radius=5.0))
             base = spot.y + 5 + TITLE * 0.75
-            marks.append(self._text(spot.x + 6, base, box.title, TITLE, "start", bold=True))
+            marks.append(self._text(spot.x + 6, base, written.titles[0], TITLE, "start", bold=True))
             end = spot.x + spot.width - 6
             if box.repeat > 1:
                 times = f"×{box.repeat}"
                 marks.append(self._text(end, base, times, TITLE, "end", bold=True))
                 end -= TITLE * 0.62 * len(times) + 3
-            if box.subtitle:
-                marks.append(self._text(end, base, box.subtitle, NOTE, "end"))
+            if written.note:
+                marks.append(self._text(end, base, written.note, NOTE, "end"))
             found.append(Item(self._id(name), f"frame {slug(box.category)}", tuple(marks), self._what(box)))
         return found
 
@@ -132,14 +129,15 @@ class _Figure:
             marks: list[Mark] = []
             kind = box.kind
             if name in self.sketch.signs:
-                marks = self._sign(spot, self.sketch.signs[name])
-                found.append(Item(self._id(name), f"sign {self.sketch.signs[name]}", tuple(marks), self._what(box)))
+                sign, radius = self.sketch.signs[name], spot.width / 2
+                circle = Circle(spot.x + radius, spot.y + radius, radius, self.colors.page, self.colors.text, 0.9)
+                found.append(Item(self._id(name), f"sign {sign}", tuple(circled(sign, circle)), self._what(box)))
                 continue
             line = 1.2 if kind in ("input", "output") else 0.8
             if box.repeat > 1:
-                marks.append(self._rect(_moved(spot), look.fill, look.border, 3.0, line))
+                marks.append(Rect(*_moved(spot), look.fill, look.border, line, 3.0))
             radius = spot.height / 2 if kind in ("input", "output") else 3.0
-            marks.append(self._rect(spot, look.fill, look.border, min(radius, 9.0), line))
+            marks.append(Rect(*spot, look.fill, look.border, line, min(radius, 9.0)))
             marks += self._words(name, spot)
             found.append(Item(self._id(name), f"box {kind} {slug(box.category)}", tuple(marks), self._what(box)))
         return found
@@ -158,22 +156,10 @@ class _Figure:
             at += size * LINE_UP
         return marks
 
-    def _sign(self, spot: Spot, sign: str) -> list[Mark]:
-        x, y, radius = spot.x + spot.width / 2, spot.y + spot.height / 2, spot.width / 2
-        reach = radius * (0.6 if sign == "plus" else 0.45)
-        ends = (
-            [((x - reach, y), (x + reach, y)), ((x, y - reach), (x, y + reach))]
-            if sign == "plus"
-            else [((x - reach, y - reach), (x + reach, y + reach)), ((x - reach, y + reach), (x + reach, y - reach))]
-        )
-        k, color = self.scale, self.colors.text
-        circle = Circle(x * k, y * k, radius * k, self.colors.page, color, 0.9 * k)
-        return [circle, *(Path(self._scaled(end), color, 0.9 * k) for end in ends)]
-
     def _edges(self) -> list[Item]:
         found = []
         for edge, line in self.fitted.geometry.lines.items():
-            path = Path(self._scaled(line), self.colors.line, 0.9 * self.scale, 4.0 * self.scale, arrow=True)
+            path = Path(line, self.colors.line, 0.9, 4.0, arrow=True)
             source, target = self._id(edge.source), self._id(edge.target)
             shape = self.fitted.geometry.shapes.get(edge.source, "")
             title = f"{source} to {target}" + (f": {shape}" if shape else "")
@@ -184,13 +170,13 @@ class _Figure:
         found = []
         for number, stub in enumerate(self.fitted.geometry.stubs):
             color = self.colors.line
-            rect = replace(self._rect(stub.spot, self.colors.page, color, 4.0, 0.7), dashed=True)
-            line = Path(self._scaled(stub.line), color, 0.7 * self.scale, dashed=True)
+            rect = Rect(*stub.spot, self.colors.page, color, 0.7, 4.0, dashed=True)
+            line = Path(stub.line, color, 0.7, dashed=True)
             spot = stub.spot
             middle, base = spot.x + spot.width / 2, spot.y + spot.height / 2 + NOTE * 0.34
             text = self._text(middle, base, stub.text, NOTE, "middle")
             reader = self._id(stub.box)
-            title = f"{stub.text}, read by {reader}"
+            title = f"{stub.whole}, read by {reader}"
             found.append(Item(f"{reader}←{number}", "stub", (line, rect, text), title))
         return found
 
@@ -205,28 +191,15 @@ class _Figure:
             found.append(Item(f"{self._id(label.source)}→", "label", (text,)))
         return found
 
-    def _rect(self, spot: Spot, fill: str, stroke: str, radius: float, line: float = 0.8) -> Rect:
-        x, y, width, height = (n * self.scale for n in spot)
-        return Rect(x, y, width, height, fill, stroke, line * self.scale, radius * self.scale)
-
     def _text(
         self, x: float, y: float, text: str, size: float, anchor: str, *, bold: bool = False, halo: str | None = None
     ) -> Text:
-        k = self.scale
         color = self.colors.muted if size == NOTE else self.colors.text
-        return Text(x * k, y * k, text, size * k, color, anchor, bold, False, halo)  # type: ignore[arg-type]
-
-    def _scaled(self, line: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        return tuple((x * self.scale, y * self.scale) for x, y in line)
+        return Text(x, y, text, size, color, anchor, bold, False, halo)  # type: ignore[arg-type]
 
 
 def _moved(spot: Spot) -> Spot:
     return spot._replace(x=spot.x + _STACKED, y=spot.y + _STACKED)
 
 
-def slug(words: str) -> str:
-    """Return a category as a class of CSS: ``layers-blocks``."""
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-
-
-__all__ = ["figure", "slug"]
+__all__ = ["figure"]

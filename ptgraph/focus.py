@@ -85,11 +85,12 @@ class _Focus:
             if flow.source in within and flow.target in within:
                 flows.append(flow)
             elif flow.target in within:
-                end = self._end(flow.source, flow.label, "input")
+                end = self._end("input", flow.source, self._words(flow.source, flow.label))
                 ends["input"][end.id] = end
                 flows.append(Flow(end.id, flow.target, flow.label))
             elif flow.source in within:
-                end = self._end(flow.target, self._yields(flow.source) or flow.label, "output")
+                shape = self._yields(flow.source) or flow.label
+                end = self._end("output", flow.target, self._words(flow.source, shape))
                 ends["output"][end.id] = end
                 flows.append(Flow(flow.source, end.id, flow.label))
         params = self.graph.component(self.path).total_params
@@ -99,13 +100,18 @@ class _Focus:
         boxes[root] = replace(own, id=root, parent=None, parts=parts, op=None)
         return Sketch(boxes, tuple(flows), sketch.stubs, sketch.signs, root, (self.name,) * bool(own.parts))
 
-    def _end(self, leaf: str, shape: str, kind: Kind) -> Box:
+    def _end(self, kind: Kind, leaf: str, words: str) -> Box:
         """Return the box for what is outside, at the other end of a value: called by the outermost box of it alone."""
         outer = self.sketch.boxes[[box for box in self.sketch.chain(leaf) if box not in self.around][-1]]
         name = outer.component if outer.kind == "module" else outer.op or ""
         title = self.names[kind].get(name, self.names[kind].get("", box_name(outer)))
-        words = f"tensor {shape}" if shape else ""
         return Box(f"{kind}:{title}", kind, title, words, kind.title(), "", "/")
+
+    def _words(self, leaf: str, shape: str) -> str:
+        """Return the type and shape of the value of a box without parts."""
+        source = self.sketch.boxes[leaf]
+        maker = self.graph.component(source.component) if source.op is None else self.graph.op(source.op)
+        return f"{maker.dtype or 'value'} {shape}" if shape else ""
 
     def _yields(self, leaf: str) -> str:
         name = self.sketch.boxes[leaf].op

@@ -10,14 +10,27 @@ from .boxes import Box, shape_text
 from .figure_options import Direction, Shown
 from .graph import ModelGraph
 from .layout import text_width
-from .marks import BROAD, LINE_UP, NOTE, RADIUS, STUB_AWAY, STUB_HEIGHT, TITLE, Written, box_text, plain_width
+from .marks import (
+    BROAD,
+    LINE_UP,
+    NOTE,
+    RADIUS,
+    STUB_AWAY,
+    STUB_HEIGHT,
+    TITLE,
+    Written,
+    box_text,
+    frame_text,
+    plain_width,
+    short,
+)
 from .place import Placing
 from .plan import Edge, plan
 from .rooms import Item
 from .route import Routes
 from .sketch import Sketch
 
-MARGIN = 4.0
+_MARGIN = 4.0
 
 
 class Spot(NamedTuple):
@@ -30,9 +43,10 @@ class Spot(NamedTuple):
 
 
 class Stub(NamedTuple):
-    """What a box reads that is not drawn as a line: its label, and the line to its box."""
+    """What a box reads that is not drawn as a line: its label, which may be cut, and the line to its box."""
 
     box: str
+    whole: str
     text: str
     spot: Spot
     line: tuple[tuple[float, float], ...]
@@ -80,7 +94,8 @@ class _Laying:
         self.frames = [name for name in self.plan.scopes if name != sketch.root]
         self.written = {n: box_text(graph, sketch.boxes[n], show, broad) for n in self.seen if n not in sketch.signs}
         self.labels = self._labels() if "shapes" in show else {}
-        self.stub_texts = {n: sketch.stubs[n] for n in self.seen if n in sketch.stubs}
+        self.written |= {n: frame_text(sketch.boxes[n], broad) for n in self.frames}
+        self.stub_texts = {n: [short(word, broad) for word in sketch.stubs[n]] for n in self.seen if n in sketch.stubs}
         items = {name: self._box(name) for name in self.seen}
         for name in self.frames:
             items[name] = self._frame(sketch.boxes[name])
@@ -137,8 +152,9 @@ class _Laying:
         return max(plain_width(text, NOTE) for text in texts) + 8
 
     def _frame(self, box: Box) -> Item:
-        lead = text_width(box.title, TITLE)
-        trail = plain_width(box.subtitle, NOTE) + (text_width(f" ×{box.repeat}", TITLE) if box.repeat > 1 else 0)
+        written = self.written[box.id]
+        lead = text_width(written.titles[0], TITLE)
+        trail = plain_width(written.note, NOTE) + (text_width(f" ×{box.repeat}", TITLE) if box.repeat > 1 else 0)
         return Item(0.0, 0.0, before=TITLE * LINE_UP + 2, title=(lead, trail + 4))
 
     def finish(self) -> Geometry:
@@ -152,8 +168,8 @@ class _Laying:
         lines = {edge: tuple(map(self._point, routes.way(edge))) for edge in self.plan.edges}
         width, height = (placing.width, placing.length) if self.down else (placing.length, placing.width)
         return Geometry(
-            round(width + 2 * MARGIN, 2),
-            round(height + 2 * MARGIN, 2),
+            round(width + 2 * _MARGIN, 2),
+            round(height + 2 * _MARGIN, 2),
             boxes,
             frames,
             self.written,
@@ -167,7 +183,7 @@ class _Laying:
     def _point(self, point: tuple[float, float]) -> tuple[float, float]:
         u, v = point
         x, y = (u, v) if self.down else (v, u)
-        return round(x + MARGIN, 2), round(y + MARGIN, 2)
+        return round(x + _MARGIN, 2), round(y + _MARGIN, 2)
 
     def _spot(self, u: float, v: float, across: float, along: float) -> Spot:
         x, y = self._point((u, v))
@@ -201,7 +217,7 @@ class _Laying:
                 u = edge - STUB_AWAY - number * (STUB_HEIGHT + 2)
                 spot = self._spot(u - STUB_HEIGHT, middle - wide / 2, STUB_HEIGHT, wide)
                 line = (u, middle), (edge if number == 0 else u + 2, middle)
-            found.append(Stub(name, text, spot, tuple(map(self._point, line))))
+            found.append(Stub(name, self.sketch.stubs[name][number], text, spot, tuple(map(self._point, line))))
         return found
 
 
@@ -220,4 +236,4 @@ def geometry(
     return _Laying(sketch, graph, opened, direction, show, broad).finish()
 
 
-__all__ = ["MARGIN", "Geometry", "Label", "Spot", "Stub", "geometry"]
+__all__ = ["Geometry", "Label", "Spot", "Stub", "geometry"]

@@ -153,11 +153,6 @@ def stub_width(title: str) -> float:
     return max(28.0, round(text_width(title, 11)) + 14)
 
 
-def part_name(name: str) -> str:
-    """Return *name* safe from Graphviz, which reads a colon as a port; spaces would split plain output."""
-    return "n" + name.encode(errors="surrogatepass").hex()
-
-
 def _read_plain(text: str) -> list[Scope]:
     """Read Graphviz's plain format: one graph a block, inches, the y axis up."""
     found: list[Scope] = []

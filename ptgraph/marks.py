@@ -39,10 +39,22 @@ def box_text(graph: ModelGraph, box: Box, show: Sequence[Shown], broad: float = 
     words = _note(graph, box, show) if broad > TIGHT else []
     while len(words) > 1 and plain_width(" · ".join(words), NOTE) > _LONGEST * broad:
         words.pop()  # its class says more than its numbers
-    note = cut(" · ".join(words), NOTE, _LONGEST * broad, bold=False)
+    note = short(" · ".join(words), broad)
     width = max(*(text_width(title, TITLE) for title in titles), plain_width(note, NOTE) if note else 0.0) + 12
     height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 6
     return Written(titles, note, max(width, 40.0 if broad > TIGHT else 0.0), height)
+
+
+def frame_text(box: Box, broad: float = BROAD) -> Written:
+    """Return what stands over an open box: its name, at the left, and what it is, at the right."""
+    title, note = cut(box.title, TITLE, _LONGEST * broad), short(box.subtitle, broad)
+    width = text_width(title, TITLE) + (plain_width(note, NOTE) if note else 0.0)
+    return Written((title,), note, width, TITLE * LINE_UP)
+
+
+def short(note: str, broad: float) -> str:
+    """Return *note*, its end left out if it is too long for a figure whose titles are that *broad*."""
+    return cut(note, NOTE, _LONGEST * broad, bold=False)
 
 
 def box_name(box: Box) -> str:
@@ -120,5 +132,5 @@ __all__ = [
         "TITLE",
         "Written",
     ),
-    *("box_name", "box_text", "cut", "note_text", "plain_width"),
+    *("box_name", "box_text", "cut", "frame_text", "note_text", "plain_width", "short"),
 ]

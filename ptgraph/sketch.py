@@ -252,8 +252,8 @@ class _Sketching:
         self.flow.add_edge(source, last, **edge)
 
     def _shared_to_stubs(self) -> None:
-        for source, target, shared in list(self.flow.edges(data="shared")):
-            if shared:
+        for source, target in list(self.flow.edges):
+            if self.flow.edges[source, target]["shared"]:
                 self.stubs[target][self.view.label(source)] = None
                 self.flow.remove_edge(source, target)
 

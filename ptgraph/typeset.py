@@ -20,7 +20,7 @@ from .errors import ExportError, first_line, listed
 from .style import FONT
 from .svg_writer import clean, number, write
 
-FAMILY = "Source Sans Pro"
+_FAMILY = "Source Sans Pro"
 DOTS_PER_INCH = 300
 _FILES = ("Regular", "Bold", "It", "BoldIt")
 _PAGE = """
@@ -47,7 +47,7 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
         fonts = typst.Fonts(include_system_fonts=bool(named), include_embedded_fonts=True, font_paths=[folder])
         if named and not {*named} & {*fonts.families()}:
             raise ExportError(f"font {drawing.font!r} is not installed here; there are: {listed(fonts.families())}")
-        drawn = drawing if named else replace(drawing, font=FAMILY)
+        drawn = drawing if named else replace(drawing, font=_FAMILY)
         drawn = _without_halos(drawn) if format == "pdf" else drawn
         inputs = {
             "svg": write(drawn, "figure"),
@@ -75,4 +75,4 @@ def _without_halos(drawing: Drawing) -> Drawing:
     return replace(drawing, items=tuple(items))
 
 
-__all__ = ["DOTS_PER_INCH", "FAMILY", "typeset"]
+__all__ = ["DOTS_PER_INCH", "typeset"]

@@ -29,7 +29,7 @@ from ptgraph.options import Options
 from ptgraph.pipeline import record_pipeline
 from ptgraph.view import view
 from tests.conftest import graph_of
-from tests.geometry import body, check, of_kind
+from tests.geometry import body, check, of_kind, words
 from tests.test_zoo import ZOO
 from tests.test_zoo import graph_of as zoo
 
@@ -227,6 +227,18 @@ def test_the_parts_of_a_value_that_are_added_are_told_apart() -> None:
 
     drawing = drawn(trace(Halves(), torch.zeros(2, 4)))
     assert {"chunk", "add"} <= set(texts(drawing))
+
+
+def test_the_ends_of_one_part_say_their_type_if_asked(graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs["tiny"], focus="layers.0.attention", show=("shapes", "dtype"))
+    notes = {mark.text for item in of_kind(drawing, "box") for mark in item.marks[-1:] if isinstance(mark, Text)}
+    assert {"float32 2×16×512"} <= notes
+    assert not any("tensor" in text for text in texts(drawing))
+
+
+def test_no_focus_in_words_is_no_focus(graphs: dict[str, ModelGraph]) -> None:
+    assert drawn(graphs["tiny"], focus="") == drawn(graphs["tiny"])
+    assert chart(graphs["tiny"], Options(figure=FigureOptions(focus=""))) == chart(graphs["tiny"], Options())
 
 
 def test_a_layer_alone_is_a_box_with_what_comes_in_and_goes_out(graphs: dict[str, ModelGraph]) -> None:
@@ -457,3 +469,38 @@ def test_a_value_that_is_read_everywhere_is_a_stub_behind_a_reshape_too() -> Non
     assert [stub.title.partition(",")[0] for stub in of_kind(drawing, "stub")] == ["embed"] * 5
     assert "embed→begin" in ids
     assert len([id for id in ids if id.startswith("embed→")]) == 1
+
+
+@pytest.mark.parametrize("width", ["20mm", "40mm", "84mm"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_legend_is_no_wider_than_the_figure_may_be(name: str, width: str, graphs: dict[str, ModelGraph]) -> None:
+    drawing = drawn(graphs[name], 1, width=width, legend=True)
+    assert drawing.width <= points(width) + 0.1
+    for item in of_kind(drawing, "legend"):
+        for mark in item.marks:
+            if isinstance(mark, Text):
+                left, top, right, bottom = words(mark)
+                assert left >= 0
+                assert right <= drawing.width + 0.1
+                assert drawing.height / 2 < top < bottom <= drawing.height
+
+
+class LongNames(nn.Module):
+    """An input with a long name that every stage reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(Gated(8 * (n + 1)) for n in range(5))
+
+    def forward(self, x: Tensor, condition_of_the_stages_with_a_name_longer_than_any_that_is_read: Tensor) -> Any:
+        for stage in self.stages:
+            x = stage(x, condition_of_the_stages_with_a_name_longer_than_any_that_is_read)
+        return x
+
+
+def test_a_stub_is_cut_like_what_stands_in_a_box() -> None:
+    drawing = drawn(trace(LongNames(), torch.zeros(2, 4), torch.zeros(2, 4)), 9)
+    check(drawing, widest=points("174mm"))
+    (stub, *_) = of_kind(drawing, "stub")
+    assert "longer_than_any_that_is_read, read by" in stub.title
+    assert next(mark.text for mark in stub.marks if isinstance(mark, Text)).endswith("…")
