@@ -79,13 +79,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Items from the lowest to the highest. *background* is None for none; *font* is a family, *title* and
-    *description* are for those who do not see it."""
+    """Items from the lowest to the highest. *background* is None for none; *font* is a family, or None for what
+    is usual where it is written; *title* and *description* are for those who do not see it."""
 
     width: float
     height: float
     items: tuple[Item, ...]
-    font: str
+    font: str | None
     title: str
     description: str = ""
     background: str | None = None

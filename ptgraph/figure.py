@@ -16,7 +16,6 @@ from .legend import legend
 from .marks import LINE_UP, NOTE, TITLE
 from .options import Options
 from .sketch import Sketch, sketch
-from .style import FONT
 from .theme import Palette, palette
 from .view import view
 
@@ -54,7 +53,7 @@ class _Figure:
             round(width * scale, 2),
             round(height * scale, 2),
             tuple(replace(item, marks=tuple(scaled(mark, scale) for mark in item.marks)) for item in items),
-            self.options.font or FONT,
+            self.options.font,
             self._title(),
             self._description(),
             self.colors.background,

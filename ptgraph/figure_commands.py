@@ -14,7 +14,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("--theme", type=click.Choice(get_args(Theme)), help="Colours of figures. Default: paper."),
     click.option(
-        "--direction", type=click.Choice(get_args(Direction)), help="Where figures flow. Default: as fits better."
+        "--direction",
+        type=click.Choice(get_args(Direction)),
+        help="Where figures flow. Default: down, or to the right where only that fits.",
     ),
     click.option("--focus", metavar="PATH", help="The one module that figures draw, such as layers.0.attention."),
     click.option(

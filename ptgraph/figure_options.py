@@ -22,10 +22,10 @@ class FigureOptions:
     """Choices for the formats that draw a figure; each has a default that serves.
 
     ``theme`` is ``paper`` (reads in greyscale, and for the colour-blind), ``screen`` or ``dark``. ``direction`` is that
-    of the flow, ``TB`` or ``LR`` (None: the one that fits better). ``focus`` is the path of the one module to draw.
-    ``show`` is what stands beside names: ``shapes`` on edges, ``params``, ``flops`` and ``dtype`` in boxes.
-    ``font`` is the family of all text (None: a sans-serif). ``width`` is the widest that the figure may be, such as
-    ``"84mm"`` for a column: it is laid out to fit, and no text is set under 6 pt. ``legend`` adds what colours and
+    of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``focus`` is the path of the one
+    module to draw. ``show`` is what stands beside names: ``shapes`` on edges, ``params``, ``flops`` and ``dtype`` in
+    boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the widest that the figure may be, such
+    as ``"84mm"`` for a column: it is laid out to fit, and no text is set under 6 pt. ``legend`` adds what colours and
     marks mean. Raises UsageError for a choice that there is not.
     """
 
@@ -41,6 +41,8 @@ class FigureOptions:
         one_of("theme", self.theme, get_args(Theme))
         if self.direction is not None:
             one_of("direction", self.direction, get_args(Direction))
+        if isinstance(self.show, str):
+            raise UsageError(f"show is {self.show!r}; it is a tuple of: {', '.join(get_args(Shown))}")
         for word in self.show:
             one_of("show", word, get_args(Shown))
         if self.font is not None and not re.fullmatch(r"[\w .,'-]+", self.font):
@@ -51,7 +53,7 @@ class FigureOptions:
 
 def points(length: str) -> float:
     """Return a length such as ``84mm``, ``3.3in``, ``8.4cm`` or ``240pt`` in points; UsageError if it is none."""
-    found = _LENGTH.fullmatch(length.strip())
+    found = _LENGTH.fullmatch(length.strip()) if isinstance(length, str) else None
     if found is None:
         raise UsageError(f"width is {length!r}; it is a length such as 84mm, 8.4cm, 3.3in or 240pt")
     return float(found[1]) * _POINTS[found[2]]

@@ -30,7 +30,8 @@ class Fitted:
 def fit(sketch: Sketch, graph: ModelGraph, depth: int | None, options: FigureOptions) -> Fitted:
     """Return the figure of *sketch* that fits the width of *options*, as deep as *depth* or as shows most.
 
-    What does not fit flows the other way, or is less deep; only what even so does not fit is set as small as it must.
+    What does not fit flows the other way, or is less deep, and if a direction is asked for, rather is less deep; only
+    what even so does not fit is set as small as it must.
     """
     return _Fitting(sketch, graph, options).best(depth)
 
@@ -41,6 +42,7 @@ class _Fitting:
         self.graph = graph
         self.width = points(options.width)
         self.show: Sequence[Shown] = options.show
+        self.asked = options.direction is not None
         self.directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
 
     def best(self, depth: int | None) -> Fitted:
@@ -49,11 +51,14 @@ class _Fitting:
                 grown = self._grown(direction)
                 if grown.scale >= _LEAST:
                     return grown
-        for opened in reversed(self._levels(depth or 1)):
-            for direction in self.directions:
-                tried = self._try(opened, direction)
-                if tried.scale >= _LEAST:
-                    return tried
+        levels = self._levels(depth or 1)[::-1]
+        ways = [(opened, direction) for opened in levels for direction in self.directions]
+        if self.asked:  # less deep that way rather than the other way
+            ways = [(opened, direction) for direction in self.directions for opened in levels]
+        for opened, direction in ways:
+            tried = self._try(opened, direction)
+            if tried.scale >= _LEAST:
+                return tried
         self.show = ()
         closed = (self._try({self.sketch.root}, direction, titles=(TIGHT,)) for direction in self.directions)
         return max(closed, key=lambda one: one.scale)

@@ -38,7 +38,7 @@ STYLES = {
     "Other": Style("#f0eee8", "#7d7566"),
 }
 
-FONT = "Arial"  # the font that Graphviz measures; the fallbacks are as wide
+FONT = "Arial"  # whose widths are measured; the fallbacks are as wide
 FALLBACKS = "Arimo,Liberation Sans,Helvetica,sans-serif"
 TEXT = "#1c2430"
 MUTED = "#5b6776"

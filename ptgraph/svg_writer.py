@@ -176,9 +176,9 @@ def identifier(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
 
 
-def families(font: str) -> str:
+def families(font: str | None) -> str:
     """Return the families that a text takes, the first of them that is there."""
-    names = [name.replace("'", "").strip() for name in f"{font},{FONT},{FALLBACKS}".split(",")]
+    names = [name.replace("'", "").strip() for name in f"{font or ''},{FONT},{FALLBACKS}".split(",")]
     return ",".join(name if name == "sans-serif" else f"'{name}'" for name in dict.fromkeys(names) if name)
 
 

@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from .drawing import Drawing, Mark, Text
 from .errors import ExportError, first_line, listed
-from .style import FONT
 from .svg_writer import clean, number, write
 
 _FAMILY = "Source Sans Pro"
@@ -40,12 +39,12 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
         files = Path(str(import_module("font_source_sans_pro").__file__)).parent / "files"
     except ImportError as error:
         raise ExportError(f"{error.name} is not installed; pip install 'ptgraph[pdf]'") from error
-    named = [] if drawing.font == FONT else [name.strip(" '") for name in drawing.font.split(",")]
+    named = [name.strip(" '").lower() for name in drawing.font.split(",")] if drawing.font else []
     with TemporaryDirectory(prefix="ptgraph-") as folder:
         for file in _FILES:  # the wheel has each font in two formats, and which of them Typst took would be chance
             copy(files / f"SourceSansPro-{file}.ttf", folder)
         fonts = typst.Fonts(include_system_fonts=bool(named), include_embedded_fonts=True, font_paths=[folder])
-        if named and not {*named} & {*fonts.families()}:
+        if named and not {*named} & {family.lower() for family in fonts.families()}:
             raise ExportError(f"font {drawing.font!r} is not installed here; there are: {listed(fonts.families())}")
         drawn = drawing if named else replace(drawing, font=_FAMILY)
         drawn = _without_halos(drawn) if format == "pdf" else drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -278,6 +279,8 @@ def test_a_legend_says_what_is_used(graphs: dict[str, ModelGraph]) -> None:
 
 def test_the_font_and_the_theme_are_those_asked_for(graphs: dict[str, ModelGraph]) -> None:
     assert drawn(graphs["tiny"], font="Source Sans 3").font == "Source Sans 3"
+    assert drawn(graphs["tiny"], font="Arial").font == "Arial"
+    assert drawn(graphs["tiny"]).font is None
     assert drawn(graphs["tiny"], theme="dark").background is not None
 
 
@@ -504,3 +507,24 @@ def test_a_stub_is_cut_like_what_stands_in_a_box() -> None:
     (stub, *_) = of_kind(drawing, "stub")
     assert "longer_than_any_that_is_read, read by" in stub.title
     assert next(mark.text for mark in stub.marks if isinstance(mark, Text)).endswith("…")
+
+
+def test_the_direction_is_that_asked_for_if_less_deep_fits(graphs: dict[str, ModelGraph]) -> None:
+    for direction, name, width in (("LR", "tiny", "174mm"), ("TB", "columns", "84mm")):
+        drawing = drawn(graphs[name], 9, direction=direction, width=width)
+        check(drawing, widest=points(width))
+        way = {"TB": "from top to bottom", "LR": "from left to right"}[direction]
+        assert drawing.description.startswith(f"A diagram that flows {way}")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"width": 84}, "width is 84; it is a length such as 84mm"),
+        ({"show": "shapes"}, "show is 'shapes'; it is a tuple of: shapes, params"),
+        ({"show": ("colours",)}, "show is 'colours'; there are: shapes"),
+    ],
+)
+def test_choices_that_there_are_not_are_named(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        FigureOptions(**given)

@@ -91,9 +91,18 @@ def test_a_font_that_is_not_here_is_named() -> None:
         typeset(replace(by_hand(), font="No Such Font"), "pdf")
 
 
+def test_a_font_that_is_usual_elsewhere_is_used_or_named() -> None:
+    try:
+        written = typeset(replace(by_hand(), font="Arial"), "pdf")
+    except ExportError as error:
+        assert str(error).startswith("font 'Arial' is not installed here")
+    else:  # a machine that has it
+        assert any("Arial" in name for name in fonts_of(PdfReader(BytesIO(written))))
+
+
 def test_a_font_by_name_is_used() -> None:
     reader = PdfReader(
-        BytesIO(typeset(replace(by_hand(words="plain"), font="No Such Font, 'New Computer Modern'"), "pdf"))
+        BytesIO(typeset(replace(by_hand(words="plain"), font="No Such Font, 'new computer Modern'"), "pdf"))
     )
     assert {name.partition("+")[2].partition("-")[0] for name in fonts_of(reader)} == {"NewCM10"}
 
