@@ -19,6 +19,7 @@ from .sketch import Sketch, sketch
 from .theme import Palette, palette
 from .view import view
 
+_LEGEND = 220.0  # points that a legend may be wide, even below a figure that is less
 _STACKED = 2.0  # how far the paper below looks out, where a box stands for several
 
 
@@ -45,7 +46,7 @@ class _Figure:
         width, height, scale = geometry.width, geometry.height, self.fitted.scale
         if self.options.legend:
             shown = [self.sketch.boxes[name] for name in [*geometry.frames, *geometry.boxes]]
-            widest = points(self.options.width) / scale
+            widest = min(points(self.options.width) / scale, max(width, _LEGEND))
             below, wide, height = legend(shown, self.sketch, bool(geometry.stubs), self.colors, height, widest)
             items += below
             width = max(width, wide)

@@ -46,6 +46,16 @@ class _Fitting:
         self.directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
 
     def best(self, depth: int | None) -> Fitted:
+        for count in range(len(self.show), -1, -1):  # what is named last is the first to go
+            self.show = self.show[:count]
+            found = self._readable(depth)
+            if found is not None:
+                return found
+        closed = (self._try({self.sketch.root}, direction, titles=(TIGHT,)) for direction in self.directions)
+        return max(closed, key=lambda one: one.scale)
+
+    def _readable(self, depth: int | None) -> Fitted | None:
+        """Return the figure in which all can be read, or None if there is none that says what is to be shown."""
         if depth is None:
             for direction in self.directions:
                 grown = self._grown(direction)
@@ -59,9 +69,7 @@ class _Fitting:
             tried = self._try(opened, direction)
             if tried.scale >= _LEAST:
                 return tried
-        self.show = ()
-        closed = (self._try({self.sketch.root}, direction, titles=(TIGHT,)) for direction in self.directions)
-        return max(closed, key=lambda one: one.scale)
+        return None
 
     def _try(
         self,

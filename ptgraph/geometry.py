@@ -138,7 +138,10 @@ class _Laying:
         if texts:
             item.left += STUB_AWAY + self._stub_across(texts)
             stack = self._stub_along(texts)
-            item.along = max(item.along, stack)
+            if item.round:  # it keeps its form; what follows makes room
+                item.after = max(item.after, stack - item.along)
+            else:
+                item.along = max(item.along, stack)
         return item
 
     def _stub_across(self, texts: Sequence[str]) -> float:
@@ -215,7 +218,8 @@ class _Laying:
                 line = (edge - STUB_AWAY, v), (edge, v)
             else:
                 u = edge - STUB_AWAY - number * (STUB_HEIGHT + 2)
-                spot = self._spot(u - STUB_HEIGHT, middle - wide / 2, STUB_HEIGHT, wide)
+                begin = item.v if item.round else middle - wide / 2
+                spot = self._spot(u - STUB_HEIGHT, begin, STUB_HEIGHT, wide)
                 line = (u, middle), (edge if number == 0 else u + 2, middle)
             found.append(Stub(name, self.sketch.stubs[name][number], text, spot, tuple(map(self._point, line))))
         return found
