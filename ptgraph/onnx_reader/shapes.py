@@ -8,7 +8,7 @@ import onnx
 from onnx import AttributeProto, helper
 
 from .flat import Flat
-from .values import elements
+from .values import domain_of, elements, is_known
 from .weights import Weight
 
 LARGEST = 64  # elements of a constant whose values may be sizes
@@ -17,7 +17,7 @@ LARGEST = 64  # elements of a constant whose values may be sizes
 def infer(flat: Flat, model: onnx.ModelProto, weights: Mapping[str, Weight]) -> None:
     """Add to ``flat.types`` what can be inferred where the file says nothing, in place."""
     made = {value for node in flat.nodes for value in node.outputs if value}
-    if all(_known(flat.types.get(value)) for value in made):
+    if all(is_known(flat.types.get(value)) for value in made):
         return
     given = {value for node in flat.nodes for value in node.inputs if value} - made
     small = {name: weights[name].tensor for name in sorted(given & set(weights)) if _is_small(weights[name])}
@@ -37,7 +37,7 @@ def infer(flat: Flat, model: onnx.ModelProto, weights: Mapping[str, Weight]) -> 
         graph.node.append(
             onnx.NodeProto(
                 op_type=node.proto.op_type,
-                domain=node.proto.domain,
+                domain=node.domain,
                 input=node.inputs,
                 output=node.outputs,
                 attribute=node.attributes.values(),
@@ -45,28 +45,24 @@ def infer(flat: Flat, model: onnx.ModelProto, weights: Mapping[str, Weight]) -> 
         )
     graph.value_info.extend(_infos(flat, made))
     whole = onnx.ModelProto(ir_version=model.ir_version, graph=graph)
-    imports = {(entry.domain, entry.version) for entry in model.opset_import}
-    imports |= {(e.domain, e.version) for f in model.functions for e in f.opset_import if e.domain not in dict(imports)}
+    imports = {(domain_of(e), e.version) for e in model.opset_import}
+    imports |= {
+        (domain_of(e), e.version) for f in model.functions for e in f.opset_import if domain_of(e) not in dict(imports)
+    }
     whole.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(imports))
     try:
         found = onnx.shape_inference.infer_shapes(whole, data_prop=True)
     except Exception:  # what contradicts itself, or is too large, stays as it is
         return
     for info in found.graph.value_info:
-        if _known(info.type) and not _known(flat.types.get(info.name)):
+        if is_known(info.type) and not is_known(flat.types.get(info.name)):
             flat.types[info.name] = info.type
 
 
 def _infos(flat: Flat, made: Iterable[str]) -> Iterable[onnx.ValueInfoProto]:
     for value in sorted(made):
-        if _known(flat.types.get(value)):
+        if is_known(flat.types.get(value)):
             yield onnx.ValueInfoProto(name=value, type=flat.types[value])
-
-
-def _known(info: onnx.TypeProto | None) -> bool:
-    if info is None or info.WhichOneof("value") is None:
-        return False
-    return info.WhichOneof("value") != "tensor_type" or bool(info.tensor_type.HasField("shape"))
 
 
 def _is_small(weight: Weight) -> bool:
