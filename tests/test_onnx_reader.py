@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import onnx
 import pytest
 import torch
@@ -30,6 +31,7 @@ from ptgraph.onnx_reader.flops import flops
 from ptgraph.onnx_reader.places import UNKNOWN
 from ptgraph.onnx_reader.weights import unfolded
 from ptgraph.options import Options
+from ptgraph.sketch import sketch
 from ptgraph.view import view
 
 IDS = {"input_ids": torch.zeros(1, 8, dtype=torch.int64)}
@@ -209,9 +211,9 @@ def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
     torch.onnx.export(model, (model.example_inputs(),), data, dynamo=False)
     graph = graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Twice")
     found = parts(graph, "total_params", "calls", "type")
-    assert found["part"] == found["part.0"] == (1640, 2, UNKNOWN)
+    assert (found["part"], found["part.0"]) == ((1640, 2, UNKNOWN), (1640, 2, "onnx.MatMul"))
     assert found["blocks"] == (4920, 0, "torch.nn.modules.container.ModuleList")
-    assert [found[f"blocks.{i}.0"] for i in range(3)] == [(1640, 1, UNKNOWN)] * 3
+    assert [found[f"blocks.{i}.0"] for i in range(3)] == [(1640, 1, "onnx.MatMul")] * 3
     assert parts(graph, "category")["blocks.0.0"] == ("Linear",)
     assert len({graph.component(f"blocks.{i}").block for i in range(3)}) == 1
     assert graph.component("").flops == ptgraph.trace(model).component("").flops
@@ -221,15 +223,71 @@ def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
     }
 
 
+class Heads(nn.Module):
+    """Computes in heads, as sizes say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, size, _ = x.shape
+        return self.b(self.a(x).reshape(batch, size, 2, 4).transpose(2, 3).reshape(batch, size, 8).relu())
+
+
+class Patches(nn.Module):
+    """Puts a token before patches: the old exporter expands it to sizes that it computes of constants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.token = nn.Conv2d(3, 8, 2, 2), nn.Parameter(torch.rand(1, 1, 8))
+        self.blocks = nn.ModuleList(Heads() for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+@pytest.fixture(scope="module")
+def patches() -> ModelGraph:
+    data = io.BytesIO()
+    torch.onnx.export(Patches().eval(), (torch.zeros(1, 3, 8, 8),), data, dynamo=False)
+    return graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Patches")
+
+
+def test_sizes_that_follow_from_constants_are_known(patches: ModelGraph) -> None:
+    kept = {name: op["shape"] for name, op in patches.ops.nodes(data=True) if op["kind"] == "op"}
+    assert kept["Expand"] == (1, 1, 8)
+    assert not [name for name, shape in kept.items() if {"?", "…"}.intersection(shape)]
+    traced = ptgraph.trace(Patches().eval(), torch.zeros(1, 3, 8, 8))
+    assert patches.component("").flops == traced.component("").flops
+    assert [b.title for b in view(patches).boxes.values() if b.repeat == 3] == ["blocks.0–2"]
+
+
+def test_pictures_show_no_sizes_and_no_class_that_nobody_knows(patches: ModelGraph) -> None:
+    """What computes the sizes that a tensor is expanded or reshaped to is in the graph alone."""
+    shown = [(b.title, b.subtitle) for b in view(patches).boxes.values() if b.kind != "input"]
+    assert shown[:4] == [("Patches", ""), ("patch", "Conv"), ("Reshape", ""), ("Transpose", "")]
+    assert ("blocks.0–2", "") in shown and ("a", "MatMul") in shown
+    assert not {"positions & masks", "Where", "ConstantOfShape"} & {title for title, _ in shown}
+    labels = set(nx.get_node_attributes(network(patches), "label").values())
+    assert {"Patches", "patch · Conv", "blocks · ModuleList"} <= labels
+    token = next(item for item in sketch(patches, view(patches)).stubs.values())
+    assert token == ("token",)
+
+
 def test_a_norm_that_was_folded_into_a_convolution_is_gone() -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
     program = torch.onnx.export(model, (torch.zeros(1, 3, 8, 8),), dynamo=True, verbose=False)
     assert program is not None
     graph = graph_of_model(program.model_proto, "m")
-    assert parts(graph, "own_params", "category") == {
-        "": (0, "Core architecture"),
-        "0": (3 * 8 * 9 + 8, "Convolution"),
-        "2": (0, "Activation"),
+    assert parts(graph, "own_params", "category", "type") == {
+        "": (0, "Core architecture", "torch.nn.modules.container.Sequential"),
+        "0": (3 * 8 * 9 + 8, "Convolution", "onnx.Conv"),
+        "2": (0, "Activation", "torch.nn.modules.activation.ReLU"),
     }
 
 

@@ -140,6 +140,7 @@ def _text(data: bytes) -> str:
 
 __all__ = [
     "UNKNOWN_SHAPE",
+    "UNKNOWN_SIZE",
     "attribute_value",
     "bytes_of",
     "domain_of",
