@@ -390,7 +390,7 @@ def _print_analysis(graph: ModelGraph, analysis: Analysis) -> None:
 
     width = None if sys.stdout.isatty() else 10_000  # nothing is cut off for a reader that is no terminal
     Console(width=width, markup=False, emoji=False, highlight=False).print(analysis_table(graph, analysis))
-    click.echo(f"\n{totals_text(analysis)}")
+    click.echo(f"\n{totals_text(graph, analysis)}")
 
 
 __all__ = ["main"]

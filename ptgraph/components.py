@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from .categories import category, category_of_type
-from .graph import Call, ClassInfo, Component, Parameter, attributes
+from .graph import UNKNOWN_CLASS, Call, ClassInfo, Component, Parameter, attributes
 from .sources import describe, plain_value, qualified_name, settings
 from .tracer import Capture
 from .tree import completed, natural, parent, totals, upwards
@@ -107,7 +107,7 @@ def components(
         else:
             type_ = types.get(path, "")
             package, _, name = type_.rpartition(".")
-            classes.setdefault(type_, ClassInfo(name or "Module", package))
+            classes.setdefault(type_, ClassInfo(name or UNKNOWN_CLASS, package))
             kind = category_of_type(type_ or path.rpartition(".")[2], has_parts=path in parents, root=not path)
         weights = [held.tensor for held in below[path].values() if held.kind == "parameter"]
         shape, dtype = shapes.get(path, (None, None))

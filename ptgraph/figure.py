@@ -74,7 +74,8 @@ class _Figure:
         return f"A diagram that flows {flow}: {listed(names)}." if names else "A diagram of nothing."
 
     def _name(self, box: Box) -> str:
-        words = box.title if box.kind != "module" or self.graph.is_pipeline else f"{box.title} ({box.subtitle})"
+        has_class = box.kind == "module" and box.subtitle and not self.graph.is_pipeline
+        words = f"{box.title} ({box.subtitle})" if has_class else box.title
         return f"{words}, {box.repeat} times" if box.repeat > 1 else words
 
     def _id(self, box: str) -> str:

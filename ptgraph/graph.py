@@ -13,6 +13,7 @@ import networkx as nx
 
 Shape = tuple[int | str, ...]
 ONNX_FILE = "an ONNX file"  # the tracer of a graph that was read, and not traced
+UNKNOWN_CLASS = "Module"  # the name of the class of a module of which only the path is known
 RECORDED = "a recorded step"  # that of a pipeline
 Kind = Literal["input", "parameter", "buffer", "constant", "op", "output"]
 
@@ -84,6 +85,11 @@ class ClassInfo:
     line: int | None = None
     source: str | None = None
     methods: tuple[dict[str, str | None], ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The name without those of the classes around it; the empty string if the class is not known."""
+        return self.name.rpartition(".")[2] if self.module or self.name != UNKNOWN_CLASS else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +229,7 @@ def attributes(record: Any) -> dict[str, Any]:
 __all__ = [
     "ONNX_FILE",
     "RECORDED",
+    "UNKNOWN_CLASS",
     "Call",
     "ClassInfo",
     "Component",

@@ -34,7 +34,7 @@ def network(graph: ModelGraph) -> nx.DiGraph[str]:
         above = next(graph.components.predecessors(path), None)
         parent = None if above is None else _module(above)
         name = path.rpartition(".")[2] if path else graph.name
-        label = f"{name} · {graph.classes[component['type']].name.rpartition('.')[2]}"
+        label = " · ".join(filter(None, (name, graph.classes[component["type"]].short)))
         look = _look(component["category"])
         found.add_node(writable(_module(path)), **_plain({"kind": "module", "parent": parent, "label": label, **look}))
         found.nodes[writable(_module(path))].update(_plain(component))

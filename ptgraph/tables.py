@@ -29,7 +29,7 @@ def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
         indent = "  " * (path.count(".") + 1) if path else ""
         table.add_row(
             indent + (path.rpartition(".")[2] or graph.name),
-            layer["class"],
+            layer["class"] if graph.classes[graph.component(path).type].short else "–",
             f"{layer['total_params']:,}",
             f"{layer['share']:.1%}",
             count_text(layer["flops"]) if layer["flops"] else "–",
@@ -39,14 +39,25 @@ def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
     return table
 
 
-def totals_text(analysis: Analysis) -> str:
-    """Return the sums over the whole model, a line for what it does and one for where its parameters are."""
+def totals_text(graph: ModelGraph, analysis: Analysis) -> str:
+    """Return the sums over the whole model, a line for what it does and one for where its parameters are.
+
+    An ONNX file does not say which of them can be trained, and has no ``state_dict``.
+    """
     totals, elements = analysis.totals, analysis.elements
-    held = f"{elements['onnx']:,} in ONNX" if elements["onnx"] is not None else "no ONNX"
-    return (
-        f"{totals['total_params']:,} parameters, {totals['trainable_params']:,} trainable, "
+    trainable = "" if graph.is_read else f"{totals['trainable_params']:,} trainable, "
+    does = (
+        f"{totals['total_params']:,} parameters, {trainable}"
         f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; "
         f"{size_text(totals['activation_bytes'])} of activations; {totals['ops']:,} operations\n"
+    )
+    if graph.is_read:
+        return does + (
+            f"elements: {elements['state_dict']:,} under all names − {elements['merged']:,} tied = "
+            f"{elements['model']:,} in the file; balance {elements['balance']}"
+        )
+    held = f"{elements['onnx']:,} in ONNX" if elements["onnx"] is not None else "no ONNX"
+    return does + (
         f"elements: {elements['state_dict']:,} in the state_dict − {elements['merged']:,} tied = "
         f"{elements['model']:,} in the model; {held}, {elements['duplicated']:,} of them duplicated; "
         f"balance {elements['balance']}"

@@ -59,7 +59,8 @@ class _Drawing:
         for name, op in ops.nodes(data=True):
             if op["kind"] in ("parameter", "buffer", "constant") or op["shape"] is None or name not in useful:
                 continue
-            reads = [s for s in ops.predecessors(name) if ops.nodes[s]["kind"] not in ("parameter", "buffer")]
+            values = [s for s in ops.predecessors(name) if ops.nodes[s]["kind"] not in ("parameter", "buffer")]
+            reads = [source for source in values if not self._is_size(source, name)]
             if op["target"] in _SAME and len(reads) == 1 and self._unchanged(reads[0], name):
                 if reads[0] in stand_in:
                     stand_in[name] = stand_in[reads[0]]
@@ -107,9 +108,15 @@ class _Drawing:
         ops = self.graph.ops
         for name in reversed(list(ops)):
             needed = name not in self.auxiliary or ops.nodes[name]["kind"] == "input"
-            if needed or any(target in found for target in ops.successors(name)):
+            readers = [target for target in ops.successors(name) if target in found]
+            if needed or not all(self._is_size(name, target) for target in readers):
                 found.add(name)
         return found
+
+    def _is_size(self, source: str, name: str) -> bool:
+        """Return whether an operation reads but sizes of *source*, as arguments that torch would not show."""
+        slots = _SIZES.get(self.graph.ops.nodes[name]["target"], ())
+        return source in self.auxiliary and all(slot in slots for slot in self.graph.ops.edges[source, name]["slots"])
 
     def _group(self) -> None:
         """Put the auxiliary operations of each module into one box, where they are several among others."""
@@ -212,10 +219,10 @@ class _Drawing:
     def _members(self, paths: list[str]) -> str:
         """Return what one period of a pattern is made of: ``5 × Local + Global``."""
         classes = Counter(self._class_name(path) for path in paths)
-        return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in classes.items())
+        return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in classes.items() if name)
 
     def _class_name(self, path: str) -> str:
-        return self.graph.classes[self.graph.component(path).type].name.rpartition(".")[2]
+        return self.graph.classes[self.graph.component(path).type].short
 
     def _module_box(self, name: str, parent: str | None, parts: tuple[str, ...], only: str | None) -> Box:
         run = [self.calls[box] for box in self.folded.runs.get(name, [name])]
@@ -298,6 +305,8 @@ def _run_id(call: str) -> str:
 
 
 _ASKS = {"onnx.Shape", "onnx.Size"}  # of what they read, they see the sizes alone
+_SIZES = {"onnx.ConstantOfShape": (0,), "onnx.Range": (0, 1, 2), "onnx.Slice": (1, 2, 3, 4), "onnx.Resize": (1, 2, 3)}
+_SIZES |= dict.fromkeys(("onnx.Expand", "onnx.Pad", "onnx.Reshape", "onnx.Split", "onnx.Tile", "onnx.TopK"), (1,))
 _DISCRETE = {"int64", "int32", "int16", "int8", "uint8", "bool"}
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import onnx
 import pytest
 import torch
@@ -24,11 +25,13 @@ from ptgraph.backends import BACKENDS
 from ptgraph.backends.json import document
 from ptgraph.errors import LoadError
 from ptgraph.graph import ModelGraph
+from ptgraph.network import network
 from ptgraph.onnx_reader import graph_of_model, read
 from ptgraph.onnx_reader.flops import flops
 from ptgraph.onnx_reader.places import UNKNOWN
 from ptgraph.onnx_reader.weights import unfolded
 from ptgraph.options import Options
+from ptgraph.sketch import sketch
 from ptgraph.view import view
 
 IDS = {"input_ids": torch.zeros(1, 8, dtype=torch.int64)}
@@ -208,9 +211,9 @@ def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
     torch.onnx.export(model, (model.example_inputs(),), data, dynamo=False)
     graph = graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Twice")
     found = parts(graph, "total_params", "calls", "type")
-    assert found["part"] == found["part.0"] == (1640, 2, UNKNOWN)
+    assert (found["part"], found["part.0"]) == ((1640, 2, UNKNOWN), (1640, 2, "onnx.MatMul"))
     assert found["blocks"] == (4920, 0, "torch.nn.modules.container.ModuleList")
-    assert [found[f"blocks.{i}.0"] for i in range(3)] == [(1640, 1, UNKNOWN)] * 3
+    assert [found[f"blocks.{i}.0"] for i in range(3)] == [(1640, 1, "onnx.MatMul")] * 3
     assert parts(graph, "category")["blocks.0.0"] == ("Linear",)
     assert len({graph.component(f"blocks.{i}").block for i in range(3)}) == 1
     assert graph.component("").flops == ptgraph.trace(model).component("").flops
@@ -220,15 +223,71 @@ def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
     }
 
 
+class Heads(nn.Module):
+    """Computes in heads, as sizes say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, size, _ = x.shape
+        return self.b(self.a(x).reshape(batch, size, 2, 4).transpose(2, 3).reshape(batch, size, 8).relu())
+
+
+class Patches(nn.Module):
+    """Puts a token before patches: the old exporter expands it to sizes that it computes of constants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.token = nn.Conv2d(3, 8, 2, 2), nn.Parameter(torch.rand(1, 1, 8))
+        self.blocks = nn.ModuleList(Heads() for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+@pytest.fixture(scope="module")
+def patches() -> ModelGraph:
+    data = io.BytesIO()
+    torch.onnx.export(Patches().eval(), (torch.zeros(1, 3, 8, 8),), data, dynamo=False)
+    return graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Patches")
+
+
+def test_sizes_that_follow_from_constants_are_known(patches: ModelGraph) -> None:
+    kept = {name: op["shape"] for name, op in patches.ops.nodes(data=True) if op["kind"] == "op"}
+    assert kept["Expand"] == (1, 1, 8)
+    assert not [name for name, shape in kept.items() if {"?", "…"}.intersection(shape)]
+    traced = ptgraph.trace(Patches().eval(), torch.zeros(1, 3, 8, 8))
+    assert patches.component("").flops == traced.component("").flops
+    assert [b.title for b in view(patches).boxes.values() if b.repeat == 3] == ["blocks.0–2"]
+
+
+def test_pictures_show_no_sizes_and_no_class_that_nobody_knows(patches: ModelGraph) -> None:
+    """What computes the sizes that a tensor is expanded or reshaped to is in the graph alone."""
+    shown = [(b.title, b.subtitle) for b in view(patches).boxes.values() if b.kind != "input"]
+    assert shown[:4] == [("Patches", ""), ("patch", "Conv"), ("Reshape", ""), ("Transpose", "")]
+    assert ("blocks.0–2", "") in shown and ("a", "MatMul") in shown
+    assert not {"positions & masks", "Where", "ConstantOfShape"} & {title for title, _ in shown}
+    labels = set(nx.get_node_attributes(network(patches), "label").values())
+    assert {"Patches", "patch · Conv", "blocks · ModuleList"} <= labels
+    token = next(item for item in sketch(patches, view(patches)).stubs.values())
+    assert token == ("token",)
+
+
 def test_a_norm_that_was_folded_into_a_convolution_is_gone() -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
     program = torch.onnx.export(model, (torch.zeros(1, 3, 8, 8),), dynamo=True, verbose=False)
     assert program is not None
     graph = graph_of_model(program.model_proto, "m")
-    assert parts(graph, "own_params", "category") == {
-        "": (0, "Core architecture"),
-        "0": (3 * 8 * 9 + 8, "Convolution"),
-        "2": (0, "Activation"),
+    assert parts(graph, "own_params", "category", "type") == {
+        "": (0, "Core architecture", "torch.nn.modules.container.Sequential"),
+        "0": (3 * 8 * 9 + 8, "Convolution", "onnx.Conv"),
+        "2": (0, "Activation", "torch.nn.modules.activation.ReLU"),
     }
 
 
@@ -441,3 +500,103 @@ def test_a_graph_is_the_same_each_time_that_it_is_read() -> None:
     proto = exported(ptgraph.trace(Twice().eval()))
     first, second = (document(graph_of_model(copy.deepcopy(proto), "m")) for _ in range(2))
     assert first == second
+
+
+def test_the_body_of_a_scan_computes_on_slices_and_reads_what_is_sliced() -> None:
+    """One step is 2·2·4·4 = 64 FLOPs, and there are ten; what is sliced may be along another dimension."""
+
+    def read_scan(given: list[int], **more: Any) -> ModelGraph:
+        steps = [("state", TensorProto.FLOAT, [2, 4]), ("part", TensorProto.FLOAT, None)]
+        body = branch("body", [helper.make_node("Gemm", ["part", "w"], ["a"])], "a", steps)
+        body.node.append(helper.make_node("Add", ["state", "a"], ["next"]))
+        body.output.insert(0, helper.make_tensor_value_info("next", TensorProto.FLOAT, [2, 4]))
+        scan = helper.make_node("Scan", ["s", "x"], ["last", "y"], "scan", body=body, num_scan_inputs=1, **more)
+        nodes = [helper.make_node("Relu", ["r"], ["x"])]
+        graph = model_of([*nodes, scan], {"s": [2, 4], "r": given}, {"y": [10, 2, 4]}, [zeros("w", 4, 4)])
+        graph.graph.value_info.append(helper.make_tensor_value_info("x", TensorProto.FLOAT, given))
+        return graph_of_model(graph, "m")
+
+    for graph in (read_scan([10, 2, 4]), read_scan([2, 10, 4], scan_input_axes=[1])):
+        assert graph.component("").flops == 640
+        assert set(graph.ops.predecessors("scan/Gemm")) == {"Relu", "scan.body.w"}
+        assert graph.ops.edges["Relu", "scan/Gemm"]["shape"] == (2, 4)
+
+
+def test_a_weight_that_a_scan_slices_is_a_parameter_of_its_body() -> None:
+    body = branch("body", [helper.make_node("MatMul", ["state", "part"], ["next"])], "next", ())
+    for name, shape in {"state": [2, 4], "part": [4, 4]}.items():
+        body.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    scan = helper.make_node("Scan", ["x", "w"], ["y"], "scan", body=body, num_scan_inputs=1)
+    graph = graph_of_model(model_of([scan], {"x": [2, 4]}, {"y": [2, 4]}, [zeros("w", 10, 4, 4)]), "m")
+    assert [(p.name, p.count, p.kind) for p in graph.parameters] == [("scan.body.w", 160, "parameter")]
+    assert set(graph.ops.predecessors("scan/MatMul")) == {"x", "scan.body.w"}
+    assert graph.component("").flops == 640
+
+
+@pytest.mark.parametrize("kind", ["input", "constant"])
+def test_a_tensor_may_be_called_as_a_module_is(kind: str) -> None:
+    """A slash before a name is that of the boxes of modules."""
+    nodes = [helper.make_node("Add", ["x", "/fc"], ["h"], "/fc/Add")]
+    nodes.append(helper.make_node("Relu", ["h"], ["y"], "/fc/sub/Relu"))
+    inputs = {"x": [2, 4]} | ({"/fc": []} if kind == "input" else {})
+    weights = [zeros("/fc")] if kind == "constant" else []
+    graph = graph_of_model(model_of(nodes, inputs, {"y": [2, 4]}, weights), "m")
+    assert (graph.op("fc").kind, graph.op("fc").target) == (kind, "/fc")
+    assert view(graph).boxes["/fc"].kind == "module"
+    assert network(graph).nodes["/fc"]["kind"] == "module"
+
+
+def test_a_sparse_weight_of_a_branch_is_one() -> None:
+    values, places = zeros("w", 2), onnx.numpy_helper.from_array(torch.tensor([1, 5]).numpy())
+    other = branch("other", [helper.make_node("Relu", ["x"], ["b"])], "b")
+    sparse = branch("sparse", [helper.make_node("MatMul", ["x", "w"], ["a"])], "a")
+    sparse.sparse_initializer.append(helper.make_sparse_tensor(values, places, [4, 4]))
+    choose = helper.make_node("If", ["c"], ["y"], "choose", then_branch=sparse, else_branch=other)
+    model = model_of([choose], {"x": [2, 4]}, {"y": [2, 4]})
+    model.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+    graph = graph_of_model(model, "m")
+    assert [(p.name, p.shape) for p in graph.parameters] == [("choose.then_branch.w", (4, 4))]
+    assert graph.component("").flops == 64
+
+
+def _damaged(nodes: Any = (), node_says: str = "", **says: str) -> onnx.ModelProto:
+    model = model_of(nodes or [helper.make_node("Relu", ["x"], ["y"])], {"x": [2]}, {"y": [2]})
+    helper.set_model_props(model, {f"ptgraph.{key}": value for key, value in says.items()})
+    if node_says:
+        model.graph.node[0].metadata_props.add(key="ptgraph.flops", value=node_says)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (_damaged(tree="{"), "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2"),
+        (_damaged(node_says="1e3", flops="1"), "ValueError: invalid literal for int() with base 10: '1e3'"),
+        (_damaged([helper.make_node("Identity", [], ["y"])]), "IndexError: list index out of range"),
+        (
+            _damaged([helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Constant", [], [], value_int=1)]),
+            "IndexError: tuple index out of range",
+        ),
+    ],
+)
+def test_a_model_that_is_damaged_within_is_an_error(model: onnx.ModelProto, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(LoadError) as caught:
+        read(path, "m")
+    assert str(caught.value).startswith(f"{path} cannot be read as an ONNX model: {reason}")
+
+
+def test_the_domain_of_onnx_has_two_names() -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["w"], "w", domain="ai.onnx", value=zeros("w", 4, 4)),
+        helper.make_node("Gemm", ["x", "w"], ["h"], "g", domain="ai.onnx"),
+        helper.make_node("Relu", ["h"], ["y"], "r", domain="ai.onnx"),
+    ]
+    graph = graph_of_model(model_of(nodes, {"x": [2, 4]}, {"y": [2, 4]}), "m")
+    assert {n: (o["kind"], o["target"], o["shape"]) for n, o in graph.ops.nodes(data=True) if n in "wgr"} == {
+        "w": ("constant", "w", (4, 4)),
+        "g": ("op", "onnx.Gemm", (2, 4)),
+        "r": ("op", "onnx.Relu", (2, 4)),
+    }
+    assert graph.component("").flops == 64

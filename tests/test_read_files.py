@@ -61,6 +61,14 @@ def test_the_figure_of_a_file_of_ptgraph_is_that_of_the_model(tiny: ModelGraph) 
 _NODES = {"MatMul", "Transpose", "Gather"}
 
 
+def test_the_numbers_of_a_file_are_those_of_a_file(cli: Run) -> None:
+    """It has no state_dict, and says of no weight whether it can be trained."""
+    *_, totals, elements = cli("info", str(TINY)).stdout.splitlines()
+    assert totals.startswith("85,327,872 parameters, 0 unused; ")
+    assert elements.endswith(" tied = 85,327,872 in the file; balance 0")
+    assert "state_dict" not in elements
+
+
 @pytest.mark.parametrize("command", [["export", str(TINY), "-f", "svg,json"], ["info", str(TINY)]])
 def test_reading_a_file_needs_no_torch(command: list[str], tmp_path: Path) -> None:
     code = "import sys; from ptgraph.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"

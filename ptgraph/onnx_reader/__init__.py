@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 
 from ..blocks import with_blocks
-from ..errors import LoadError, UsageError
+from ..errors import LoadError, UsageError, named
 from ..graph import ONNX_FILE, ModelGraph
 from ..options import file_stem
 from .components import components
@@ -46,7 +46,7 @@ def read(path: Path, name: str) -> ModelGraph:
     except Exception as error:
         if is_garbled(model):
             raise LoadError(f"{path} is damaged: there is text in it that is no UTF-8") from error
-        raise
+        raise LoadError(f"{path} cannot be read as an ONNX model: {named(error)}") from error
 
 
 def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:

@@ -39,6 +39,8 @@ _BY_OPERATOR = {
     "Tanh": "Activation",
 }  # of a module without parts of which no class is known, that is one of these
 
+_BESIDE = {"onnx.Add", "onnx.Identity", "onnx.Transpose"}
+
 
 def components(
     ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, str], held: Held
@@ -51,14 +53,14 @@ def components(
     direct, below, tied = _held(held.parameters, paths)
     flops, activations, runs, shapes = totals(ops, dict(calls))
     parents = {parent(path, paths) for path in paths if path}
-    operators = _operators(ops)
+    ops_of, operators = _operators(ops)
     tree: nx.DiGraph[str] = nx.DiGraph()
     classes: dict[str, ClassInfo] = {}
     for path in _in_order(paths):
-        type_ = paths[path] or UNKNOWN
+        has_parts = path in parents
+        type_ = paths[path] or (_only(ops_of[path], runs[path]) if path and not has_parts and path in runs else UNKNOWN)
         package, _, name = type_.rpartition(".")
         classes.setdefault(type_, ClassInfo(name, package, held.docs.get(type_) or None))
-        has_parts = path in parents
         own, all_ = direct[path], below[path]
         shape, dtype = shapes.get(path, (None, None))
         component = Component(
@@ -108,15 +110,25 @@ def _category(path: str, type_: str, has_parts: bool, operators: Sequence[str]) 
     return only if named == "Other" and len(found) == 1 and only is not None else named
 
 
-def _operators(ops: nx.DiGraph[str]) -> dict[str, list[str]]:
-    """Return the operators of each module's own that are given a parameter, or all of them if none is."""
+def _only(operators: Sequence[str], runs: int) -> str:
+    """Return the operator of a module that is but one operation, with its bias and what only reshapes a weight."""
+    main = [operator for operator in operators if operator not in _BESIDE] or operators
+    return main[0] if len({*main}) == 1 and len(main) == runs else UNKNOWN
+
+
+def _operators(ops: nx.DiGraph[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the operators of each module's own with their domains, and the names of those that are given a parameter,
+    or of all if none is.
+    """
+    full: dict[str, list[str]] = defaultdict(list)
     weighty: dict[str, list[str]] = defaultdict(list)
     every: dict[str, list[str]] = defaultdict(list)
     for _, op in ops.nodes(data=True):
         if op["kind"] == "op":
+            full[op["scope"]].append(op["target"])
             for found in (weighty, every) if op["params"] else (every,):
                 found[op["scope"]].append(op["target"].rpartition(".")[2])
-    return every | weighty
+    return full, every | weighty
 
 
 def _held(

@@ -1,4 +1,4 @@
-"""What the operations in branches and loops count: as often as they run, if that is known."""
+"""Branches and loops: what a scan slices, and what the operations in bodies count, as often as they run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import networkx as nx
+import onnx
 
 from ..graph import Call
+
+
+def sliced(node: onnx.NodeProto, count: int) -> dict[int, int]:
+    """Return which of the *count* inputs of its body a scan slices, each with the dimension that it goes along."""
+    if node.op_type != "Scan":
+        return {}
+    found = {attribute.name: attribute for attribute in node.attribute}
+    first = count - (found["num_scan_inputs"].i if "num_scan_inputs" in found else 0)
+    along = [*found["scan_input_axes"].ints] if "scan_input_axes" in found else [0] * (count - first)
+    return dict(enumerate(along, first))
 
 
 def weigh(ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, str], steps: Mapping[str, int]) -> None:
@@ -45,4 +56,4 @@ def weigh(ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, s
         op["flops"] *= whole[op["call"]]
 
 
-__all__ = ["weigh"]
+__all__ = ["sliced", "weigh"]

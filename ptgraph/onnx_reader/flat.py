@@ -15,8 +15,10 @@ import onnx
 from onnx import AttributeProto
 
 from ..errors import LoadError, listed
+from .control import sliced
 from .places import UNKNOWN, Chain, Names, Step, Style, chain_of_metadata, metadata, style_of, unstarred
 from .runs import Runs
+from .values import domain_of, is_known, without
 
 _FOLDED = "torch.nn.modules.batchnorm."  # a norm that is folded into the product before it leaves only that
 _PRODUCTS = {"Conv", "ConvTranspose", "Gemm"}
@@ -42,9 +44,14 @@ class Node:
     attributes: dict[str, AttributeProto]
 
     @property
+    def domain(self) -> str:
+        """The domain of the operator; that of ONNX itself is the empty string."""
+        return domain_of(self.proto)
+
+    @property
     def target(self) -> str:
         """The operator, with its domain: ``onnx.MatMul``, ``com.microsoft.Gelu``."""
-        return f"{self.proto.domain or 'onnx'}.{self.proto.op_type}".replace("ai.onnx.onnx.", "onnx.")
+        return f"{self.domain or 'onnx'}.{self.proto.op_type}"
 
 
 @dataclass
@@ -53,19 +60,26 @@ class Flat:
 
     ``types`` maps a value to what the file says of it, ``constants`` the weights that bodies hold to their tensors.
     ``copies`` maps a weight of which the file has an equal one to that, ``formals`` the run of a function and a value
-    to what the function calls it. ``outputs`` are names and values; ``root`` is
-    the class of the whole model, if the file says it.
+    to what the function calls it, ``slices`` what the body of a scan is given to what that is sliced from.
+    ``outputs`` are names and values; ``root`` is the class of the whole model, if the file says it.
     """
 
     nodes: list[Node] = field(default_factory=list)
     runs: Runs = field(default_factory=Runs)
     types: dict[str, onnx.TypeProto] = field(default_factory=dict)
-    constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    constants: dict[str, onnx.TensorProto | onnx.SparseTensorProto] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     formals: dict[tuple[str, str], str] = field(default_factory=dict)
+    slices: dict[str, str] = field(default_factory=dict)
     outputs: list[tuple[str, str]] = field(default_factory=list)
     root: str = ""
     style: Style = "none"
+
+    def whole(self, value: str) -> str:
+        """Return what *value* is sliced from, or itself if it is no slice."""
+        while value in self.slices:
+            value = self.slices[value]
+        return value
 
 
 @dataclass(frozen=True)
@@ -177,7 +191,7 @@ class _Flattener:
             return
         if (
             node.op_type == "Identity"
-            and not node.domain
+            and not domain_of(node)
             and read[0] in self._tensors
             and self.flat.style != "metadata"
         ):
@@ -223,13 +237,21 @@ class _Flattener:
         given = dict(enumerate(read)) if node.op_type in ("Loop", "Scan") else {}
         if node.op_type == "Loop":
             given.pop(0, None)  # how many turns: the body is given the number of each
+        along = sliced(node, len(body.input))
         for index, info in enumerate(body.input):
-            inner.names[info.name] = given.get(index) or self._define(info.name, inner)
-            if not given.get(index):
-                self.flat.types.setdefault(inner.names[info.name], info.type)
-        for tensor in body.initializer:
-            self.flat.constants[self._define(tensor.name, inner)] = tensor
-            self._fixed.add(inner.names[tensor.name])
+            if given.get(index) and index not in along:
+                inner.names[info.name] = given[index]
+                continue
+            value = self._define(info.name, inner)
+            self.flat.types.setdefault(value, info.type)
+            if given.get(index):
+                self.flat.slices[value] = given[index]
+                if not is_known(info.type) and given[index] in self.flat.types:
+                    self.flat.types[value] = without(self.flat.types[given[index]], along[index])
+        weights = {tensor.name: tensor for tensor in body.initializer}
+        for own, tensor in {**weights, **{s.values.name: s for s in body.sparse_initializer}}.items():
+            self.flat.constants[self._define(own, inner)] = tensor
+            self._fixed.add(inner.names[own])
         for info in (*body.value_info, *body.output):
             self.flat.types.setdefault(self._id(info.name, inner), info.type)
         self._read(body.node, inner)

@@ -10,7 +10,7 @@ import networkx as nx
 import onnx
 
 from ..graph import Op, Shape, attributes
-from .control import weigh
+from .control import sliced, weigh
 from .flat import Flat, Node
 from .flops import flops
 from .places import metadata, source_of
@@ -45,7 +45,7 @@ class Operations:
         self.dimensions = sorted({s for s in sizes if isinstance(s, str) and s.isidentifier()})
 
     def _node(self, node: Node) -> None:
-        if node.proto.op_type == "Constant" and not node.proto.domain:
+        if node.proto.op_type == "Constant" and not node.domain:
             self._constant(node)
             return
         shape, dtype = type_of(self.flat.types.get(next((v for v in node.outputs if v), "")))
@@ -92,18 +92,19 @@ class Operations:
     def _flops(self, node: Node, plain: dict[str, Any], said: dict[str, str]) -> int:
         if self._is_told:
             return int(said.get("ptgraph.flops", 0))
-        if node.proto.domain not in ("", "ai.onnx", "com.microsoft"):
+        if node.domain not in ("", "com.microsoft"):
             return 0
         return flops(
             node.proto.op_type, [self._shape(v) for v in node.inputs], [*map(self._shape, node.outputs)], plain
         )
 
     def _steps(self, node: Node) -> int:
-        """Return how often the body of *node* runs: a scan goes over the first dimension of what it is given last."""
-        if node.proto.op_type != "Scan" or not node.proto.input:
-            return 1
-        shape = self._shape(node.inputs[len(node.proto.input) - 1])
-        return shape[0] if shape and isinstance(shape[0], int) else 1
+        """Return how often the body of *node* runs: a scan goes along a dimension of what it is given."""
+        for number, dimension in sliced(node.proto, len(node.proto.input)).items():
+            shape = self._shape(node.inputs[number]) or ()
+            size = shape[dimension] if -len(shape) <= dimension < len(shape) else 1
+            return size if isinstance(size, int) else 1
+        return 1
 
     def _bytes(self, node: Node) -> int:
         if node.proto.op_type in _VIEWS:
@@ -136,6 +137,7 @@ class Operations:
             )
 
     def _source(self, value: str, node: Node | None) -> tuple[str, int] | None:
+        value = self.flat.whole(value)
         if value not in self.weights:
             return self._of_value.get(value)
         kind, name = self.held.uses.get((node.name if node is not None else "", value), ("constant", value))
@@ -147,7 +149,11 @@ class Operations:
         return self._states[kind, name], 0
 
     def _add(self, op: Op, name: str) -> str:
-        """Add an operation under *name*; another thing than an operation gives way to one of that name."""
+        """Add an operation under *name*; another thing than an operation gives way to one of that name.
+
+        A slash before a name is that of a module.
+        """
+        name = name.strip("/") or op.kind
         while name in self.ops or (op.kind not in ("op", "constant") and name in self._names):
             name += "_"
         self.ops.add_node(name, **attributes(op))

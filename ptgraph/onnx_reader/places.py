@@ -15,9 +15,9 @@ from typing import Literal, NamedTuple
 
 import onnx
 
-Style = Literal["metadata", "names", "none"]
-UNKNOWN = "Module"  # the class of a module of which the file says only the name
+from ..graph import UNKNOWN_CLASS as UNKNOWN
 
+Style = Literal["metadata", "names", "none"]
 _CLASSES, _SCOPES = "pkg.torch.onnx.class_hierarchy", "pkg.torch.onnx.name_scopes"
 _RUN = re.compile(r"@\d+$")
 _AGAIN = re.compile(r"_\d+$")

@@ -7,20 +7,19 @@ from collections.abc import Iterable, Mapping
 import onnx
 from onnx import AttributeProto, helper
 
+from .constants import LARGEST, computed
 from .flat import Flat
-from .values import elements
+from .values import UNKNOWN_SIZE, domain_of, elements, is_known, type_of
 from .weights import Weight
-
-LARGEST = 64  # elements of a constant whose values may be sizes
 
 
 def infer(flat: Flat, model: onnx.ModelProto, weights: Mapping[str, Weight]) -> None:
     """Add to ``flat.types`` what can be inferred where the file says nothing, in place."""
     made = {value for node in flat.nodes for value in node.outputs if value}
-    if all(_known(flat.types.get(value)) for value in made):
+    if all(_is_whole(flat.types.get(value)) for value in made):
         return
     given = {value for node in flat.nodes for value in node.inputs if value} - made
-    small = {name: weights[name].tensor for name in sorted(given & set(weights)) if _is_small(weights[name])}
+    small = {name: tensor for name in sorted(given & set(weights)) if (tensor := _small(weights[name])) is not None}
     graph = onnx.GraphProto(name="flat")
     for value in sorted(given - set(small)):
         info = flat.types.get(value)
@@ -28,49 +27,52 @@ def infer(flat: Flat, model: onnx.ModelProto, weights: Mapping[str, Weight]) -> 
             info = helper.make_tensor_type_proto(weights[value].code, list(weights[value].shape))
         if info is not None:
             graph.input.append(onnx.ValueInfoProto(name=value, type=info))
-    for name, tensor in small.items():
+    nodes = [
+        onnx.NodeProto(
+            op_type=node.proto.op_type,
+            domain=node.domain,
+            input=node.inputs,
+            output=node.outputs,
+            attribute=node.attributes.values(),
+        )
+        for node in flat.nodes
+        if not any(a.type == AttributeProto.GRAPH for a in node.proto.attribute)
+    ]  # but those with a body, which stands before them: their results are what the file says
+    imports = {(domain_of(e), e.version) for e in model.opset_import}
+    imports |= {
+        (domain_of(e), e.version) for f in model.functions for e in f.opset_import if domain_of(e) not in dict(imports)
+    }
+    values = computed(nodes, small, dict(sorted(imports)))
+    flat.types.update((n, helper.make_tensor_type_proto(t.data_type, list(t.dims))) for n, t in values.items())
+    for name, tensor in {**small, **values}.items():
         graph.initializer.add().CopyFrom(tensor)
         graph.initializer[-1].name = name
-    for node in flat.nodes:
-        if any(a.type == AttributeProto.GRAPH for a in node.proto.attribute):
-            continue  # its body stands before it, and its results are what the file says
-        graph.node.append(
-            onnx.NodeProto(
-                op_type=node.proto.op_type,
-                domain=node.proto.domain,
-                input=node.inputs,
-                output=node.outputs,
-                attribute=node.attributes.values(),
-            )
-        )
+    graph.node.extend(node for node in nodes if not any(name in values for name in node.output))
     graph.value_info.extend(_infos(flat, made))
     whole = onnx.ModelProto(ir_version=model.ir_version, graph=graph)
-    imports = {(entry.domain, entry.version) for entry in model.opset_import}
-    imports |= {(e.domain, e.version) for f in model.functions for e in f.opset_import if e.domain not in dict(imports)}
     whole.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in sorted(imports))
     try:
         found = onnx.shape_inference.infer_shapes(whole, data_prop=True)
     except Exception:  # what contradicts itself, or is too large, stays as it is
         return
     for info in found.graph.value_info:
-        if _known(info.type) and not _known(flat.types.get(info.name)):
+        if is_known(info.type) and not _is_whole(flat.types.get(info.name)):
             flat.types[info.name] = info.type
 
 
 def _infos(flat: Flat, made: Iterable[str]) -> Iterable[onnx.ValueInfoProto]:
     for value in sorted(made):
-        if _known(flat.types.get(value)):
+        if is_known(flat.types.get(value)):
             yield onnx.ValueInfoProto(name=value, type=flat.types[value])
 
 
-def _known(info: onnx.TypeProto | None) -> bool:
-    if info is None or info.WhichOneof("value") is None:
-        return False
-    return info.WhichOneof("value") != "tensor_type" or bool(info.tensor_type.HasField("shape"))
+def _is_whole(info: onnx.TypeProto | None) -> bool:
+    """Return whether a type says every size, or at least its name."""
+    return is_known(info) and UNKNOWN_SIZE not in type_of(info)[0]
 
 
-def _is_small(weight: Weight) -> bool:
-    return weight.tensor is not None and elements(weight.shape) <= LARGEST
+def _small(weight: Weight) -> onnx.TensorProto | None:
+    return weight.tensor if elements(weight.shape) <= LARGEST else None
 
 
 __all__ = ["infer"]

@@ -53,6 +53,28 @@ def type_of(info: onnx.TypeProto | None) -> tuple[Shape, str | None]:
     return UNKNOWN_SHAPE, kind.removesuffix("_type") if kind else None
 
 
+def domain_of(item: onnx.NodeProto | onnx.OperatorSetIdProto) -> str:
+    """Return a domain of operators; that of ONNX itself, which has two names, is the empty string."""
+    return "" if item.domain == "ai.onnx" else str(item.domain)
+
+
+def is_known(info: onnx.TypeProto | None) -> bool:
+    """Return whether a type says what it is a type of, and of a tensor the shape."""
+    if info is None or info.WhichOneof("value") is None:
+        return False
+    return info.WhichOneof("value") != "tensor_type" or bool(info.tensor_type.HasField("shape"))
+
+
+def without(info: onnx.TypeProto, dimension: int) -> onnx.TypeProto:
+    """Return the type of a slice of a tensor: without one of its dimensions, if it has that."""
+    found = onnx.TypeProto()
+    found.CopyFrom(info)
+    sizes = found.tensor_type.shape.dim
+    if -len(sizes) <= dimension < len(sizes):
+        del sizes[dimension]
+    return found
+
+
 def shape_of(shape: onnx.TensorShapeProto) -> Shape:
     """Return a shape; a size that may vary has its name, or a question mark."""
 
@@ -118,11 +140,15 @@ def _text(data: bytes) -> str:
 
 __all__ = [
     "UNKNOWN_SHAPE",
+    "UNKNOWN_SIZE",
     "attribute_value",
     "bytes_of",
+    "domain_of",
     "dtype_of",
     "elements",
+    "is_known",
     "shape_of",
     "tensor_value",
     "type_of",
+    "without",
 ]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import onnx
-from onnx import TensorProto
+from onnx import SparseTensorProto, TensorProto
 
 from ..graph import Parameter, Shape
 from .flat import Flat, Node
@@ -30,6 +30,7 @@ _ENTRY = re.compile(r"^(\w+): (PARAMETER|BUFFER|CONSTANT_TENSOR) target='(.*?)'"
 _FOLDED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _MENTION = re.compile(r"%(\w+)")
 _GENERATED = re.compile(r"^(onnx::|val_|const|/)|_output_\d+$|^\d+$|^$", re.IGNORECASE)
+_NUMBERED = re.compile(r"^\d+:")  # what is within a function or a body, by `flat`
 _WORDS = ("weight", "bias")
 _SLOTS = {
     "MatMul": (0, 1),
@@ -84,12 +85,17 @@ class Held:
 
 def weights_of(model: onnx.ModelProto, flat: Flat) -> dict[str, Weight]:
     """Return the tensors of the file by the value that they are."""
-    found = {s.values.name: Weight(tuple(s.dims), s.values.data_type, None) for s in model.graph.sparse_initializer}
-    for name, tensor in [*((t.name, t) for t in model.graph.initializer), *flat.constants.items()]:
-        has_values = tensor.data_location != TensorProto.EXTERNAL
-        found[name] = Weight(tuple(tensor.dims), tensor.data_type, tensor if has_values else None)
+    tensors = {s.values.name: s for s in model.graph.sparse_initializer} | {t.name: t for t in model.graph.initializer}
+    found = {name: _weight(tensor) for name, tensor in {**tensors, **flat.constants}.items()}
     found.update((name, found[value]) for name, value in flat.copies.items())
     return found
+
+
+def _weight(tensor: TensorProto | SparseTensorProto) -> Weight:
+    if isinstance(tensor, SparseTensorProto):
+        return Weight(tuple(tensor.dims), tensor.values.data_type, None)
+    has_values = tensor.data_location != TensorProto.EXTERNAL
+    return Weight(tuple(tensor.dims), tensor.data_type, tensor if has_values else None)
 
 
 def held(model: onnx.ModelProto, flat: Flat, weights: Mapping[str, Weight]) -> Held:
@@ -215,12 +221,13 @@ def _by_use(flat: Flat, weights: Mapping[str, Weight]) -> Held:
     taken: set[str] = set()
     modules = {call.component for call in flat.runs.calls.values()}
     for value, users in _users(flat, weights).items():
-        kind = _kind(value, weights[value], users)
+        own = _NUMBERED.sub("", value)
+        kind = _kind(own, weights[value], users)
         name = value
         if kind != "constant":
             first, slot = users[0]
             path = flat.runs.calls[first.call].component
-            name = _named(value, flat.formals.get((first.call, value)), slot, path, modules, taken)
+            name = _named(own, flat.formals.get((first.call, value)), slot, path, modules, taken)
             found.parameters.append(_parameter(name, weights[value], kind, used=True))
         found.uses.update({(node.name, value): (kind, name) for node, _ in users})
     return found
@@ -260,7 +267,7 @@ def _users(flat: Flat, weights: Mapping[str, Weight]) -> dict[str, list[tuple[No
     """Return the nodes that read each weight, and where among their inputs."""
     found: dict[str, list[tuple[Node, int]]] = defaultdict(list)
     for node in flat.nodes:
-        for slot, value in enumerate(node.inputs):
+        for slot, value in enumerate(map(flat.whole, node.inputs)):
             if value in weights:
                 found[value].append((node, slot))
     for _, value in flat.outputs:

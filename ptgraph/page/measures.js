@@ -62,7 +62,8 @@ export function labelsOf(box, rect) {
 
 /** What the head of a frame says: its title and, after it, a note. */
 export function headOf(box) {
-  return { title: box.title, note: box.of && !box.isBlock ? `${box.place + 1} of ${box.of} · ${box.subtitle}` : box.subtitle };
+  const place = box.of && !box.isBlock ? `${box.place + 1} of ${box.of}` : '';
+  return { title: box.title, note: [place, box.subtitle].filter(Boolean).join(' · ') };
 }
 
 /** The width that the head of a frame needs, without its knobs. */

@@ -1,0 +1,70 @@
+"""The values that small constants alone decide, such as the sizes that a tensor is expanded to.
+
+ONNX's own inference follows sizes through few operators; here, its reference implementation computes the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+LARGEST = 64  # elements of a constant whose values may be sizes
+_OPERATORS = {"Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Floor", "Gather", "Greater"}
+_OPERATORS |= {"Identity", "Less", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "ReduceProd", "Reshape", "Slice"}
+_OPERATORS |= {"Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"}  # that yield no more than they are given
+
+
+def computed(
+    nodes: Iterable[onnx.NodeProto], known: Mapping[str, onnx.TensorProto], opsets: Mapping[str, int]
+) -> dict[str, onnx.TensorProto]:
+    """Return by name the values of *nodes*, which are in order, that follow from those that are *known*."""
+    arrays = {name: array for name, tensor in known.items() if (array := _array(tensor)) is not None}
+    found: dict[str, onnx.TensorProto] = {}
+    for node in nodes:
+        if node.domain or len(node.output) != 1:
+            continue
+        if node.op_type == "Constant":
+            tensor = next((a.t for a in node.attribute if a.name == "value" and np.prod(a.t.dims) <= LARGEST), None)
+            if tensor is not None and (array := _array(tensor)) is not None:
+                arrays[node.output[0]] = array
+        elif node.op_type in _OPERATORS and all(name in arrays for name in node.input if name):
+            array = _evaluated(node, arrays, opsets)
+            if array is not None and array.size <= LARGEST:
+                arrays[node.output[0]] = array
+                found[node.output[0]] = numpy_helper.from_array(array, node.output[0])
+    return found
+
+
+def _array(tensor: onnx.TensorProto) -> Any:
+    """Return the values of a tensor, or None if they are damaged, or of a type of elements that numpy lacks."""
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _evaluated(node: onnx.NodeProto, arrays: Mapping[str, Any], opsets: Mapping[str, int]) -> Any:
+    """Return what *node* yields, or None if it does not fit its operator, or yields much."""
+    given = {name: arrays[name] for name in node.input if name}
+    if node.op_type == "ConstantOfShape" and np.prod(next(iter(given.values()), 0)) > LARGEST:
+        return None
+    graph = helper.make_graph(
+        [node],
+        "node",
+        [onnx.ValueInfoProto(name=name) for name in given],
+        [onnx.ValueInfoProto(name=node.output[0])],
+    )
+    try:
+        with np.errstate(all="ignore"):
+            (result,) = ReferenceEvaluator(graph, dict(opsets)).run(None, given)
+            return np.asarray(result)
+    except Exception:  # whatever the reference implementation makes of a node that is wrong
+        return None
+
+
+__all__ = ["LARGEST", "computed"]
