@@ -9,7 +9,7 @@ from .boxes import BOX_LIMIT, Box
 from .figure_options import Direction, FigureOptions, Shown, points
 from .geometry import Geometry, geometry
 from .graph import ModelGraph
-from .marks import BROAD, NARROW, NOTE, SMALLEST, TIGHT
+from .marks import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from .sketch import Sketch
 
 PAGE_HEIGHT = 234 * 72 / 25.4  # of the text of a page, in points
@@ -51,7 +51,7 @@ class _Fitting:
             found = self._readable(depth)
             if found is not None:
                 return found
-        closed = (self._try({self.sketch.root}, direction, titles=(TIGHT,)) for direction in self.directions)
+        closed = (self._try({self.sketch.root}, direction, titles=(TIGHT, TIGHTEST)) for direction in self.directions)
         return max(closed, key=lambda one: one.scale)
 
     def _readable(self, depth: int | None) -> Fitted | None:

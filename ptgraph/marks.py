@@ -17,7 +17,7 @@ LINE_UP = 1.18  # from line to line, in sizes of text
 STUB_HEIGHT = 11.0
 STUB_AWAY = 9.0  # between a stub and its box
 BROAD = 92.0  # a title that is broader is set in two lines
-NARROW, TIGHT = 66.0, 42.0  # and in figures that are narrow, or in which nothing else fits
+NARROW, TIGHT, TIGHTEST = 66.0, 42.0, 28.0  # and in figures that are narrow, or in which nothing else fits
 _LONGEST = 1.7  # how much broader than that a line may be before it is cut
 
 
@@ -129,6 +129,7 @@ __all__ = [
         "STUB_AWAY",
         "STUB_HEIGHT",
         "TIGHT",
+        "TIGHTEST",
         "TITLE",
         "Written",
     ),
