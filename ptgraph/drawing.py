@@ -9,6 +9,8 @@ from typing import Literal
 
 ARROW_LENGTH, ARROW_WIDTH = 5.4, 4.2  # of the head of an arrow, in widths of its line
 
+Anchor = Literal["start", "middle", "end"]
+
 
 @dataclass(frozen=True, slots=True)
 class Rect:
@@ -58,7 +60,7 @@ class Text:
     text: str
     size: float
     color: str
-    anchor: Literal["start", "middle", "end"] = "middle"
+    anchor: Anchor = "middle"
     bold: bool = False
     italic: bool = False
     halo: str | None = None
@@ -152,6 +154,7 @@ def slug(words: str) -> str:
 __all__ = [
     "ARROW_LENGTH",
     "ARROW_WIDTH",
+    "Anchor",
     "Circle",
     "Drawing",
     "Item",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .boxes import Box, count_text, shape_text
-from .drawing import Circle, Drawing, Item, Mark, Path, Rect, Text, circled, scaled, slug
+from .drawing import Anchor, Circle, Drawing, Item, Mark, Path, Rect, Text, circled, scaled, slug
 from .errors import listed
 from .figure_options import points
 from .fit import Fitted, fit
@@ -193,10 +193,10 @@ class _Figure:
         return found
 
     def _text(
-        self, x: float, y: float, text: str, size: float, anchor: str, *, bold: bool = False, halo: str | None = None
+        self, x: float, y: float, text: str, size: float, anchor: Anchor, *, bold: bool = False, halo: str | None = None
     ) -> Text:
         color = self.colors.muted if size == NOTE else self.colors.text
-        return Text(x, y, text, size, color, anchor, bold, False, halo)  # type: ignore[arg-type]
+        return Text(x, y, text, size, color, anchor, bold, False, halo)
 
 
 def _moved(spot: Spot) -> Spot:

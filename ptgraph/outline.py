@@ -7,7 +7,6 @@ names that their parameters and parts have within them.
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import onnx_ir as ir
 
 from .bodies import bodies, inner_nodes, reads
 from .graph import ModelGraph, chains
+from .order import in_order
 from .translation import Place, place_of
 
 LARGEST = 1024  # elements of a constant that stands inside a function; a larger one is given to it
@@ -254,23 +254,10 @@ def _ordered(items: list[ir.Node | _Group]) -> list[ir.Node | _Group]:
             {maker[v] for node in nodes for v in reads(node) if v in maker} - {index}
             for index, nodes in enumerate(parts)
         ]
-        users: dict[int, list[int]] = defaultdict(list)
-        for index, sources in enumerate(needs):
-            for source in sources:
-                users[source].append(index)
-        waiting = [len(sources) for sources in needs]
-        ready = [index for index, count in enumerate(waiting) if not count]
-        order = []
-        while ready:
-            index = heapq.heappop(ready)
-            order.append(index)
-            for user in users[index]:
-                waiting[user] -= 1
-                if not waiting[user]:
-                    heapq.heappush(ready, user)
-        if len(order) == len(items):
+        order, circle = in_order(needs)
+        if not circle:
             return [items[index] for index in order]
-        stuck = next(i for i in range(len(items)) if waiting[i] and isinstance(items[i], _Group))
+        stuck = next(index for index in circle if isinstance(items[index], _Group))
         group = items[stuck]
         assert isinstance(group, _Group)
         items = [*items[:stuck], *group.items, *items[stuck + 1 :]]

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 ORDER = [
     *(
         "errors",
+        "order",
         "quiet",
         "graph",
         "tree",

@@ -76,9 +76,8 @@ class Plugin(Backend):
         assert self.entry is not None
         try:
             render: Render = self.entry.load()
-        except Exception as error:
-            reason = named(error)
-            raise ExportError(f"the format {self.name} of {self.package} cannot be loaded: {reason}") from error
+        except Exception as error:  # a package of others may fail in any way
+            raise ExportError(f"the format {self.name} of {self.package} cannot be loaded: {named(error)}") from error
         files = render(graph, options) if callable(render) else None
         if not isinstance(files, dict):
             what = "render(graph, options), which returns a dict of suffix → chunks of bytes"

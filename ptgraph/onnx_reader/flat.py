@@ -6,8 +6,7 @@ module of its own: it reads what the node gives it, and the node reads what it y
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +14,7 @@ import onnx
 from onnx import AttributeProto
 
 from ..errors import LoadError, listed
+from ..order import in_order
 from .control import sliced
 from .places import UNKNOWN, Chain, Names, Step, Style, chain_of_metadata, metadata, style_of, unstarred
 from .runs import Runs
@@ -365,24 +365,9 @@ def _ordered(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
     """
     maker = {name: index for index, node in enumerate(nodes) for name in node.output if name}
     needs = [{maker[name] for name in _reads(node) if name in maker} for node in nodes]
-    if all(source < index for index, sources in enumerate(needs) for source in sources):
-        return nodes
-    users: dict[int, list[int]] = defaultdict(list)
-    for index, sources in enumerate(needs):
-        for source in sources:
-            users[source].append(index)
-    waiting = [len(sources) for sources in needs]
-    ready = [index for index, count in enumerate(waiting) if not count]
-    order: list[int] = []
-    while ready:
-        index = heapq.heappop(ready)
-        order.append(index)
-        for user in users[index]:
-            waiting[user] -= 1
-            if not waiting[user]:
-                heapq.heappush(ready, user)
-    if len(order) < len(nodes):
-        stuck = [nodes[i].name or nodes[i].op_type for i in range(len(nodes)) if waiting[i]]
+    order, circle = in_order(needs)
+    if circle:
+        stuck = [nodes[index].name or nodes[index].op_type for index in circle]
         raise Contradiction(f"nodes read each other's results in a circle: {listed(stuck)}")
     return [nodes[index] for index in order]
 
