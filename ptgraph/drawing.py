@@ -81,7 +81,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Items from the lowest to the highest. *background* is None for none; *font* is a family, or None for what
+    """Items from the lowest to the highest. *background* is the colour below them; *font* is a family, or None for what
     is usual where it is written; *title* and *description* are for those who do not see it."""
 
     width: float
@@ -90,7 +90,7 @@ class Drawing:
     font: str | None
     title: str
     description: str = ""
-    background: str | None = None
+    background: str = "#ffffff"
 
 
 def scaled(mark: Mark, by: float) -> Mark:

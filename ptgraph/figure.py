@@ -57,7 +57,7 @@ class _Figure:
             self.options.font,
             self._title(),
             self._description(),
-            self.colors.background,
+            self.colors.page,
         )
 
     def _title(self) -> str:

@@ -52,8 +52,7 @@ class _Writer:
             yield "<defs>"
             yield from (_arrow(id, stroke) for stroke, id in self.arrows.items())
             yield "</defs>"
-        if drawing.background is not None:
-            yield f'<rect class="background" width="{width}" height="{height}" fill="{drawing.background}"/>'
+        yield f'<rect class="background" width="{width}" height="{height}" fill="{drawing.background}"/>'
         for item in drawing.items:
             yield from self.group(item)
         yield "</svg>"

@@ -18,20 +18,14 @@ from .style import LINE, MUTED, STYLES, TEXT, Style
 class Palette:
     """The colours of one theme, each as ``#rrggbb``.
 
-    *page* is what a figure stands on, and the colour of halos; *painted* says whether the figure paints it itself.
+    *page* is what a figure stands on, which it paints, and the colour of halos.
     """
 
     page: str
-    painted: bool
     text: str
     muted: str
     line: str
     styles: Mapping[str, Style]
-
-    @property
-    def background(self) -> str | None:
-        """The ground that the figure paints, or None: then the paper shows through."""
-        return self.page if self.painted else None
 
     def style(self, category: str) -> Style:
         """Return fill and border of *category*; one that is not known looks like ``Other``."""
@@ -79,9 +73,9 @@ _PAPER = {
 }
 
 PALETTES: dict[Theme, Palette] = {
-    "paper": Palette("#ffffff", False, "#111418", "#3f4650", "#30353c", _PAPER),
-    "screen": Palette("#ffffff", True, TEXT, mix(MUTED, TEXT, 0.3), LINE, STYLES),
-    "dark": Palette(_NIGHT, True, "#f2f4f7", "#c3cbd6", "#9aa6b5", {name: _dark(s) for name, s in STYLES.items()}),
+    "paper": Palette("#ffffff", "#111418", "#3f4650", "#30353c", _PAPER),
+    "screen": Palette("#ffffff", TEXT, mix(MUTED, TEXT, 0.3), LINE, STYLES),
+    "dark": Palette(_NIGHT, "#f2f4f7", "#c3cbd6", "#9aa6b5", {name: _dark(s) for name, s in STYLES.items()}),
 }
 
 

@@ -50,9 +50,8 @@ def _lines(drawing: Drawing) -> Iterator[str]:
         yield f"  {_name(kind, mark, nth)}/.style={{{_style(mark)}}},"
     yield "}"
     yield rf"\useasboundingbox (0,0) rectangle ({width},{height});"
-    if drawing.background is not None:
-        color = _color(drawing.background)
-        yield rf"\definecolor{{{color}}}{{HTML}}{{{color}}}\fill[{color}] (0,0) rectangle ({width},{height});"
+    color = _color(drawing.background)
+    yield rf"\definecolor{{{color}}}{{HTML}}{{{color}}}\fill[{color}] (0,0) rectangle ({width},{height});"
     for item in drawing.items:
         yield from _item(item, found)
     yield r"\end{tikzpicture}%"

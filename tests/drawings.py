@@ -43,4 +43,4 @@ def by_hand(theme: Theme = "paper", words: str = HOSTILE) -> Drawing:
             (Rect(20, 196, 200, 18, None, norm.border), Text(120, 208, words, 6, "#111111")),
         ),
     )
-    return Drawing(240, 220, items, None, f"tiny {words}", f"A decoder {words}", colors.background)
+    return Drawing(240, 220, items, None, f"tiny {words}", f"A decoder {words}", colors.page)

@@ -280,7 +280,7 @@ def test_the_font_and_the_theme_are_those_asked_for(graphs: dict[str, ModelGraph
     assert drawn(graphs["tiny"], font="Source Sans 3").font == "Source Sans 3"
     assert drawn(graphs["tiny"], font="Arial").font == "Arial"
     assert drawn(graphs["tiny"]).font is None
-    assert drawn(graphs["tiny"], theme="dark").background is not None
+    assert drawn(graphs["tiny"], theme="dark").background != drawn(graphs["tiny"]).background
 
 
 def test_it_is_said_in_words_too(graphs: dict[str, ModelGraph]) -> None:

@@ -182,7 +182,7 @@ def test_all_that_is_shown_can_be_found_and_copied(graphs: dict[str, ModelGraph]
 def test_a_theme_is_as_it_is_named(graphs: dict[str, ModelGraph]) -> None:
     for theme in ("paper", "screen", "dark"):
         text = draw(graphs["tiny"], Options(figure=FigureOptions(theme=theme)))
-        assert ('class="background"' in text) == (palette(theme).background is not None)
+        assert f'fill="{palette(theme).page}"' in text.partition('class="background"')[2].partition("/>")[0]
         assert palette(theme).style("Linear").border in text
 
 
@@ -198,14 +198,6 @@ def test_the_figure_is_the_same_every_time_and_says_nothing_of_this_machine(
     assert not re.search(r"(?<![\w/:])/(home|usr|tmp|work|root)/", first)
     year = time.strftime("%Y")
     assert not re.search(rf"{year}-\d\d|\d\d:\d\d:\d\d|(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ", first)
-
-
-@pytest.mark.parametrize("name", ["tiny", "dynamic", "net"])
-def test_a_figure_takes_no_time(name: str, graphs: dict[str, ModelGraph]) -> None:
-    draw(graphs[name])
-    start = time.process_time()
-    draw(graphs[name])
-    assert time.process_time() - start < 1
 
 
 def test_a_notebook_shows_the_figure(graphs: dict[str, ModelGraph]) -> None:

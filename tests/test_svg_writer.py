@@ -126,7 +126,7 @@ def test_the_tip_of_an_arrow_is_at_the_end_of_its_path(page: Page) -> None:
         """async url => { const image = new Image(); image.src = url; await image.decode();
         const canvas = new OffscreenCanvas(1000, 1000), pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
         const data = pen.getImageData(0, 0, 1000, 1000).data, xs = [];
-        for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 90) xs.push((i / 4) % 1000);
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 90 && data[i + 1] < 165) xs.push((i / 4) % 1000);
         return [Math.min(...xs), Math.max(...xs)] }""",
         "data:image/svg+xml;utf8," + page.locator("svg").evaluate("e => encodeURIComponent(e.outerHTML)"),
     )

@@ -81,9 +81,8 @@ def test_on_paper_categories_differ_in_greyscale_and_to_the_colour_blind(one: st
         assert np.linalg.norm(lab(np.clip(seen @ a, 0, 1)) - lab(np.clip(seen @ b, 0, 1))) >= 6, sight
 
 
-def test_screen_has_the_colours_of_the_page_and_paper_shows_what_is_below() -> None:
+def test_screen_has_the_colours_of_the_page_and_dark_stands_on_the_night() -> None:
     assert palette("screen").styles is STYLES
-    assert palette("paper").background is None
-    assert palette("dark").background == palette("dark").page
+    assert palette("paper").page == palette("screen").page == "#ffffff" != palette("dark").page
     assert palette("dark").style("what nobody knows") == palette("dark").style("Other")
     assert mix("#000000", "#ffffff", 0.5) == "#808080"

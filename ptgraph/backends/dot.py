@@ -45,7 +45,7 @@ class _Drawing:
                 "fontcolor": colors.text,
                 "nodesep": "0.28",
                 "ranksep": "0.34",
-                "bgcolor": colors.background or "transparent",
+                "bgcolor": colors.page,
                 "tooltip": _plain(self.graph.name),
             },
             node_attr={

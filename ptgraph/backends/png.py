@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ..drawing import Drawing
 from ..figure import figure
@@ -23,7 +22,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
 
 def draw(drawing: Drawing) -> bytes:
     """Return the PNG of *drawing*, with its size: Typst writes none."""
-    picture = typeset(replace(drawing, background=drawing.background or "#ffffff"), "png")
+    picture = typeset(drawing, "png")
     dots_per_metre = round(DOTS_PER_INCH / 0.0254)
     chunk = b"pHYs" + struct.pack(">IIB", dots_per_metre, dots_per_metre, 1)
     size = struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk))
