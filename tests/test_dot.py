@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from ptgraph import layout, trace
 from ptgraph.backends.dot import render
@@ -17,26 +16,15 @@ from ptgraph.figure_options import FigureOptions
 from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
 from ptgraph.theme import palette
+from tests.odd import Odd
 from tests.test_zoo import graph_of
 
 NAMES = ("<&\"'>", "&amp;", "\\N\\G\\l\\n", "<b>x</b>", "a:b", "node", "層", "x y", "{a|b}", "edge[", "\\", "//", "/*")
 
 
-class Odd(nn.Module):
-    """Modules that are called what would mean something to Graphviz."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in NAMES:
-            self.add_module(name, nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU()))
-
-    def forward(self, x: Tensor) -> Any:
-        return [part(x) for part in self.children()]
-
-
 @pytest.fixture(scope="module")
 def odd() -> ModelGraph:
-    return trace(Odd(), torch.ones(1, 2))
+    return trace(Odd(NAMES), torch.ones(1, 2))
 
 
 def dot(graph: ModelGraph, options: Options) -> str:

@@ -20,6 +20,7 @@ from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
 from ptgraph.theme import palette
 from tests.conftest import ROOT
+from tests.odd import Odd
 from tests.test_zoo import graph_of
 
 LIBRARY = ROOT / "node_modules" / "mermaid" / "dist" / "mermaid.min.js"
@@ -48,18 +49,6 @@ NAMES = (
 )
 
 
-class Odd(nn.Module):
-    """Modules that are called what would mean something to Mermaid."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in NAMES:
-            self.add_module(name, nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU()))
-
-    def forward(self, x: Tensor) -> Any:
-        return [part(x) for part in self.children()]
-
-
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     """A page that has Mermaid and no network."""
@@ -73,7 +62,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def odd() -> ModelGraph:
-    return trace(Odd(), torch.ones(1, 2))
+    return trace(Odd(NAMES), torch.ones(1, 2))
 
 
 def mermaid(graph: ModelGraph, options: Options = Options()) -> str:  # noqa: B008 (frozen)

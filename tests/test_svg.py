@@ -21,6 +21,7 @@ from ptgraph.options import Options
 from ptgraph.theme import palette
 from ptgraph.view import view
 from tests.conftest import ROOT
+from tests.odd import Odd
 from tests.test_zoo import ZOO, graph_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -107,16 +108,6 @@ NAMES = [
     *("<&\"'>", "&amp;", "&bogus;", "\\N\\G\\l\\n", "<b>x</b>", "]]>", "<!--", "-->", "{x|y}", "%d", "a→b"),
     *("層の名前", "Слой", "😀", "\u202eabc", "W" * 60, " ", "a\tb", "\x07\x1b", "\x07\x1c", "\ud800"),
 ]
-
-
-class Odd(nn.Module):
-    def __init__(self, names: list[str]) -> None:
-        super().__init__()
-        for name in names:
-            self.add_module(name, nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU()))
-
-    def forward(self, x: Tensor) -> Any:
-        return [part(x) for part in self.children()]
 
 
 def test_names_of_any_kind_are_written_as_they_are() -> None:
