@@ -17,6 +17,7 @@ from .graph import ModelGraph
 from .layout import stub_id
 from .marks import box_name, note_text
 from .options import Options
+from .shared_values import drawn
 from .sketch import Sign, sketch
 from .svg_writer import clean
 from .view import view
@@ -73,27 +74,25 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
 
     Raises UsageError for a focus that there is not.
     """
-    drawn = sketch(graph, view(graph))
+    whole = sketch(graph, view(graph))
     if options.figure.focus:
-        drawn = focused(drawn, graph, options.figure.focus)
+        whole = focused(whole, graph, options.figure.focus)
     depth = options.depth
-    opened = fit(drawn, graph, None, options.figure).opened if depth is None else drawn.at_depth(depth)
-    shown = drawn.visible(opened)
-    at = {leaf: box for box in shown for leaf in drawn.leaves(box)}
-    arrows: dict[tuple[str, str], Arrow] = {}
-    for flow in drawn.flows:
-        source, target = at[flow.source], at[flow.target]
-        label = flow.label if "shapes" in options.figure.show else ""
-        if source != target:
-            arrows.setdefault((source, target), Arrow(source, target, clean(label), False))
+    opened = fit(whole, graph, None, options.figure).opened if depth is None else whole.at_depth(depth)
+    found = drawn(whole, opened)
+    says_shapes = "shapes" in options.figure.show
+    arrows = [
+        Arrow(source, target, clean(label) if says_shapes else "", False)
+        for (source, target), label in found.lines.items()
+    ]
     stubs: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for box in shown:
-        for word in drawn.stubs.get(box, ()):
+    for box in whole.visible(opened):
+        for word in found.stubs.get(box, ()):
             stub = stub_id(word, box)
-            stubs[drawn.boxes[box].parent or drawn.root].append((stub, cut(word)))
-            arrows[stub, box] = Arrow(stub, box, "", True)
-    signs = {name: SIGNS[sign] for name, sign in drawn.signs.items()}
-    return Chart(drawn.boxes, drawn.root, opened - {drawn.root}, dict(stubs), tuple(arrows.values()), signs)
+            stubs[whole.boxes[box].parent or whole.root].append((stub, cut(word)))
+            arrows.append(Arrow(stub, box, "", True))
+    signs = {name: SIGNS[sign] for name, sign in whole.signs.items()}
+    return Chart(whole.boxes, whole.root, opened - {whole.root}, dict(stubs), tuple(arrows), signs)
 
 
 def lines(graph: ModelGraph, box: Box, show: tuple[Shown, ...]) -> list[str]:

@@ -98,7 +98,8 @@ class _Focus:
         boxes = {box: sketch.boxes[box] for box in inside} | {self.name: own} | ends["input"] | ends["output"]
         parts = (*ends["input"], self.name, *ends["output"])
         boxes[root] = replace(own, id=root, parent=None, parts=parts, op=None)
-        return Sketch(boxes, tuple(flows), sketch.stubs, sketch.signs, root, (self.name,) * bool(own.parts))
+        stubs = {leaf: stubs for leaf, stubs in sketch.stubs.items() if leaf in within}
+        return Sketch(boxes, tuple(flows), stubs, sketch.signs, root, (self.name,) * bool(own.parts))
 
     def _end(self, kind: Kind, leaf: str, words: str) -> Box:
         """Return the box for what is outside, at the other end of a value: called by the outermost box of it alone."""

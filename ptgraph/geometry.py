@@ -95,7 +95,7 @@ class _Laying:
         self.written = {n: box_text(graph, sketch.boxes[n], show, broad) for n in self.seen if n not in sketch.signs}
         self.labels = self._labels() if "shapes" in show else {}
         self.written |= {n: frame_text(sketch.boxes[n], broad) for n in self.frames}
-        self.stub_texts = {n: [short(word, broad) for word in sketch.stubs[n]] for n in self.seen if n in sketch.stubs}
+        self.stub_texts = {n: [short(word, broad) for word in words] for n, words in self.plan.stubs.items()}
         items = {name: self._box(name) for name in self.seen}
         for name in self.frames:
             items[name] = self._frame(sketch.boxes[name])
@@ -221,7 +221,7 @@ class _Laying:
                 begin = item.v if item.round else middle - wide / 2
                 spot = self._spot(u - STUB_HEIGHT, begin, STUB_HEIGHT, wide)
                 line = (u, middle), (edge if number == 0 else u + 2, middle)
-            found.append(Stub(name, self.sketch.stubs[name][number], text, spot, tuple(map(self._point, line))))
+            found.append(Stub(name, self.plan.stubs[name][number], text, spot, tuple(map(self._point, line))))
         return found
 
 

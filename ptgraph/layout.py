@@ -109,20 +109,28 @@ def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple
 def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
     """Return the links among the parts of each box: (source, target, whether a ``link``, ``stub`` or ``order``).
 
-    A shared value is a stub at each reader; one invisible link, to the first of them, keeps its source above.
+    A shared value is a stub at each reader that no line of it leads to; one invisible link, to the first of them, keeps
+    its source above.
     """
     found: dict[str, dict[tuple[str, str, str], None]] = {}
     ordered: set[tuple[str, str]] = set()
-    for link, (meet, source, target) in zip(view.links, view.meetings, strict=True):
+    reached: set[tuple[str, str]] = set()  # a value, and a box that a line of it leads to or into
+    meetings = list(zip(view.links, view.meetings, strict=True))
+    for link, (meet, source, target) in meetings:
         if not link.shared:
             found.setdefault(meet, {})[source, target, "link"] = None
+            below = view.chain(link.target)
+            reached.update((link.source, child) for child in below[: below.index(meet)])
+    for link, (meet, source, target) in meetings:
+        if not link.shared:
             continue
         if (meet, source) not in ordered:
             ordered.add((meet, source))
             found.setdefault(meet, {})[source, target, "order"] = None
         below = view.chain(link.target)
         for child, scope in pairwise(below[: below.index(meet) + 1]):
-            found.setdefault(scope, {})[link.source, child, "stub"] = None
+            if (link.source, child) not in reached:
+                found.setdefault(scope, {})[link.source, child, "stub"] = None
     return {scope: list(links) for scope, links in found.items()}
 
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import networkx as nx
 
 from .arrange import Leaf, Parallel, Series, Tree, Way, arrange, ways
+from .shared_values import drawn
 from .sketch import Sketch
 
 Side = Literal["left", "right"]
@@ -73,11 +74,12 @@ class Scope:
 
 @dataclass
 class Plan:
-    """The scopes by their frames, the outermost first, and the legs of each edge in order."""
+    """The scopes by their frames, the outermost first, the legs of each edge in order, and the stubs of boxes."""
 
     scopes: dict[str, Scope]
     edges: dict[Edge, list[Leg]]
     labels: dict[str, str]
+    stubs: dict[str, tuple[str, ...]]
 
     def crossing(self) -> list[Leg]:
         """Return the legs from column to column."""
@@ -93,18 +95,13 @@ class _Planning:
     def __init__(self, sketch: Sketch, opened: set[str]) -> None:
         self.sketch = sketch
         self.opened = opened
-        self.chains: dict[str, list[str]] = {}
-        shown: dict[str, str] = {}
-        for box in sketch.visible(opened):
-            shown |= dict.fromkeys(sketch.leaves(box), box)
-            self.chains[box] = sketch.chain(box)
+        self.chains = {box: sketch.chain(box) for box in sketch.visible(opened)}
         self.labels: dict[str, str] = {}
         self.edges: dict[Edge, list[Leg]] = {}
-        for flow in sketch.flows:
-            source, target = shown[flow.source], shown[flow.target]
-            if source != target:
-                self.labels.setdefault(source, flow.label)
-                self.edges[Edge(source, target)] = []
+        self.drawn = drawn(sketch, opened)
+        for (source, target), label in self.drawn.lines.items():
+            self.labels.setdefault(source, label)
+            self.edges[Edge(source, target)] = []
         self.wires: dict[str, dict[tuple[str, str | None, str | None], list[Edge]]] = {}
         for edge in self.edges:
             self._wire(edge)
@@ -136,7 +133,7 @@ class _Planning:
                 for edge in edges:
                     self.edges[edge].append(scope.legs[key])
         legs = {edge: self._in_order(legs) for edge, legs in self.edges.items()}
-        return Plan(self.scopes, legs, self.labels)
+        return Plan(self.scopes, legs, self.labels, self.drawn.stubs)
 
     @staticmethod
     def _in_order(legs: list[Leg]) -> list[Leg]:

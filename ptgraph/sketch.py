@@ -14,6 +14,7 @@ import networkx as nx
 
 from .boxes import Box, Nested, View, op_title
 from .graph import ModelGraph
+from .view import is_mask_input
 
 Sign = Literal["plus", "times"]
 
@@ -44,7 +45,6 @@ _NAMED = {  # never one of several in a box
     *("Softmax", "TopK", "ArgMax"),
 }
 _FILLED = {"zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}
-_DISCRETE = ("int", "uint", "bool")
 
 
 class Flow(NamedTuple):
@@ -55,17 +55,24 @@ class Flow(NamedTuple):
     label: str
 
 
+class Stub(NamedTuple):
+    """The name of a value that a box reads and no box gives: a parameter, a table of positions, or an input."""
+
+    text: str
+    is_input: bool = False
+
+
 @dataclass(frozen=True)
 class Sketch(Nested):
     """The boxes that may be drawn, and what flows between those without parts.
 
-    ``stubs`` says of a box what it reads that is not drawn as a line, ``signs`` which boxes are a ⊕ or a ⊗,
+    ``stubs`` says of a box without parts what it reads that no box gives, ``signs`` which boxes are a ⊕ or a ⊗,
     ``start`` which are open however little is to be shown.
     """
 
     boxes: dict[str, Box]
     flows: tuple[Flow, ...]
-    stubs: dict[str, tuple[str, ...]]
+    stubs: dict[str, tuple[Stub, ...]]
     signs: dict[str, Sign]
     root: str
     start: tuple[str, ...] = ()
@@ -96,17 +103,16 @@ class _Sketching:
         self.order = {leaf: place for place, leaf in enumerate(leaves)}
         self.flow: nx.DiGraph[str] = nx.DiGraph()
         self.flow.add_nodes_from(leaves)
-        self.stubs: dict[str, dict[str, None]] = defaultdict(dict)
+        self.stubs: dict[str, dict[Stub, None]] = defaultdict(dict)
         self.held = {leaf: self._parameters(leaf) for leaf in leaves if self._plain(leaf)}
         for link in view.links:
             if link.source != link.target:
-                self.flow.add_edge(link.source, link.target, label=link.label, slots=link.slots, shared=link.shared)
+                self.flow.add_edge(link.source, link.target, label=link.label, slots=link.slots)
 
     def finish(self) -> Sketch:
         self._leave_out_reshapes()
         self._leave_out_positions()
         self._join_small_operations()
-        self._shared_to_stubs()
         self._weights_to_stubs()
         self._open_groups_that_come_back()
         self._nest()
@@ -138,8 +144,7 @@ class _Sketching:
             return
         for leaf in self._topological():
             box = self.boxes[leaf]
-            free = box.kind == "input" and box.subtitle.startswith(_DISCRETE)
-            if free or (
+            if (box.kind == "input" and is_mask_input(self.graph.op(leaf))) or (
                 box.kind in ("op", "module") and not box.params and all(p in found for p in self.flow.pred[leaf])
             ):
                 found.add(leaf)
@@ -149,12 +154,18 @@ class _Sketching:
         for leaf in sorted(gone, key=self.order.__getitem__):
             for target in self.flow.succ[leaf]:
                 if target not in gone and not all(source in gone for source in self.flow.pred[target]):
-                    self.stubs[target][self._source_name(leaf, target)] = None
+                    self.stubs[target].update(dict.fromkeys(self._sources(leaf, target)))
         idle = [leaf for leaf in inputs if self.flow.succ[leaf] and all(t in gone for t in self.flow.succ[leaf])]
         self.flow.remove_nodes_from([*gone, *idle])
 
     def _is_result(self, leaf: str) -> bool:
         return any(self.boxes[target].kind == "output" for target in self.flow.succ[leaf])
+
+    def _sources(self, leaf: str, target: str) -> list[Stub]:
+        """Return the stubs at *target* of a value of positions or masks: the inputs that it is made of, or its name."""
+        above = nx.ancestors(self.flow, leaf) | {leaf}
+        inputs = sorted((one for one in above if self.boxes[one].kind == "input"), key=self.order.__getitem__)
+        return [Stub(self.boxes[one].title, is_input=True) for one in inputs] or [Stub(self._source_name(leaf, target))]
 
     def _source_name(self, leaf: str, target: str) -> str:
         """Return what a value of positions or masks is called by *target*: the module that makes it, if one does."""
@@ -251,17 +262,11 @@ class _Sketching:
         self.flow.remove_nodes_from([member for member in members if member != last])
         self.flow.add_edge(source, last, **edge)
 
-    def _shared_to_stubs(self) -> None:
-        for source, target in list(self.flow.edges):
-            if self.flow.edges[source, target]["shared"]:
-                self.stubs[target][self.view.label(source)] = None
-                self.flow.remove_edge(source, target)
-
     def _weights_to_stubs(self) -> None:
         """Name the parameters that are added, multiplied or put beside a value as they are."""
         for leaf in self.flow:
             if self._plain(leaf) and self._target(leaf) in _OPERANDS and self.held[leaf]:
-                self.stubs[leaf].update(dict.fromkeys(self.held[leaf]))
+                self.stubs[leaf].update(dict.fromkeys(map(Stub, self.held[leaf])))
                 self.boxes[leaf] = replace(self.boxes[leaf], params=0)
 
     def _open_groups_that_come_back(self) -> None:
@@ -320,11 +325,15 @@ class _Sketching:
     def _sign(self, leaf: str) -> Sign | None:
         """Return the sign of an operation that joins two values, or one and a parameter, element by element."""
         weights = list(dict.fromkeys(self.held.get(leaf, ())))
-        plain = self._plain(leaf) and not self.boxes[leaf].subtitle and list(self.stubs.get(leaf, ())) == weights
+        plain = (
+            self._plain(leaf)
+            and not self.boxes[leaf].subtitle
+            and [stub.text for stub in self.stubs.get(leaf, ())] == weights
+        )
         return _SIGNS.get(self._target(leaf)) if plain and len(self.flow.pred[leaf]) + len(weights) == 2 else None
 
     def _topological(self) -> list[str]:
         return list(nx.lexicographical_topological_sort(self.flow, key=self.order.__getitem__))
 
 
-__all__ = ["Flow", "Sign", "Sketch", "sketch"]
+__all__ = ["Flow", "Sign", "Sketch", "Stub", "sketch"]

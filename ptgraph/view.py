@@ -6,6 +6,7 @@ and keeps every operation and edge.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -15,9 +16,9 @@ import networkx as nx
 
 from .boxes import Box, Link, View, count_text, op_title, shape_text
 from .folding import feed, fold
-from .graph import Component, ModelGraph
+from .graph import Component, ModelGraph, Op
 
-SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at each
+SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at all but the first
 GROUP_SIZE = 3  # so many index and mask operations, or more, are put in one box
 
 _SAME = {"aten.to.dtype", "aten.to.dtype_layout", "aten.to.device", "aten._to_copy.default"}
@@ -92,12 +93,12 @@ class _Drawing:
                 inner, call = outer, above
 
     def _find_auxiliary(self) -> set[str]:
-        """Return the operations that only handle positions and masks: they see no weight and no float input."""
+        """Return the operations that only handle positions and masks: they see no weight and no other input."""
         found: set[str] = set()
         ops = self.graph.ops
         for name, op in ops.nodes(data=True):
-            free = op["kind"] == "constant" or (op["kind"] == "input" and op["dtype"] in _DISCRETE)
-            free |= op["target"] in _ASKS
+            free = op["kind"] == "constant" or op["target"] in _ASKS
+            free |= op["kind"] == "input" and is_mask_input(self.graph.op(name))
             if free or (op["kind"] == "op" and all(s in found for s in ops.predecessors(name))):
                 found.add(name)
         return found
@@ -152,7 +153,9 @@ class _Drawing:
             between = tuple(c._replace(source=leaf[c.source], target=leaf[c.target]) for c in carried)
             boxes[name] = replace(boxes[name], carries=between)
         stands = {name: (leaf[last], numbers) for name, (last, numbers) in self.folded.stands.items()}
-        return View(boxes, tuple(replace(link, shared=link.source in shared) for link in links), stands)
+        firsts = {link.source: link for link in reversed(links)}  # what reads a value first has a line to it
+        drawn = tuple(replace(link, shared=link.source in shared and link is not firsts[link.source]) for link in links)
+        return View(boxes, drawn, stands)
 
     def _box(self, name: str, parent: str | None, boxes: dict[str, Box]) -> None:
         if name in self.graph.ops:
@@ -299,6 +302,11 @@ class _Drawing:
         return f"{first} … {last}"
 
 
+def is_mask_input(op: Op) -> bool:
+    """Return whether an input is one of positions or masks: the model calls it so, and it holds no real numbers."""
+    return op.dtype in _DISCRETE and _MASKS.search(op.target.lower()) is not None
+
+
 def _run_id(call: str) -> str:
     """Return the id of the box of a run; the arrow is kept for stubs, which are named by two boxes."""
     return "/" + call.replace("%", "%25").replace("→", "%2192")
@@ -307,6 +315,7 @@ def _run_id(call: str) -> str:
 _ASKS = {"onnx.Shape", "onnx.Size"}  # of what they read, they see the sizes alone
 _SIZES = {"onnx.ConstantOfShape": (0,), "onnx.Range": (0, 1, 2), "onnx.Slice": (1, 2, 3, 4), "onnx.Resize": (1, 2, 3)}
 _SIZES |= dict.fromkeys(("onnx.Expand", "onnx.Pad", "onnx.Reshape", "onnx.Split", "onnx.Tile", "onnx.TopK"), (1,))
+_MASKS = re.compile(r"mask|(?<![a-z])position")
 _DISCRETE = {"int64", "int32", "int16", "int8", "uint8", "bool"}
 
 

@@ -26,6 +26,7 @@ from ptgraph.options import Options
 from ptgraph.verification import compare
 from tests.geometry import check, of_kind
 from tests.opened import check_geometry, visiting
+from tests.truth import torn
 
 SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
 
@@ -57,6 +58,7 @@ def check_figure(graph: ModelGraph) -> None:
     for width in ("174mm", "84mm"):
         drawing = figure(graph, Options(figure=FigureOptions(width=width)))
         check(drawing, widest=points(width))
+        assert torn(graph, drawing) == []
         assert 5 < len(of_kind(drawing, "box", "sign")) <= BOX_LIMIT
         assert drawing.height <= PAGE_HEIGHT + 0.1
 

@@ -32,6 +32,7 @@ from tests.conftest import graph_of
 from tests.geometry import body, check, of_kind, words
 from tests.test_zoo import ZOO
 from tests.test_zoo import graph_of as zoo
+from tests.truth import torn
 
 PAGE = 234 * 72 / 25.4
 
@@ -79,7 +80,10 @@ NAMES = ["tiny", "medium", "unet", "columns", "pretrain", "grpo"]
 
 
 def drawn(graph: ModelGraph, depth: int | None = None, **given: Any) -> Drawing:
-    return figure(graph, Options(depth, figure=FigureOptions(**given)))
+    """Return a figure of which nothing that flows is missing."""
+    drawing = figure(graph, Options(depth, figure=FigureOptions(**given)))
+    assert "focus" in given or not torn(graph, drawing)
+    return drawing
 
 
 def item(drawing: Drawing, id: str) -> Item:
@@ -351,8 +355,8 @@ class Positions(nn.Module):
         super().__init__()
         self.aux, self.lin = Shifted(), nn.Linear(4, 4)
 
-    def forward(self, x: Tensor, ids: Tensor) -> Any:
-        places = self.aux(ids * 2)
+    def forward(self, x: Tensor, positions: Tensor) -> Any:
+        places = self.aux(positions * 2)
         return self.lin(x), (places + 1) * 3
 
 

@@ -70,6 +70,7 @@ ORDER = [
         "layout",
         "sketch",
         "marks",
+        "shared_values",
         "arrange",
         "plan",
         "rooms",

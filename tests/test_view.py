@@ -371,7 +371,7 @@ def test_the_names_of_modules_do_not_mix_up_ids() -> None:
     assert not [b for b in picture.boxes if "→" in b]
     ends = [stub for _, stubs in scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0))).values() for stub in stubs]
     assert {source for source, _ in ends} == {"exp"}
-    assert {picture.boxes[child].component.partition(".")[0] for _, child in ends} == set(names)
+    assert {picture.boxes[child].component.partition(".")[0] for _, child in ends} == set(names[1:])
 
 
 def test_copies_and_casts_that_change_nothing_are_left_out_and_what_they_joined_stays_joined() -> None:
@@ -403,16 +403,38 @@ def test_a_value_that_many_modules_read_is_shared(readers: int) -> None:
             return [layer(y) for layer in self.layers]
 
     picture = view(trace(Shares(), torch.ones(2, 4)))
-    shared = {link.source for link in picture.links if link.shared}
-    assert shared == ({"exp"} if readers >= SHARED_PLACES else set())
-    assert sum(link.source == "exp" for link in picture.links) == readers
+    shared = [link for link in picture.links if link.shared]
+    assert len(shared) == (readers - 1 if readers >= SHARED_PLACES else 0)
+    assert {link.source for link in shared} <= {"exp"}
+    links = [link for link in picture.links if link.source == "exp"]
+    assert len(links) == readers
+    assert not links[0].shared
+    assert picture.chain(links[0].target)[-2] == "/layers.0"
+
+
+def test_a_box_whose_inside_reads_a_value_everywhere_is_joined_to_it_by_a_line() -> None:
+    class Inside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Sequential(nn.Linear(4, 4 + i), nn.Linear(4 + i, 4)) for i in range(6))
+
+        def forward(self, x: Tensor) -> Any:
+            found = self.layers[0](x)
+            for layer in self.layers[1:]:
+                found = found + layer(x)
+            return found
+
+    picture = view(trace(nn.Sequential(nn.Linear(4, 4), Inside()), torch.ones(2, 4)))
+    stubs = {name: stubs for name, (_, stubs) in scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0))).items()}
+    assert stubs["/"] == []
+    assert {child for _, child in stubs["/1"]} == {f"/1.layers.{k}" for k in range(1, 6)}
 
 
 @pytest.mark.parametrize("steps", range(GROUP_SIZE - 1, GROUP_SIZE + 2))
 def test_operations_on_positions_are_put_in_one_box(steps: int) -> None:
     class Positions(nn.Module):
-        def forward(self, x: Tensor, ids: Tensor) -> Any:
-            mask = ids
+        def forward(self, x: Tensor, position_ids: Tensor) -> Any:
+            mask = position_ids
             for _ in range(steps - 1):
                 mask = mask + 1
             return x * (mask > 2)
