@@ -193,7 +193,7 @@ class _Sketching:
                     self.boxes[reader] = replace(self.boxes[reader], params=held)
                     self.held.get(reader, []).extend(self.held[leaf])
                 self.flow.remove_node(leaf)
-            elif reshapes and len(self.flow.pred[leaf]) == 1 and not self._parts(leaf):
+            elif reshapes and len(self.flow.pred[leaf]) == 1 and self.flow.succ[leaf] and not self._parts(leaf):
                 above = self.boxes[leaf].parent
                 siblings = [part for part in self.boxes[above or ""].parts if part != leaf and part in self.flow]
                 inside = any(self.boxes[part].parts for part in self.boxes[above or ""].parts)

@@ -55,24 +55,25 @@ class _Drawing:
         """Choose the operations to draw, and join what those left out had joined."""
         ops = self.graph.ops
         useful = self._useful()
-        stand_in: dict[str, str] = {}
+        stand_in: dict[str, list[str]] = {}
         kept = []
         for name, op in ops.nodes(data=True):
-            if op["kind"] in ("parameter", "buffer", "constant") or op["shape"] is None or name not in useful:
+            if op["kind"] in ("parameter", "buffer", "constant") or name not in useful:
                 continue
             values = [s for s in ops.predecessors(name) if ops.nodes[s]["kind"] not in ("parameter", "buffer")]
             reads = [source for source in values if not self._is_size(source, name)]
-            if op["target"] in _SAME and len(reads) == 1 and self._unchanged(reads[0], name):
-                if reads[0] in stand_in:
-                    stand_in[name] = stand_in[reads[0]]
+            is_same = op["target"] in _SAME and len(reads) == 1 and self._unchanged(reads[0], name)
+            if op["shape"] is None or is_same:  # a number of Python's is no box: who reads it reads what it is made of
+                asks = op["target"].startswith(_ASKS_SIZE)
+                stand_in[name] = [] if asks else [made for source in reads for made in stand_in.get(source, ())]
                 continue
-            stand_in[name] = name
+            stand_in[name] = [name]
             kept.append(name)
             self.flow.add_node(name, target=op["target"])
             for source in reads:
-                if source in stand_in:
-                    edge = ops.edges[source, name]
-                    feed(self.flow, stand_in[source], name, shape_text(edge["shape"]), edge["slots"])
+                edge = ops.edges[source, name]
+                for made in stand_in.get(source, ()):
+                    feed(self.flow, made, name, shape_text(edge["shape"]), edge["slots"])
         return kept
 
     def _unchanged(self, source: str, name: str) -> bool:
@@ -312,6 +313,7 @@ def _run_id(call: str) -> str:
     return "/" + call.replace("%", "%25").replace("→", "%2192")
 
 
+_ASKS_SIZE = ("aten.sym_", "aten.size", "aten.stride", "aten.numel")
 _ASKS = {"onnx.Shape", "onnx.Size"}  # of what they read, they see the sizes alone
 _SIZES = {"onnx.ConstantOfShape": (0,), "onnx.Range": (0, 1, 2), "onnx.Slice": (1, 2, 3, 4), "onnx.Resize": (1, 2, 3)}
 _SIZES |= dict.fromkeys(("onnx.Expand", "onnx.Pad", "onnx.Reshape", "onnx.Split", "onnx.Tile", "onnx.TopK"), (1,))

@@ -172,3 +172,34 @@ def test_a_mask_or_position_that_the_model_calls_so_is_named_where_it_is_read(na
         drawing = drawn(graph, depth)
         assert torn(graph, drawing) == []
         assert {what for what, _ in stubs(drawing)} == {name}
+
+
+def test_a_number_that_is_taken_out_of_a_value_leads_on() -> None:
+    class Counted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            longest = lengths.max().item()
+            torch._check(longest >= 0)
+            return self.lin(x) * torch.arange(longest + 1).float().sum().sin()
+
+    graph = trace(Counted(), torch.zeros(2, 4), torch.tensor([1, 2]))
+    drawing = drawn(graph)
+    assert torn(graph, drawing) == []
+    assert any(item.id.startswith("lengths→") for item in of_kind(drawing, "edge"))
+
+
+def test_what_nobody_reads_is_drawn_to_its_end() -> None:
+    class Unread(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.lin(x).exp().view(-1)
+            return self.lin(x)
+
+    graph = trace(Unread(), torch.zeros(2, 4))
+    assert torn(graph, drawn(graph)) == []
