@@ -110,6 +110,7 @@ class _Sketching:
                 self.flow.add_edge(link.source, link.target, label=link.label, slots=link.slots)
 
     def finish(self) -> Sketch:
+        self._leave_out_unread()
         self._leave_out_reshapes()
         self._leave_out_positions()
         self._join_small_operations()
@@ -182,6 +183,18 @@ class _Sketching:
             return self._target(leaf).removeprefix("new_").removesuffix("_like")
         return "mask" if dtype == "bool" or len(shape or ()) > 3 else "positions"
 
+    def _leave_out_unread(self) -> None:
+        """Leave out small operations that lead to nothing, if what they read leads elsewhere too."""
+        unread: set[str] = set()
+        for leaf in reversed(self._topological()):
+            in_place = self._target(leaf).endswith("_")
+            if self._small(leaf) and not in_place and unread.issuperset(self.flow.succ[leaf]):
+                unread.add(leaf)
+        sources = {source for leaf in unread for source in self.flow.pred[leaf]} - unread
+        ends = [source for source in sources if unread.issuperset(self.flow.succ[source])]
+        kept = {leaf for end in ends for leaf in nx.descendants(self.flow, end)}
+        self.flow.remove_nodes_from(unread - kept)
+
     def _leave_out_reshapes(self) -> None:
         for leaf in self._topological():
             if not self._plain(leaf):
@@ -197,8 +210,13 @@ class _Sketching:
                 above = self.boxes[leaf].parent
                 siblings = [part for part in self.boxes[above or ""].parts if part != leaf and part in self.flow]
                 inside = any(self.boxes[part].parts for part in self.boxes[above or ""].parts)
-                if siblings or inside or above == self.view.root:
+                if above == self.view.root or ((siblings or inside) and not self._passes(leaf, above)):
                     self._bypass(leaf)
+
+    def _passes(self, leaf: str, above: str | None) -> bool:
+        """Return whether a value comes into the box *above* and leaves it by *leaf*."""
+        ends = [*self.flow.pred[leaf]], [*self.flow.succ[leaf]]
+        return all(any(above not in self.view.chain(end) for end in one) for one in ends)
 
     def _parts(self, leaf: str) -> bool:
         """Return whether several of the parts that an operation makes go into one other, such as their sum."""

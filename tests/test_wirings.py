@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -19,7 +20,7 @@ from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
 from tests.geometry import check, of_kind
 from tests.truth import torn
-from tests.wirings import WIRINGS, Gate, Shared
+from tests.wirings import WIRINGS, Gate, Shared, Wired
 
 
 @cache
@@ -49,6 +50,36 @@ def test_nothing_that_flows_is_missing(name: str, depth: int | None, width: str)
     assert {arrow.target for arrow in told.arrows} | {arrow.source for arrow in told.arrows} >= {
         box for box in told.inside(told.root) if box not in told.frames
     }
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_is_missing_of_what_is_wired_at_random(seed: int) -> None:
+    chance = random.Random(seed)
+    inputs = chance.randint(1, 3)
+    graph = trace(Wired(chance, inputs), *(torch.zeros(2, 4) for _ in range(inputs)))
+    for depth in (None, 1, 2, 9):
+        assert torn(graph, drawn(graph, depth, "800mm")) == []
+
+
+def test_a_value_that_a_module_only_reshapes_goes_through_it() -> None:
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.aside = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x.reshape(4, 2).reshape(2, 4), self.aside(x)
+
+    class Through(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.turned, self.last = nn.Linear(4, 4), Turned(), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.turned(self.first(x))[0])
+
+    drawing = drawn(trace(Through(), torch.zeros(2, 4)), 1)
+    assert {"first→turned", "turned→last"} <= {item.id for item in of_kind(drawing, "edge")}
 
 
 def test_what_is_left_out_of_a_figure_is_found() -> None:
@@ -203,3 +234,22 @@ def test_what_nobody_reads_is_drawn_to_its_end() -> None:
 
     graph = trace(Unread(), torch.zeros(2, 4))
     assert torn(graph, drawn(graph)) == []
+
+
+def test_what_nobody_reads_is_left_out_where_its_sources_lead_on() -> None:
+    class Unread(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = nn.Linear(4, 4)
+            self.register_buffer("last", torch.zeros(2, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            found = self.lin(x)
+            found.exp().reshape(4, 2)
+            self.last.copy_(found)
+            return found.relu()
+
+    graph = trace(Unread(), torch.zeros(2, 4))
+    drawing = drawn(graph)
+    boxes = {graph.ops.nodes[item.id]["target"] for item in of_kind(drawing, "box") if item.id in graph.ops}
+    assert boxes == {"x", "aten.copy_.default", "aten.relu.default", "output"}

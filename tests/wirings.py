@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -444,6 +445,41 @@ class Gate(nn.Module):
         return x + self.down(self.up(x).relu()) * self.told(context).sigmoid()
 
 
+class Wired(nn.Module):
+    """Modules in modules, wired at random: each part reads any values before it, such as none of the last."""
+
+    def __init__(self, chance: random.Random, inputs: int, depth: int = 3) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList()
+        self.plan: list[tuple[str | int, list[int]]] = []
+        for number in range(inputs, inputs + chance.randint(2, 6)):
+            reads = {number - 1} if chance.random() < 0.8 else set()
+            reads |= {chance.randrange(number) for _ in range(chance.choice([1, 1, 1, 2, 2, 3]))}
+            kind, sources = chance.random(), sorted(reads)
+            if kind < 0.45 and depth:
+                self.plan.append((len(self.parts), sources))
+                self.parts.append(Wired(chance, len(sources), depth - 1))
+            elif kind < 0.75:
+                self.plan.append((len(self.parts), sources[:1]))
+                self.parts.append(nn.Linear(4, 4))
+            else:
+                self.plan.append((chance.choice(["relu", "add", "cat", "reshape", "mask"]), sources))
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        values = list(inputs)
+        for what, sources in self.plan:
+            given = [values[source] for source in sources]
+            found = {
+                "relu": lambda given=given: given[0].relu(),
+                "add": lambda given=given: sum(given[1:], given[0] * 2),
+                "cat": lambda given=given: torch.cat(given)[:2],
+                "reshape": lambda given=given: given[0].reshape(4, 2).reshape(2, 4),
+                "mask": lambda given=given: given[0] * (torch.arange(4) > 1),
+            }
+            values.append(self.parts[what](*given) if isinstance(what, int) else found[what]())
+        return values[-1]
+
+
 def image(size: int = 64) -> tuple[torch.Tensor, ...]:
     return (torch.zeros(1, 3, size, size),)
 
@@ -473,4 +509,4 @@ WIRINGS: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[torch.Tenso
     },
 }
 
-__all__ = ["WIRINGS"]
+__all__ = ["WIRINGS", "Gate", "Shared", "Wired"]
