@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 import networkx as nx
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from .categories import category, category_of_type
+from .contents import contents, is_a
 from .graph import UNKNOWN_CLASS, Call, ClassInfo, Component, Parameter, attributes
 from .sources import describe, plain_value, qualified_name, settings
 from .tracer import Capture
@@ -141,15 +143,14 @@ def config_of(model: nn.Module | None) -> dict[str, Any]:
         found = config.to_diff_dict() if hasattr(config, "to_diff_dict") else _entries(config)
     except Exception:  # a property of the user's own may raise anything
         return {}
-    if not isinstance(found, dict):
+    if not is_a(found, dict):
         return {}
     kept = {}
-    for name, value in found.items():
-        try:
-            if not str(name).startswith("_"):
-                kept[str(name)] = plain_value(value)
-        except (TypeError, RecursionError):
-            continue
+    items = contents(found)
+    for name, value in zip(items[::2], items[1::2], strict=True):
+        with suppress(TypeError, RecursionError):
+            if not (word := str(plain_value(name))).startswith("_"):
+                kept[word] = plain_value(value)
     return kept
 
 
@@ -157,9 +158,10 @@ def _entries(value: Any) -> Any:
     """Return a dataclass, and those in it, as dicts; nothing is copied."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _entries(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, list | tuple):
-        return [_entries(item) for item in value]
-    return {key: _entries(item) for key, item in value.items()} if isinstance(value, dict) else value
+    items = contents(value)
+    if is_a(value, list | tuple):
+        return [_entries(item) for item in items]
+    return dict(zip(items[::2], map(_entries, items[1::2]), strict=True)) if is_a(value, dict) else value
 
 
 __all__ = ["Held", "components", "config_of", "parameters", "tensors_of"]

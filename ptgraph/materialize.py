@@ -1,9 +1,9 @@
-"""Give a model on ``meta`` real numbers, small random ones in a copy of it: a tracer that runs the model needs them."""
+"""Give a model on ``meta`` real numbers for the time, small random ones: a tracer that runs the model needs them."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from .restore import values_kept
+from .contents import container, contents, is_a, put
+from .restore import reached, values_kept
 
 MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that the last rungs will make up on this machine
 
@@ -27,20 +28,33 @@ def may_be_real(model: nn.Module | None) -> bool:
 def materialized(
     model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
-    """Give model and inputs with real numbers: as they are, or a copy with small random ones for meta."""
+    """Give model and inputs with real numbers: small random ones take the place of what is on meta, for the time."""
     inputs = {id(t): t for t in pytree.tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
     given = {key: _real(tensor) for key, tensor in inputs.items()}  # what is passed twice stays one tensor
     args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: given[id(t)], (args, kwargs))
-    leaves = [leaf for module in model.modules() for leaf in pytree.tree_leaves(vars(module))]
-    empty = {id(t): t for t in leaves if isinstance(t, torch.Tensor) and t.is_meta}
-    if not empty:
-        with values_kept(model):
-            yield model, args, kwargs
-        return
+    empty = {id(t): t for t in reached(model) if is_a(t, torch.Tensor) and t.is_meta}
     size = sum(tensor.numel() * tensor.element_size() for tensor in empty.values())
     if size > MATERIALIZE_LIMIT:
         raise MemoryError(f"it needs real weights, and {size / 2**30:.1f} GiB of them are too many")
-    yield copy.deepcopy(model, {key: _real(tensor) for key, tensor in empty.items()}), args, kwargs
+    made = {key: _real(tensor) for key, tensor in empty.items()}
+    held = [(value, contents(value)) for value in reached(model) if made and container(value) is not None]
+    with values_kept(model):
+        try:
+            for value, items in held:
+                put(value, [_swapped(item, made) for item in items])
+            yield model, args, kwargs
+        finally:
+            for value, items in held:
+                put(value, items)
+
+
+def _swapped(item: Any, made: dict[int, torch.Tensor]) -> Any:
+    """Return what takes the place of *item*: a tensor that was made, or a tuple with such a tensor in it."""
+    if not is_a(item, tuple):
+        return made.get(id(item), item)
+    items = contents(item)
+    new = [_swapped(part, made) for part in items]
+    return item if all(map(operator.is_, items, new)) else tuple.__new__(type(item), new)
 
 
 def _real(tensor: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,7 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils import _pytree as pytree
 
+from .contents import contents, is_a
 from .errors import first_line
 from .sources import public, qualified_name
 
@@ -40,7 +41,7 @@ def record(
     """
     recorder = _Recorder(model)
     for name, value in arguments(model, args, kwargs).items():
-        for path, leaf in pytree.tree_flatten_with_path(value)[0]:
+        for path, leaf in pytree.tree_flatten_with_path(plain_containers(value))[0]:
             if isinstance(leaf, torch.Tensor):
                 recorder.add_input("_".join([name, *map(key_name, path)]), leaf)
     try:
@@ -158,14 +159,15 @@ class _Recorder(TorchFunctionMode):
         """Return what stands for an argument in the graph."""
         if isinstance(value, torch.Tensor):
             return self.node_of(value)
-        if isinstance(value, list | tuple):
-            items = [self._literal(item) for item in value]
-            return tuple(items) if isinstance(value, tuple) else items
-        if isinstance(value, dict):
-            return {str(key): self._literal(item) for key, item in value.items()}
+        if is_a(value, list | tuple):
+            items = [self._literal(item) for item in contents(value)]
+            return tuple(items) if is_a(value, tuple) else items
+        if is_a(value, dict):
+            items = contents(value)
+            return {str(key): self._literal(item) for key, item in zip(items[::2], items[1::2], strict=True)}
         if isinstance(value, slice):
             return slice(*(self._literal(part) for part in (value.start, value.stop, value.step)))
-        return value if isinstance(value, _PLAIN) else public(str(value))
+        return value if is_a(value, _PLAIN) else public(str(value))
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -192,28 +194,35 @@ class _Recorder(TorchFunctionMode):
 
 
 def plain_containers(result: Any) -> Any:
-    """Return *result* with dicts in place of the dataclasses and mappings in it that torch knows nothing of."""
-    if not any(map(_opens, pytree.tree_leaves(result))):
+    """Return *result* with dicts in place of what is in it whose parts torch does not know by name.
+
+    These are dataclasses, mappings, and classes that were made known to torch without names for their parts.
+    """
+    if not any(map(_opens, pytree.tree_leaves(result, is_leaf=_opens))):
         return result
-    return pytree.tree_map(lambda leaf: _open(leaf) if _opens(leaf) else leaf, result)
+    return pytree.tree_map(lambda leaf: _open(leaf) if _opens(leaf) else leaf, result, is_leaf=_opens)
 
 
-def _opens(leaf: Any) -> bool:
-    return isinstance(leaf, Mapping) or (dataclasses.is_dataclass(leaf) and not isinstance(leaf, type))
+def _opens(value: Any) -> bool:
+    known = pytree.SUPPORTED_NODES.get(type(value))
+    if known is not None:
+        return known.flatten_with_keys_fn is None
+    return isinstance(value, Mapping) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
 
 
-def _open(leaf: Any) -> dict[str, Any]:
-    pairs = (
-        leaf.items()
-        if isinstance(leaf, Mapping)
-        else ((f.name, getattr(leaf, f.name)) for f in dataclasses.fields(leaf))
-    )
-    return {str(name): plain_containers(value) for name, value in pairs}
+def _open(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        pairs = list(value.items())
+    elif dataclasses.is_dataclass(value):
+        pairs = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
+    else:
+        pairs = list(enumerate(pytree.SUPPORTED_NODES[type(value)].flatten_fn(value)[0]))
+    return {str(name): plain_containers(part) for name, part in pairs}
 
 
 def output_names(result: Any) -> list[tuple[str, fx.Node]]:
     """Return (name, node) for each output: ``logits``, ``past.0``; a lone one is called ``output``."""
-    found = pytree.tree_flatten_with_path(result)[0]
+    found = pytree.tree_flatten_with_path(plain_containers(result))[0]
     return [(".".join(map(key_name, path)) or "output", value) for path, value in found if isinstance(value, fx.Node)]
 
 

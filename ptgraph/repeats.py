@@ -14,19 +14,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
 from .signature import INDEX, PLAIN, Signature, own_forward
+from .tracked import Tracked
 
 ENTER, LEAVE, REPEAT = "ptgraph.enter.default", "ptgraph.leave.default", "ptgraph.repeat.default"
 FEWEST = 3  # siblings of one class, since two are traced anyway
+
+Traced = TypeVar("Traced")
 
 _library: Any = torch.library.Library("ptgraph", "DEF")  # type: ignore[no-untyped-call]  # torch left it untyped
 _library.define("enter(Tensor[] inputs, str id) -> Tensor")
@@ -96,9 +100,13 @@ class _Run:
 
 
 class Repeats:
-    """Watches the runs of the blocks of *model* while it is traced; see `watched`."""
+    """Watches the runs of the blocks of *model* while it is traced; see `watched`.
 
-    def __init__(self, model: nn.Module) -> None:
+    ``strict`` holds the classes whose forward does not take values in wrappers; those found out are added.
+    """
+
+    def __init__(self, model: nn.Module, strict: set[type]) -> None:
+        self.strict = strict
         self.blocks: dict[int, tuple[nn.Module, _Siblings]] = {}
         self.count = self._ids = 0
         self.notes: list[str] = []
@@ -137,9 +145,14 @@ class Repeats:
             inputs, known.id
         )  # before: a tensor may have another name in the program afterwards
         self._active.add(key)
+        blamed = len(self.strict)
         try:
-            with before.tracking() as used:
+            with before.handed_out(wrapped=type(block) not in self.strict) as used:
                 result = forward(module, *args, **kwargs)
+        except Exception as error:
+            if before.values and Tracked.__name__ in str(error) and len(self.strict) == blamed:
+                self.strict.add(type(block))
+            raise
         finally:
             self._active.discard(key)
         if not before.same(Signature(block, siblings.differing, inputs, (args, kwargs))):
@@ -158,14 +171,26 @@ class Repeats:
 
 
 def _differing(blocks: list[nn.Module]) -> frozenset[tuple[str, str]]:
-    """Return the attributes, plain numbers or words, that are not the same in all *blocks*."""
+    """Return the attributes, plain numbers or words, that are not the same in all *blocks*, torch's own left out.
+
+    What a module of torch's was made with, such as the ``groups`` of a convolution, goes into its operators.
+    """
     found: dict[tuple[str, str], set[Any]] = defaultdict(set)
+    settings: dict[type, set[str]] = {}
     for block in blocks:
         for path, module in block.named_modules():
+            kind = type(module)
+            taken = settings.get(kind) or settings.setdefault(kind, _constructor(kind))
             for name, value in vars(module).items():
-                if type(value) in INDEX:
+                if type(value) in INDEX and name not in taken:
                     found[path, name].add((type(value), repr(value)))
     return frozenset(key for key, values in found.items() if len(values) > 1)
+
+
+def _constructor(kind: Any) -> set[str]:
+    """Return what the constructors of torch's own modules take, from which the class *kind* is derived."""
+    bases = [base for base in kind.__mro__ if base.__module__.startswith("torch.nn.") and base is not nn.Module]
+    return {name for base in bases for name in inspect.signature(base).parameters}
 
 
 def _recipe(result: Any, inputs: list[torch.Tensor], own: list[torch.Tensor]) -> _Recipe | None:
@@ -218,16 +243,32 @@ def _made_up(run: _Run, recipe: _Recipe, inputs: list[torch.Tensor]) -> Any:
     return pytree.tree_unflatten(leaves, recipe.spec)
 
 
+def watched(model: nn.Module, trace: Callable[[], Traced]) -> tuple[Traced, Repeats]:
+    """Return what *trace* does, which runs the model, with repeats folded, and what was found out about them.
+
+    Where a block does not take values in wrappers, as torch's own parsers do not, the whole of it is done again, and
+    blocks of that class get the values as they are.
+    """
+    strict: set[type] = set()
+    while True:
+        known, repeats = len(strict), Repeats(model, strict)
+        try:
+            with _patched(repeats):
+                return trace(), repeats
+        except Exception:
+            if len(strict) == known:
+                raise
+
+
 @contextlib.contextmanager
-def watched(model: nn.Module) -> Iterator[Repeats]:
-    """Trace the model within: repeats are folded. The classes have their own ``forward`` again afterwards."""
-    repeats = Repeats(model)
+def _patched(repeats: Repeats) -> Iterator[None]:
+    """Let the blocks run through *repeats*. The classes have their own ``forward`` again afterwards."""
     patched: list[tuple[Any, Any]] = []
     try:
         for kind in {type(block) for block, _ in repeats.blocks.values()}:
             patched.append((kind, vars(kind).get("forward")))
             _put(kind, _watching(kind.forward, repeats))
-        yield repeats
+        yield
     finally:
         for kind, own in reversed(patched):
             _put(kind, own)

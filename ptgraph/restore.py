@@ -9,25 +9,24 @@ from typing import Any
 import torch
 from torch import nn
 
+from .contents import attributes, container, contents, is_a, parts, put
+
 
 @contextlib.contextmanager
 def left_as_found(model: nn.Module) -> Iterator[None]:
     """Give *model* its attributes back whatever happens (training modes, caches, counters), and torch its random state.
 
-    What a module keeps in plain containers is given back too; what objects of other classes hold is theirs.
+    What a module keeps in containers is given back too, by the methods of the built-in class that each is; what
+    objects of other classes hold is theirs.
     """
     state = torch.random.get_rng_state()
-    modules = [(vars(module), dict(vars(module))) for module in model.modules()]
-    held: dict[int, tuple[Any, Any]] = {}
-    for _, attributes in modules:
-        for value in attributes.values():
-            _note(value, held)
+    held = [(value, contents(value)) for value in reached(model) if container(value) is not None]
     try:
         yield
     finally:
         torch.random.set_rng_state(state)
-        for now, before in [*modules, *held.values()]:
-            _put_back(now, before)
+        for value, items in held:
+            put(value, items)
 
 
 @contextlib.contextmanager
@@ -43,22 +42,17 @@ def values_kept(model: nn.Module) -> Iterator[None]:
                     buffer.copy_(value)
 
 
-def _note(value: Any, held: dict[int, tuple[Any, Any]]) -> None:
-    """Note what a dict, list or set holds, and the containers in it."""
-    if id(value) in held or not isinstance(value, dict | list | set):
-        return
-    kind = next(kind for kind in (dict, list, set) if isinstance(value, kind))
-    held[id(value)] = (value, kind(value))
-    for item in value.values() if isinstance(value, dict) else value:
-        _note(item, held)
+def reached(model: nn.Module) -> list[Any]:
+    """Return the attributes of all modules, the containers in them, and what those hold, each object once."""
+    found: dict[int, Any] = {}  # an id names an object only as long as the object is kept
+    left: list[Any] = list(model.modules())
+    while left:
+        value = left.pop()
+        value = attributes(value) if is_a(value, nn.Module) else value
+        if id(value) not in found:
+            found[id(value)] = value
+            left += parts(value) or ()
+    return list(found.values())
 
 
-def _put_back(now: Any, before: Any) -> None:
-    now.clear()
-    if isinstance(now, list):
-        now.extend(before)
-    else:
-        now.update(before)
-
-
-__all__ = ["left_as_found", "values_kept"]
+__all__ = ["left_as_found", "reached", "values_kept"]

@@ -9,30 +9,36 @@ import inspect
 import re
 import types
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+from .contents import attributes, container, contents, slots
 from .tracked import Tracked, seen, uses_noted_by, value_of
 
 DEEPEST = 12  # levels of objects that a signature follows
 PLAIN = (bool, int, float, str, bytes, complex, type(None), type(...), torch.dtype, torch.device, torch.layout)
 INDEX = (int, float, str)  # what may tell one of several equal blocks from another
 own_forward = "ptgraph_forward"  # the attribute that holds what the forward of a watched class is in truth
-_CHANGING = (int, float, str, bool, list, dict, set)
+_CHANGING = (int, float, str, list, dict, set, deque)
 _FIXED = (
     *(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType),
     *(range, slice, re.Pattern, weakref.ref, torch.finfo, torch.iinfo, torch._ops.OpOverload),
 )
-_PLAIN_TYPES = (*PLAIN, torch.memory_format, torch.Size, enum.Enum, type, types.ModuleType)
+_EXACT = frozenset((*PLAIN, torch.memory_format))  # compared by value; instances of derived classes are objects
+_DERIVED = (int, float, str, bytes, complex)  # what instances of derived classes are worth, their own code aside
+_NO_CODE = (lambda: None).__code__
+_BY_IDENTITY = (*_FIXED, enum.Enum, type, types.ModuleType)  # nobody changes them
 
 
 class Signature:
     """All that a forward of *block* on these arguments can see, as ``tokens`` to compare, and ``values`` beside them.
 
-    ``values`` holds the attributes in which the siblings differ; ``own`` the parameters and buffers of the block.
+    ``values`` holds the attributes in which the siblings differ, or those of a block around this one, which lent them
+    in wrappers; ``own`` the parameters and buffers of the block.
     """
 
     def __init__(
@@ -42,18 +48,19 @@ class Signature:
         self.values: dict[tuple[str, str], Any] = {}
         self.own: list[torch.Tensor] = []
         self.versions: list[int] = []
+        self.lent: list[Tracked] = []
         with torch._C.DisableTorchFunction():  # the tracer need not see that we look
             self._read(inputs, given)
 
     def _read(self, inputs: list[torch.Tensor], given: Any) -> None:
         block = self.block
+        self._kept: list[Any] = []
         self._places: dict[int, tuple[str, Any]] = {}
-        self._modules = {id(vars(m)): path for path, m in block.named_modules()}
+        self._modules = {self._id(vars(m)): path for path, m in block.named_modules()}
         self._out: list[Any] = []
         self._seen: dict[int, int] = {}
-        self._kept: list[Any] = []
         for number, tensor in enumerate(inputs):
-            self._places[id(tensor)] = ("input", number)
+            self._places[self._id(tensor)] = ("input", number)
             self._out += [tensor.dtype, tensor.device, tensor.requires_grad, *map(_size, tensor.shape)]
             self._out += map(_size, tensor.stride())
             self.versions.append(tensor._version)
@@ -70,30 +77,35 @@ class Signature:
         return (self.tokens, self.values, self.versions) == (other.tokens, other.values, other.versions)
 
     @contextlib.contextmanager
-    def tracking(self) -> Iterator[set[tuple[str, str]]]:
-        """Hand out the values in wrappers; yield the set of those that are used, which grows meanwhile."""
-        used: set[tuple[str, str]] = set()
+    def handed_out(self, wrapped: bool) -> Iterator[set[tuple[str, str]]]:
+        """Hand out the values, *wrapped* or as they are; yield the set of those that are used, which grows meanwhile.
+
+        A value that is not wrapped counts as used.
+        """
+        used: set[tuple[str, str]] = set() if wrapped else set(self.values)
+        if not wrapped:
+            self.note_use(used)
         modules = dict(self.block.named_modules())
-        before = {}
-        for path, name in self.differing:
-            attributes: dict[str, Any] = modules[path].__dict__ if path in modules else {}
-            if type(value_of(attributes.get(name))) in INDEX:
-                held = before[path, name] = attributes[name]
-                notes: list[Any] = [*uses_noted_by(held), functools.partial(used.add, (path, name))]
-                attributes[name] = Tracked(value_of(held), notes)
+        before, given = {}, {}
+        for path, name in self.values:
+            held = before[path, name] = vars(modules[path])[name]
+            notes: list[Any] = [*uses_noted_by(held), functools.partial(used.add, (path, name))]
+            given[path, name] = Tracked(value_of(held), notes) if wrapped else value_of(held)
+            modules[path].__dict__[name] = given[path, name]
         try:
             yield used
         finally:
             for (path, name), held in before.items():
-                attributes = modules[path].__dict__
-                if type(attributes.get(name)) is Tracked:  # not what the forward itself put there
-                    attributes[name] = held
+                if vars(modules[path]).get(name) is given[path, name]:  # not what the forward itself put there
+                    modules[path].__dict__[name] = held
 
     def note_use(self, used: set[tuple[str, str]]) -> None:
-        """Tell an outer run that is tracked that its repeat of this one depends on these values."""
+        """Tell an outer run that is tracked that its repeat of this one depends on these values, and on those given."""
         modules = dict(self.block.named_modules())
         for path, name in used:
             seen(vars(modules[path])[name])
+        for value in self.lent:
+            seen(value)
 
     def _state(self, path: str, module: nn.Module) -> None:
         for held in (module._parameters, module._buffers):
@@ -101,18 +113,19 @@ class Signature:
                 self._out += [path, name, tensor is None]
                 if tensor is not None:
                     place = f"{path}.{name}" if path else name
-                    self._places.setdefault(id(tensor), ("own", place))
+                    self._places.setdefault(self._id(tensor), ("own", place))
                     self._out += [self._places[id(tensor)], tensor.dtype, tensor.device, *map(_size, tensor.shape)]
                     self.own.append(tensor)
                     self.versions.append(tensor._version)
 
     def _attributes(self, path: str, module: nn.Module) -> None:
-        self._out += [path, type(module), tuple(module._modules)]
+        self._out += [path, self._id(type(module)), tuple(module._modules)]
         for name, value in vars(module).items():
             if name in ("_parameters", "_buffers", "_modules"):
                 continue
             self._out.append(name)
-            if (path, name) in self.differing and type(value_of(value)) in INDEX:
+            tracked = type(value) is Tracked or (path, name) in self.differing
+            if tracked and type(value_of(value)) in INDEX:
                 self.values[path, name] = (type(value_of(value)), value_of(value))
                 self._out.append("differs")
             else:
@@ -125,88 +138,104 @@ class Signature:
             forward: Any = vars(kind).get("forward")
             forward = getattr(forward, own_forward, forward)
             self._visit(forward, 0)
-            scope: dict[str, Any] = getattr(inspect.unwrap(forward), "__globals__", {}) if forward is not None else {}
-            self._names(dict(vars(kind)), kind.__module__)
-            if id(scope) not in self._seen:
-                self._seen[id(scope)] = len(self._seen)
-                self._names(dict(scope), kind.__module__)
+            function = inspect.unwrap(forward) if forward is not None else None
+            named = getattr(function, "__code__", _NO_CODE).co_names
+            self._names(dict(vars(kind)), kind.__module__, named)
+            scope = getattr(function, "__globals__", None)
+            if scope is not None and self._first(scope):
+                self._names(dict(scope), kind.__module__, ())
+            self._names({name: scope[name] for name in named if name in scope} if scope else {}, "", named)
 
-    def _names(self, names: dict[str, Any], module: str) -> None:
-        """Say those of *names* that hold plain values, containers, or objects of classes of the same module."""
+    def _names(self, names: dict[str, Any], module: str, iterators: Collection[str]) -> None:
+        """Say those of *names* that hold plain values, containers, objects of a class of *module*, or *iterators*."""
         for name, value in names.items():
-            if not name.startswith("__") and (type(value) in _CHANGING or type(value).__module__ == module):
+            kind = type(value)
+            changes = issubclass(kind, _CHANGING) or kind.__module__ == module
+            if (name in iterators if hasattr(kind, "__next__") else changes) and not name.startswith("__"):
                 self._out.append(name)
                 self._visit(value, DEEPEST - 3)
 
     def _visit(self, value: Any, depth: int) -> None:
-        value = value_of(value)
-        if isinstance(value, _PLAIN_TYPES):
-            self._out += [type(value), repr(value) if isinstance(value, float | complex) else value]
-        elif isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool):
+        if type(value) is Tracked:
+            self.lent.append(value)
+            value = value_of(value)
+        kind = type(value)
+        if kind in _EXACT:
+            self._out += [kind, repr(value) if kind is float or kind is complex else value]
+        elif issubclass(kind, torch.SymInt | torch.SymFloat | torch.SymBool):
             self._out.append(str(value.node.expr))
-        elif isinstance(value, torch.Tensor):
-            self._identity(self._places.get(id(value)), value)
-        elif id(value) in self._seen:
+        elif issubclass(kind, torch.Tensor):
+            self._tensor(value)
+        elif issubclass(kind, _BY_IDENTITY):
+            self._out.append(self._this(value))
+        elif not self._first(value):
             self._out.append(self._seen[id(value)])
         elif depth >= DEEPEST:
-            self._out.append(type(value))
+            self._out.append(self._id(kind))
         else:
-            self._seen[id(value)] = len(self._seen)
-            self._kept.append(value)
+            self._out.append(self._id(kind))
             self._inside(value, depth + 1)
 
+    def _tensor(self, value: torch.Tensor) -> None:
+        """Say where a tensor is within the block, or that it is this very one, and whether its contents change."""
+        place = self._places.get(id(value))
+        self._out.append(place or self._this(value))
+        if place is None and not value.is_inference():
+            self.versions.append(value._version)
+
     def _inside(self, value: Any, depth: int) -> None:
-        self._out.append(type(value))
-        if isinstance(value, nn.Module):
+        kind = type(value)
+        if issubclass(kind, nn.Module):
             path = self._modules.get(id(vars(value)))
+            self._out.append(self._this(value) if path is None else path)
             if path is None:  # outside of the block: the same one, with the same plain attributes
-                self._identity(None, value)
                 for name, held in vars(value).items():
-                    if isinstance(held, _PLAIN_TYPES):
-                        self._out += [name, held]
-            else:
-                self._out.append(path)
-        elif isinstance(value, dict):
-            self._out.append(len(value))
-            for key, item in value.items():
-                self._visit(key, depth)
-                self._visit(item, depth)
-        elif isinstance(value, list | tuple):
-            self._out.append(len(value))
-            for item in value:
-                self._visit(item, depth)
-        elif isinstance(value, set | frozenset):
-            self._out.append(frozenset(item if isinstance(item, _PLAIN_TYPES) else id(item) for item in value))
-        elif isinstance(value, types.FunctionType):
-            self._identity(None, value)
+                    if type(held) in _EXACT:
+                        self._out.append(name)
+                        self._visit(held, depth)
+        elif issubclass(kind, types.FunctionType):
+            self._out.append(self._this(value))
             self._visit((value.__defaults__, value.__kwdefaults__), depth)
             for cell in value.__closure__ or ():
                 with contextlib.suppress(ValueError):  # an empty cell
                     self._visit(cell.cell_contents, depth)
-        elif isinstance(value, types.MethodType):
+        elif issubclass(kind, types.MethodType):
             self._visit(value.__func__, depth)
             self._visit(value.__self__, depth)
-        elif isinstance(value, functools.partial):
+        elif issubclass(kind, functools.partial):
             self._visit((value.func, value.args, value.keywords), depth)
-        elif isinstance(value, _FIXED):
-            self._identity(None, value)
         else:
-            held = {name: getattr(value, name) for name in _slots(type(value)) if hasattr(value, name)}
-            if not hasattr(value, "__dict__") and not held:  # such as an iterator: nobody can see whether it changes
-                self._identity(None, object())
-            self._visit({**getattr(value, "__dict__", {}), **held}, depth)
+            self._object(value, depth)
 
-    def _identity(self, place: tuple[str, Any] | None, value: Any) -> None:
-        """Say where a thing is within the block, or that it is this very one (which is kept, so its id stays its)."""
-        self._out.append(place or ("this", id(value)))
+    def _object(self, value: Any, depth: int) -> None:
+        """Say what an object holds: as the built-in class that it is derived from, in its attributes and slots."""
+        kind, items, own = type(value), contents(value), attributes(value)
+        derived = container(value) is not kind
+        held = slots(value) if derived else {}
+        worth = [base.__repr__(value) for base in _DERIVED if issubclass(kind, base)] if derived else []
+        if container(value) is None and own is None and not held and not worth:
+            self._out.append(self._this(object()))  # such as an iterator: nobody can see whether it changes
+        self._out += [*worth, len(items)]
+        for item in items:
+            self._visit(item, depth)
+        if own or held:
+            self._visit({**(own or {}), **held}, depth)
+
+    def _id(self, value: Any) -> int:
+        """Return the ``id`` of a thing, which is kept, so that it stays its own: the one way to note an id here."""
         self._kept.append(value)
+        return id(value)
 
+    def _this(self, value: Any) -> tuple[str, int]:
+        """Return what says that it is this very thing."""
+        return "this", self._id(value)
 
-def _slots(kind: type) -> list[str]:
-    """Return the names of the slots of a class, those of its bases included."""
-    named = [vars(c).get("__slots__", ()) for c in kind.__mro__]
-    slots = [name for names in named for name in ([names] if isinstance(names, str) else names)]
-    return [name for name in slots if name not in ("__dict__", "__weakref__")]
+    def _first(self, value: Any) -> bool:
+        """Return whether a thing is met for the first time, and number it then."""
+        if id(value) in self._seen:
+            return False
+        self._seen[self._id(value)] = len(self._seen)
+        return True
 
 
 def _size(size: Any) -> Any:

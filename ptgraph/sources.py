@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .contents import contents, is_a
 from .graph import ClassInfo
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
@@ -101,19 +103,23 @@ def public(text: str) -> str:
 
 def plain_value(value: Any) -> Any:
     """Return *value* JSON-plain, or raise TypeError; an absolute path is cut to its last part."""
-    if isinstance(value, str):
-        return (PurePath(value).name or value) if PurePath(value).is_absolute() else value
-    if value is None or isinstance(value, bool | int):
+    if is_a(value, str):
+        text = str.__str__(value)
+        return (PurePath(text).name or text) if PurePath(text).is_absolute() else text
+    if value is None or is_a(value, bool):
         return value
-    if isinstance(value, float):
-        return value if value - value == 0 else str(value)  # JSON knows no infinity and no NaN
-    if isinstance(value, list | tuple | dict) and len(value) > 200:
-        raise TypeError(f"{len(value)} values are data, not a setting")
-    if isinstance(value, list | tuple):
-        return [plain_value(item) for item in value]
-    if isinstance(value, dict):
-        return {str(plain_value(key)): plain_value(item) for key, item in value.items()}
-    if isinstance(value, complex | torch.dtype | torch.device | torch.layout | torch.memory_format):
+    if is_a(value, int):
+        return int.__int__(value)
+    if is_a(value, float):
+        number = float.__float__(value)
+        return number if math.isfinite(number) else str(number)  # JSON knows no infinity and no NaN
+    if is_a(value, list | tuple | dict):
+        items = contents(value)
+        if len(items) > (400 if is_a(value, dict) else 200):
+            raise TypeError("so many values are data, not a setting")
+        plain = [plain_value(item) for item in items]
+        return dict(zip(map(str, plain[::2]), plain[1::2], strict=True)) if is_a(value, dict) else plain
+    if is_a(value, complex | torch.dtype | torch.device | torch.layout | torch.memory_format):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no plain form")
 
@@ -122,7 +128,7 @@ def settings(module: nn.Module) -> dict[str, Any]:
     """Return the module's public attributes that have a plain value: its sizes, switches and names."""
     found = {}
     for name, value in vars(module).items():
-        if name.startswith("_") or name == "training":
+        if type(name) is not str or name.startswith("_") or name == "training":
             continue
         try:
             found[name] = plain_value(value)

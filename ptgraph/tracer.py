@@ -137,8 +137,7 @@ def _export_once(source: Source, tracer: str, shapes: Any, attempts: Any) -> Cap
     """Export with repeated blocks traced once, or in full where that does not work."""
     assert source.model is not None
     try:
-        with watched(source.model) as repeats:
-            traced = _export(source, tracer, shapes, attempts)
+        traced, repeats = watched(source.model, lambda: _export(source, tracer, shapes, attempts))
         return dataclasses.replace(traced, notes=(*repeats.notes, f"{repeats.count} runs of blocks repeat others"))
     except Exception as error:  # as a rule it has nothing to do with the blocks, and comes again
         traced = _export(source, tracer, shapes, attempts)

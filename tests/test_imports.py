@@ -26,6 +26,7 @@ ORDER = [
         "blocks",
         "onnx_reader",
         "inputs",
+        "contents",
         "sources",
         "restore",
         "record",

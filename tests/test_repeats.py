@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict, deque
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from ptgraph.backends.json import document
 from ptgraph.build import build, graph_of
+from ptgraph.errors import TraceError
 from ptgraph.graph import ModelGraph
 from ptgraph.tracer import Source, capture
 
@@ -201,6 +203,9 @@ class Counts(Block):
 
 
 STATE = {"runs": 0}
+TALLY: defaultdict[str, int] = defaultdict(int)
+QUEUE: deque[int] = deque()
+NUMBERS = itertools.count(1)
 CURSOR = SimpleNamespace(step=0)
 
 
@@ -208,6 +213,58 @@ class CountsGlobally(Block):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         STATE["runs"] += 1
         return super().forward(x).tanh() if STATE["runs"] % LAYERS == 5 else super().forward(x)
+
+
+class Tallies(Block):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        TALLY["runs"] += 1
+        return super().forward(x).tanh() if TALLY["runs"] % LAYERS == 5 else super().forward(x)
+
+
+class Queues(Block):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        QUEUE.append(0)
+        return super().forward(x).tanh() if len(QUEUE) % LAYERS == 5 else super().forward(x)
+
+
+class Numbers(Block):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return super().forward(x).tanh() if next(NUMBERS) % LAYERS == 5 else super().forward(x)
+
+
+class Box(dict[str, int]):
+    """A dict with an attribute of its own, and one in a slot that is hidden."""
+
+    __slots__ = ("__runs", "number")
+
+    def run(self) -> int:
+        self.__runs = getattr(self, "_Box__runs", 0) + 1
+        return self.__runs
+
+
+class Boxes(Block):
+    box = Box()
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return super().forward(x).tanh() if self.box.run() % LAYERS == 5 else super().forward(x)
+
+
+class AnyNumber(int):
+    """A number that says that it is equal to any other."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+class Alike(Block):
+    def __init__(self, layer_idx: int) -> None:
+        super().__init__(layer_idx)
+        self.kind = AnyNumber(layer_idx == 4)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return super().forward(x).tanh() if self.kind else super().forward(x)
 
 
 class Iterates(Block):
@@ -250,8 +307,10 @@ class Hooked(Block):
 
 DECEPTIVE: dict[str, Callable[[int], nn.Module]] = {
     kind.__name__: kind
-    for kind in (EverySecond, Fifth, Scaled, FromTable, ByName, Counts, CountsGlobally, Iterates, Own, Hooked)
+    for kind in (EverySecond, Fifth, Scaled, FromTable, ByName, Counts, CountsGlobally, Iterates, Own, Hooked, Alike)
 }
+GOES_ON = {kind.__name__: kind for kind in (Tallies, Queues, Numbers, Boxes)}  # on classes and in globals
+DECEPTIVE |= GOES_ON
 DECEPTIVE["Remembers"] = lambda index, seen=[]: Remembers(index, seen)  # type: ignore[misc]
 
 
@@ -264,7 +323,13 @@ def test_what_looks_alike_and_is_not_the_same_is_not_merged(name: str) -> None:
     assert full is not None
     targets = [op["target"] for _, op in full.ops.nodes(data=True)]
     assert targets == [op["target"] for _, op in once.ops.nodes(data=True)]
-    if name not in ("Counts", "CountsGlobally", "Iterates", "Remembers"):  # these go on where the last trace ended
+    if name not in {
+        "Counts",
+        "CountsGlobally",
+        "Iterates",
+        "Remembers",
+        *GOES_ON,
+    }:  # these go on where the last trace ended
         assert same(full, once)
     blocks = {once.component(f"layers.{index}").block for index in range(LAYERS)}
     assert len(blocks) > 1
@@ -289,6 +354,119 @@ def test_a_parent_that_tells_each_layer_its_number_through_an_object() -> None:
     full, once = both(Tells(Reads))
     assert same(full, once)
     assert repeated(once) == set()
+
+
+def test_a_tensor_that_all_layers_change_in_place_and_that_is_no_buffer() -> None:
+    shared = torch.zeros(8)
+
+    class Adds(Block):
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            shared.add_(1)
+            return super().forward(x) + shared
+
+    full, once = both(Stack(Adds))
+    assert repeated(once) == set()
+    assert once is not None and list(full.ops.edges) == list(once.ops.edges)
+
+
+# ---- values that must reach torch as they are
+
+
+class Padded(nn.Module):
+    """A convolution whose padding torch's own parser reads, and which is not the same in all."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.padding, self.index, self.inner = ("valid", "same")[index % 2], index, nn.Sequential(nn.ReLU())
+        self.weight = nn.Parameter(torch.ones(4, 4, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.nn.functional.conv1d(self.inner(x).mul_(2), self.weight, None, padding=self.padding)
+
+
+class Convolution(nn.Module):
+    """The same by torch's own module."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index, self.conv = index, nn.Conv1d(4, 4, 1, padding="same" if index == 5 else "valid")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x)  # type: ignore[no-any-return]
+
+
+def test_a_block_that_torch_reads_a_word_of_costs_only_itself() -> None:
+    full, once = both(nn.Sequential(Stack(Block), Stack(Padded), Stack(Block)))
+    assert repeated(once) == {f"{part}.layers.{index}" for part in (0, 2) for index in range(2, LAYERS)}
+    assert same(full, once)
+
+
+def test_alike_blocks_repeat_although_torch_reads_a_word_of_theirs() -> None:
+    class Alternates(Padded):
+        def __init__(self, index: int) -> None:
+            super().__init__(index)
+            del self.index  # or none is like another: without wrappers each number counts
+
+    full, once = both(Stack(Alternates))
+    assert repeated(once) == {"layers.4", "layers.5"}
+    assert same(full, once)
+
+
+def test_what_torchs_own_modules_were_made_with_is_not_wrapped() -> None:
+    full, once = both(Stack(Convolution))
+    assert repeated(once) == {f"layers.{index}" for index in (2, 3, 4)}
+    assert same(full, once)
+
+
+def test_torch_gets_what_a_block_around_hands_on_as_it_is() -> None:
+    class Given(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.inner = nn.Parameter(torch.ones(4, 4, 1)), nn.Sequential(nn.ReLU())
+
+        def forward(self, x: Tensor, padding: str) -> Tensor:
+            return self.inner(torch.conv1d(x, self.weight, None, padding=padding))  # type: ignore[no-any-return]
+
+    class Lends(nn.Module):
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.padding = ("valid", "same")[index % 2]
+            self.parts = nn.ModuleList(Given() for _ in range(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for part in self.parts:
+                x = part(x, self.padding)
+            return x
+
+    full, once = both(Stack(Lends))
+    assert {"layers.4", "layers.5", "layers.0.parts.2"} <= repeated(once)
+    assert same(full, once)
+
+
+def test_an_error_of_the_models_own_is_raised_once_more_and_no_block_is_blamed() -> None:
+    class Fails(Block):
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            raise TypeError(f"no number {self.layer_idx}")
+
+    with pytest.raises(TraceError, match="no number 0"):
+        capture(Source("net", Stack(Fails), (X,)))
+
+
+def test_experts_of_classes_without_a_forward_of_their_own_repeat() -> None:
+    class Base(nn.Module):
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index, self.attention, self.norm = index, Attention(index), nn.LayerNorm(8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.attention(self.norm(x))  # type: ignore[no-any-return]
+
+    kinds: Any = Base
+    for number in range(12):
+        kinds = type(f"Derived{number}", (kinds,), {})
+    full, once = both(Stack(kinds))
+    assert repeated(once) == {f"layers.{index}" for index in range(2, LAYERS)}
+    assert same(full, once)
 
 
 def test_a_layer_that_writes_into_its_input_is_traced_each_time() -> None:

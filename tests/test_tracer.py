@@ -356,7 +356,7 @@ def test_weights_are_not_copied() -> None:
 
 
 @pytest.mark.parametrize("make", [Branch, WrappedBytes, Bytes])
-def test_weights_that_are_not_there_are_made_up_in_a_copy(make: type[nn.Module]) -> None:
+def test_weights_that_are_not_there_are_made_up_for_the_time(make: type[nn.Module]) -> None:
     given = source(make, "meta")
     assert given.model is not None
     capture(given)
