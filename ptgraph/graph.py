@@ -27,7 +27,8 @@ class Op:
     first tensor it yields; a dynamic dimension is the name the user gave it, or an expression in such names.
     ``scope`` is the path of the module that runs it and ``call`` the key of that run in ``ModelGraph.calls``.
     ``params`` counts the parameter elements it reads, ``flops`` the floating-point operations of one forward,
-    and ``activation_bytes`` the memory that it makes for its results on the example inputs (a view makes none).
+    and ``activation_bytes`` the memory that it makes for its results on the example inputs (a view makes none, and
+    nor do weights that are only moved about: see `ptgraph.gathered`).
     ``attributes`` are its arguments that are not tensors.
     """
 

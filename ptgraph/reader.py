@@ -19,6 +19,7 @@ from .aliases import Aliases
 from .copies import Read, Ref, Run, Value, copy_run
 from .dimensions import named_size
 from .flops import FlopCounter, example_size, nested_graph
+from .gathered import count_no_weights
 from .graph import Call, Kind, Op, Shape, attributes
 from .operators import constant_value, function_of, literals, module_of, numbered, target_of
 from .record import key_name
@@ -338,6 +339,7 @@ class Reader:
             op = self.ops.nodes[name]
             if op["kind"] == "op" and op["shape"] is None and not self.ops.out_degree(name):
                 self.ops.remove_node(name)
+        count_no_weights(self.ops)
         self._rename()
 
     def _rename(self) -> None:

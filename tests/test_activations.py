@@ -173,3 +173,120 @@ def test_every_rung_that_sees_into_a_preset_counts_the_same(tracer: str) -> None
     assert {p: graph.component(p).activation_bytes for p in graph.components} == {
         p: expected.component(p).activation_bytes for p in expected.components
     }
+
+
+# ---- weights that are moved about, which are none
+
+
+class Experts(nn.Module):
+    """Each token takes the matrices of its expert, in another dtype."""
+
+    def __init__(self, experts: int = 5, inside: int = 7) -> None:
+        super().__init__()
+        self.up = nn.Parameter(torch.ones(experts, inside, 4))
+        self.down = nn.Parameter(torch.ones(experts, 4, inside))
+
+    def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
+        up, down = self.up.to(torch.float64)[chosen], self.down.index_select(0, chosen).to(torch.float64)
+        return torch.bmm(down, torch.bmm(up, x.double().unsqueeze(-1)).relu()).squeeze(-1)
+
+
+TOKENS = torch.ones(6, 4), torch.tensor([0, 1, 2, 3, 4, 4])
+
+
+@pytest.mark.parametrize("tracer", _LADDER)
+def test_the_gathered_weights_of_experts_are_no_activations(tracer: str) -> None:
+    graph = on_rung(tracer, Experts(), *TOKENS)
+    assert sorted(made(graph).values()) == sorted(8 * 6 * n for n in (4, 7, 7, 4))  # double, bmm, relu, bmm
+    assert graph.component("").activation_bytes == sum(made(graph).values())
+
+
+def test_experts_of_which_each_runs_for_all_its_tokens_make_the_same() -> None:
+    """What flows is the same whether weights are gathered for tokens or tokens for weights."""
+
+    class Each(Experts):
+        def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
+            parts = [  # one token went to each, the last two to one
+                part.double() @ up.double().T for part, up in zip(x.split([1, 1, 1, 1, 2]), self.up, strict=True)
+            ]
+            parts = [part.relu() @ down.double().T for part, down in zip(parts, self.down, strict=True)]
+            return torch.cat(parts)
+
+    each, gathered = ptgraph.trace(Each(), *TOKENS), ptgraph.trace(Experts(), *TOKENS)
+    joined = 8 * 6 * 4
+    assert each.component("").activation_bytes == gathered.component("").activation_bytes + joined
+    assert each.component("").flops == gathered.component("").flops == 2 * 2 * 6 * 4 * 7
+
+
+class Moves(nn.Module):
+    """One way after another to read parameters; each result is named for whether its weights are activations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.norm = nn.Embedding(10, 4), nn.Parameter(torch.ones(4))
+        self.stack, self.parts = nn.Parameter(torch.ones(3, 4, 4)), nn.ParameterList([torch.ones(4, 4)] * 3)
+        self.out = nn.Linear(4, 4, bias=False)
+
+
+def moves(forward: Any, *more: Tensor) -> list[tuple[str, int]]:
+    """Return name and elements of what is made, but for the first operation and the last."""
+    kind = type("Moving", (Moves,), {"forward": forward})
+    graph = ptgraph.trace(kind(), torch.ones(6, 4), torch.tensor([0, 1, 2, 0, 1, 2]), *more)
+    return [(name.rstrip("_0123456789"), size // 4) for name, size in made(graph).items()]
+
+
+@pytest.mark.parametrize(
+    ("forward", "expected"),
+    [
+        # rows of an embedding go on by themselves: into a sum, a product with weights, a norm, a result
+        (lambda self, x, i: x + self.table(i), [("embedding", 24), ("add", 24)]),
+        (lambda self, x, i: self.out(self.table(i)), [("embedding", 24), ("linear", 24)]),
+        (lambda self, x, i: self.table.weight[i], [("index", 24)]),
+        (lambda self, x, i: (self.table(i), x @ self.table.weight[i].T), [("embedding", 24), ("matmul", 36)]),
+        # two of them multiplied are two activations
+        (lambda self, x, i: self.table(i) @ self.table(i + 1).T, [("embedding", 24)] * 2 + [("matmul", 36)]),
+        # but experts may get such rows as they are
+        (
+            lambda self, x, i: torch.bmm(self.stack[i], self.table(i).unsqueeze(-1)),
+            [("embedding", 24), ("bmm", 24)],
+        ),
+        # weights, by whatever operation they are moved
+        (lambda self, x, i: torch.bmm(torch.stack(list(self.parts))[i], x.unsqueeze(-1)), [("bmm", 24)]),
+        (lambda self, x, i: torch.einsum("tij,tj->ti", self.stack[i].mT.contiguous(), x), [("einsum", 24)]),
+        (lambda self, x, i: F.linear(x, torch.cat([self.parts[0], self.parts[1]])), [("linear", 48)]),
+        (lambda self, x, i: F.linear(x, self.parts[0].half().float()), [("linear", 24)]),
+        # a whole parameter in another dtype is still that one; a gathered bias is a sum like an embedding
+        (lambda self, x, i: x * self.norm.double().float(), [("mul", 24)]),
+        (lambda self, x, i: x + self.norm.expand(6, 4).contiguous(), [("contiguous", 24), ("add", 24)]),
+        # what is computed of weights is made, and so is what is read in two ways
+        (lambda self, x, i: F.linear(x, self.parts[0] * 2), [("mul", 16), ("linear", 24)]),
+        (lambda self, x, i: (lambda w: torch.bmm(w, w.sum(-1, keepdim=True) + x.unsqueeze(-1)))(self.stack[i]), None),
+    ],
+)
+def test_what_is_made_of_parameters(forward: Any, expected: list[tuple[str, int]] | None) -> None:
+    found = [pair for pair in moves(forward) if pair != ("add", 12)]  # i + 1, of int64
+    assert found == expected if expected is not None else ("index", 96) in found
+
+
+def test_gathered_weights_in_blocks_that_repeat_count_as_in_a_full_trace() -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.experts, self.norm = Experts(), nn.LayerNorm(4)
+
+        def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
+            return x + self.experts(self.norm(x), chosen).float()  # type: ignore[no-any-return]
+
+    class Layers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(Layer() for _ in range(5))
+
+        def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
+            for layer in self.layers:
+                x = layer(x, chosen)
+            return x
+
+    full, once = (build(capture(Source("net", Layers(), TOKENS), once=once)) for once in (False, True))
+    assert full is not None and once is not None and once.origins.repeated
+    assert made(full) == made(once)

@@ -47,6 +47,7 @@ ORDER = [
         "activations",
         "copies",
         "operators",
+        "gathered",
         "reader",
         "components",
         "pipeline",
