@@ -2,12 +2,14 @@
 
 There are two kinds of them. One is a whole parameter in another dtype, layout or memory, whatever reads it. The other
 is what is selected, gathered or joined from parameters alone, by indices from anywhere, and is read as nothing but a
-matrix of products with activations, such as the weights of the experts that each token goes to. What is looked up to
-go on by itself, such as the rows of an embedding, is an activation, and so is what is computed of parameters.
+matrix of products with activations, such as the weights of the experts that each token goes to, or as the bias that is
+added to such a product. What is looked up to go on by itself, such as the rows of an embedding, is an activation, and
+so is what is computed of parameters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,8 @@ _PRODUCTS = {  # operator → the slots of what it multiplies
     **dict.fromkeys(("bilinear", "einsum"), (0, 1, 2)),
 }
 
+_SUMS = {"add", "add_", "__add__", "__radd__", "__iadd__"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
@@ -51,14 +55,22 @@ def count_no_weights(ops: nx.DiGraph[str]) -> None:
             weights[name] = moved
         if op["kind"] != "input" and fixed.issuperset(ops.pred[name]):
             fixed.add(name)
-    matrices: set[str] = set()  # what is read as nothing but a matrix of products
-    for name in reversed([name for name in weights if ops.nodes[name]["kind"] == "op"]):
-        if ops.succ[name] and all(
-            reader in matrices or _multiplies(ops, name, reader, weights, fixed) for reader in ops.succ[name]
-        ):
-            matrices.add(name)
-        if weights[name].whole or name in matrices:
+    matrices = _read_as(ops, weights, lambda name, reader: _multiplies(ops, name, reader, weights, fixed))
+    products = _products(ops, matrices - fixed)
+    biases = _read_as(ops, weights, lambda name, reader: _added(ops, name, reader, products))
+    for name in weights:
+        if ops.nodes[name]["kind"] == "op" and (weights[name].whole or name in matrices or name in biases):
             ops.nodes[name]["activation_bytes"] = 0
+
+
+def _read_as(ops: nx.DiGraph[str], weights: dict[str, _Weights], what: Callable[[str, str], bool]) -> set[str]:
+    """Return the moved weights of which every reader, or every reader of what they are moved to, makes *what*."""
+    found: set[str] = set()
+    for name in reversed([name for name in weights if ops.nodes[name]["kind"] == "op"]):
+        readers = ops.succ[name]
+        if readers and all(reader in found or what(name, reader) for reader in readers):
+            found.add(name)
+    return found
 
 
 def _parameter(op: dict[str, Any]) -> _Weights:
@@ -92,6 +104,26 @@ def _multiplies(ops: nx.DiGraph[str], name: str, reader: str, weights: dict[str,
         return False
     others = [source for slot, source in slots.items() if slot in factors and source not in fixed | {name}]
     return any(other not in weights or weights[name].stack > weights[other].stack for other in others)
+
+
+def _products(ops: nx.DiGraph[str], matrices: set[str]) -> set[str]:
+    """Return the products that *matrices* are read by, and what only moves their results."""
+    found: set[str] = set()
+    for name, op in ops.nodes(data=True):
+        does, slots = _word(op), _slots(ops, name)
+        if any(slots.get(slot) in matrices for slot in _PRODUCTS.get(does, ())) or (
+            does in _COPIES | _SELECTS and slots.get(0) in found
+        ):
+            found.add(name)
+    return found
+
+
+def _added(ops: nx.DiGraph[str], name: str, reader: str, products: set[str]) -> bool:
+    """Return whether *reader* adds *name* to one of *products*, or is one that does so itself."""
+    does, slots = _word(ops.nodes[reader]), _slots(ops, reader)
+    if does in _SUMS:
+        return any(source in products for source in slots.values() if source != name)
+    return reader in products and all(slots.get(slot) != name for slot in _PRODUCTS.get(does, (0,)))
 
 
 def _slots(ops: nx.DiGraph[str], name: str) -> dict[int, str]:

@@ -250,12 +250,23 @@ def moves(forward: Any, *more: Tensor) -> list[tuple[str, int]]:
             lambda self, x, i: torch.bmm(self.stack[i], self.table(i).unsqueeze(-1)),
             [("embedding", 24), ("bmm", 24)],
         ),
+        # a bias that is looked up beside such weights is one of them, and without any a value like others
+        (
+            lambda self, x, i: torch.bmm(self.stack[i], x.unsqueeze(-1))[..., 0] + self.table.weight[i],
+            [("bmm", 24), ("add", 24)],
+        ),
+        (lambda self, x, i: torch.baddbmm(self.stack[:, :1].mT[i], self.stack[i], x.unsqueeze(-1)), [("baddbmm", 24)]),
+        (lambda self, x, i: self.out(x) + self.table.weight[i], [("linear", 24), ("index", 24), ("add", 24)]),
+        (
+            lambda self, x, i: F.linear(x, self.parts[0].half().float()) + self.table(i),
+            [("linear", 24), ("embedding", 24), ("add", 24)],
+        ),
         # weights, by whatever operation they are moved
         (lambda self, x, i: torch.bmm(torch.stack(list(self.parts))[i], x.unsqueeze(-1)), [("bmm", 24)]),
         (lambda self, x, i: torch.einsum("tij,tj->ti", self.stack[i].mT.contiguous(), x), [("einsum", 24)]),
         (lambda self, x, i: F.linear(x, torch.cat([self.parts[0], self.parts[1]])), [("linear", 48)]),
         (lambda self, x, i: F.linear(x, self.parts[0].half().float()), [("linear", 24)]),
-        # a whole parameter in another dtype is still that one; a gathered bias is a sum like an embedding
+        # a whole parameter in another dtype is still that one
         (lambda self, x, i: x * self.norm.double().float(), [("mul", 24)]),
         (lambda self, x, i: x + self.norm.expand(6, 4).contiguous(), [("contiguous", 24), ("add", 24)]),
         # what is computed of weights is made, and so is what is read in two ways
