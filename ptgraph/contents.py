@@ -45,12 +45,10 @@ def put(value: Any, items: list[Any]) -> None:
             _WRITE[kind](value, items)
 
 
-def parts(value: Any) -> list[Any] | None:
-    """Return what a container holds, and the attributes of one whose class is derived; None for any other object."""
-    if container(value) is None and not is_a(value, _OPEN):
-        return None
-    own = attributes(value)
-    return contents(value) + ([own] if own is not None else [])
+def state(value: Any) -> dict[str, Any] | None:
+    """Return the attributes of a container whose class is derived from a built-in one; None for any other object."""
+    kind = container(value)
+    return attributes(value) if (kind is not None and kind is not type(value)) or is_a(value, _OPEN) else None
 
 
 def attributes(value: Any) -> dict[str, Any] | None:
@@ -120,4 +118,4 @@ _WRITE: dict[type, Callable[[Any, list[Any]], None]] = {
 }
 
 
-__all__ = ["attributes", "container", "contents", "is_a", "parts", "put", "slots"]
+__all__ = ["attributes", "container", "contents", "is_a", "put", "slots", "state"]

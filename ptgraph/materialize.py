@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from .contents import container, contents, is_a, put
+from .contents import contents, is_a, put
 from .restore import reached, values_kept
 
 MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that the last rungs will make up on this machine
@@ -32,12 +32,13 @@ def materialized(
     inputs = {id(t): t for t in pytree.tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
     given = {key: _real(tensor) for key, tensor in inputs.items()}  # what is passed twice stays one tensor
     args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: given[id(t)], (args, kwargs))
-    empty = {id(t): t for t in reached(model) if is_a(t, torch.Tensor) and t.is_meta}
+    everything = reached(model)
+    empty = {id(t): t for t, _ in everything if is_a(t, torch.Tensor) and t.is_meta}
     size = sum(tensor.numel() * tensor.element_size() for tensor in empty.values())
     if size > MATERIALIZE_LIMIT:
         raise MemoryError(f"it needs real weights, and {size / 2**30:.1f} GiB of them are too many")
     made = {key: _real(tensor) for key, tensor in empty.items()}
-    held = [(value, contents(value)) for value in reached(model) if made and container(value) is not None]
+    held = [(value, items) for value, items in everything if made and items is not None]
     with values_kept(model):
         try:
             for value, items in held:

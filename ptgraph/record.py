@@ -85,7 +85,7 @@ class _Recorder(TorchFunctionMode):
         self.named = {id(p): ("parameter", name) for name, p in model.named_parameters()}
         self.named |= {id(b): ("buffer", name) for name, b in model.named_buffers()}
         self.nodes: dict[int, fx.Node] = {}
-        self.alive: list[torch.Tensor] = []  # an id names a tensor only while the tensor lives
+        self.alive = [*model.parameters(), *model.buffers()]  # an id names a tensor only while the tensor lives
         self.memory: dict[int, torch.UntypedStorage] = {}
         self.stack: dict[str, tuple[str, str]] = {}
         self.runs: dict[str, int] = {}

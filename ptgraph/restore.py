@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from .contents import attributes, container, contents, is_a, parts, put
+from .contents import attributes, container, contents, is_a, put, state
+
+_PLAIN = frozenset((int, float, bool, str, bytes, type(None), type))
 
 
 @contextlib.contextmanager
@@ -19,12 +21,12 @@ def left_as_found(model: nn.Module) -> Iterator[None]:
     What a module keeps in containers is given back too, by the methods of the built-in class that each is; what
     objects of other classes hold is theirs.
     """
-    state = torch.random.get_rng_state()
-    held = [(value, contents(value)) for value in reached(model) if container(value) is not None]
+    random = torch.random.get_rng_state()
+    held = [(value, items) for value, items in reached(model) if items is not None]
     try:
         yield
     finally:
-        torch.random.set_rng_state(state)
+        torch.random.set_rng_state(random)
         for value, items in held:
             put(value, items)
 
@@ -42,16 +44,23 @@ def values_kept(model: nn.Module) -> Iterator[None]:
                     buffer.copy_(value)
 
 
-def reached(model: nn.Module) -> list[Any]:
-    """Return the attributes of all modules, the containers in them, and what those hold, each object once."""
-    found: dict[int, Any] = {}  # an id names an object only as long as the object is kept
+def reached(model: nn.Module) -> list[tuple[Any, list[Any] | None]]:
+    """Return the attributes of all modules, the containers in them, and what those hold, each object once.
+
+    Beside a container stands what is in it, beside any other object None; plain values are left out.
+    """
+    found: dict[int, tuple[Any, list[Any] | None]] = {}  # an id names an object only as long as the object is kept
     left: list[Any] = list(model.modules())
     while left:
         value = left.pop()
-        value = attributes(value) if is_a(value, nn.Module) else value
-        if id(value) not in found:
-            found[id(value)] = value
-            left += parts(value) or ()
+        if type(value) in _PLAIN or id(value) in found:
+            continue
+        items = contents(value) if container(value) is not None else None
+        found[id(value)] = value, items
+        left += items or ()
+        own = attributes(value) if is_a(value, nn.Module) else state(value)
+        if own is not None:
+            left.append(own)
     return list(found.values())
 
 
