@@ -153,8 +153,8 @@ def export(
             _warn(graph)
         if lost:
             click.echo(f"ptgraph: warning: {unmatched_text(lost, graphs[0].name)}", err=True)
-        for skipped in done.skipped:
-            click.echo(f"ptgraph: warning: no {skipped.format}: {skipped.reason}", err=True)
+        for text in done.warnings:
+            click.echo(f"ptgraph: warning: {text}", err=True)
     for path in done.files:
         click.echo(f"{path}\t{size_text(path.stat().st_size)}")
     done.complain()

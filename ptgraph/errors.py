@@ -38,6 +38,10 @@ class ExportError(PtgraphError):
     exit_code = 5
 
 
+class ExportWarning(UserWarning):
+    """A file was written, and is not quite what was asked for; its text is one line for people."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error that says something, or else the name of its class."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -64,6 +68,7 @@ def need_file(path: Path) -> None:
 
 __all__ = [
     "ExportError",
+    "ExportWarning",
     "LoadError",
     "PtgraphError",
     "TraceError",

@@ -8,13 +8,14 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .backends import BACKENDS, Backend, plugins, render_comparison
 from .comparison import compare
-from .errors import ExportError, PtgraphError, UsageError, named
+from .errors import ExportError, ExportWarning, PtgraphError, UsageError, named
 from .graph import ModelGraph
 from .options import Options
 
@@ -36,11 +37,18 @@ class Exported:
     """What an export wrote, in order, and what it could not.
 
     ``skipped`` are formats that the model cannot have and that were not asked for; ``failed`` all others.
+    ``remarks`` say of what was written how it is not quite what was asked for.
     """
 
     files: tuple[Path, ...]
     skipped: tuple[Missing, ...] = ()
     failed: tuple[Missing, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return a line for each thing that a person should know of what was, or was not, written."""
+        return [*self.remarks, *(f"no {missing.format}: {missing.reason}" for missing in self.skipped)]
 
     def complain(self) -> None:
         """Raise ExportError if a format failed, with the reasons."""
@@ -96,12 +104,14 @@ def export(
     written: list[Path] = []
     skipped: list[Missing] = []
     failed: list[Missing] = []
+    remarks: list[str] = []
     for name in chosen:
         if name == "onnx" and graph.is_read and not by_name:
             continue  # it is there already
         progress(name)
         try:
-            files = backends[name].render(graph, options)
+            with _heard(remarks):
+                files = backends[name].render(graph, options)
         except ExportError as error:
             asked = by_name or (name == "onnx" and options.weights != "none")
             (failed if asked else skipped).append(Missing(name, str(error), error))
@@ -117,7 +127,20 @@ def export(
             raise
         except Exception as error:  # of a backend that makes its bytes while they are written
             failed.append(_fault(name, graph, error, backends[name].package))
-    return Exported(tuple(written), tuple(skipped), tuple(failed))
+    return Exported(tuple(written), tuple(skipped), tuple(failed), tuple(remarks))
+
+
+@contextlib.contextmanager
+def _heard(remarks: list[str]) -> Iterator[None]:
+    """Add each ExportWarning to *remarks*; any other warning is passed on."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", ExportWarning)
+        yield
+    for item in found:
+        if issubclass(item.category, ExportWarning):
+            remarks.append(str(item.message))
+        else:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
 
 
 def export_comparison(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 import numpy as np
 import onnx_ir as ir
@@ -10,16 +11,17 @@ import onnx_ir as ir
 from .translation import Place, place_of
 
 
-def make_legible(model: ir.Model) -> None:
-    """Simplify in place: shapes that are known, or are those of the input, and scales of one, become constants."""
+def make_legible(model: ir.Model, without: Collection[str] = ()) -> None:
+    """Simplify in place: shapes that are known, or are those of the input, and scales of one, become constants.
+
+    *without* names those of `SIMPLIFICATIONS` that are left out.
+    """
+    steps = {op_type: step for name, (op_type, step) in _STEPS.items() if name not in without}
     for node in list(model.graph):
-        if node.op_type == "Reshape" and not node.domain:
-            _constant_shape(model.graph, node)
-        elif node.op_type == "RMSNormalization" and not node.domain:
-            _constant_scale(model.graph, node)
-        elif node.op_type == "Attention" and not node.domain:
-            _whole_mask(model.graph, node)
-    _split(model.graph)
+        if node.op_type in steps and not node.domain:
+            steps[node.op_type](model.graph, node)
+    if _SPLITS not in without:
+        _split(model.graph)
     ir.passes.common.RemoveUnusedNodesPass()(model)
 
 
@@ -87,17 +89,16 @@ def _whole_mask(graph: ir.Graph, node: ir.Node) -> None:
 
 def _split(graph: ir.Graph) -> None:
     """Put one Split in the place of the Slices that together are all of a value along one axis."""
-    slices: dict[tuple[ir.Value, int, str], list[tuple[int, int, ir.Node]]] = defaultdict(list)
+    slices: dict[tuple[ir.Value | None, int, str], list[tuple[int, int, ir.Node]]] = defaultdict(list)
     position = {node: number for number, node in enumerate(graph)}
     for node in position:
         found = _slice_of(node)
         if found is not None:
             axis, start, end = found
-            source = node.inputs[0]
-            assert source is not None
-            slices[source, axis, place_of(node).call].append((start, end, node))
-    for (source, axis, call), parts in slices.items():
-        assert source.shape is not None
+            slices[node.inputs[0], axis, place_of(node).call].append((start, end, node))
+    for (_, axis, call), parts in slices.items():
+        source = parts[0][-1].inputs[0]  # it may be what a Split yields by now
+        assert source is not None and source.shape is not None
         parts.sort(key=lambda part: part[:2])
         size = source.shape[axis]
         edges = [0, *(end for _, end, _ in parts)]
@@ -135,6 +136,15 @@ def _slice_of(node: ir.Node) -> tuple[int, int, int] | None:
     return axis, max(start + size, 0) if start < 0 else start, min(end + size if end < 0 else end, size)
 
 
+_STEPS = {
+    "constant shapes": ("Reshape", _constant_shape),
+    "constant scales": ("RMSNormalization", _constant_scale),
+    "masks with a row for each query": ("Attention", _whole_mask),
+}
+_SPLITS = "splits in the place of slices"
+SIMPLIFICATIONS = (*_STEPS, _SPLITS)
+
+
 def _constant(graph: ir.Graph, word: str, array: np.ndarray) -> ir.Value:
     """Return an initializer with this value: one for all who need it."""
     name = f"{word} {'x'.join(map(str, array.reshape(-1).tolist()))} {array.dtype}"
@@ -145,4 +155,4 @@ def _constant(graph: ir.Graph, word: str, array: np.ndarray) -> ir.Value:
     return graph.initializers[name]
 
 
-__all__ = ["make_legible"]
+__all__ = ["SIMPLIFICATIONS", "make_legible"]

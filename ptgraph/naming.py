@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import onnx_ir as ir
 
-from .bodies import inner_nodes
+from .bodies import bodies, inner_nodes
 from .graph import ModelGraph, chains
 from .outline import Form
 from .translation import place_of
@@ -30,9 +30,17 @@ class Names:
         self._chains = chains(graph.calls)
         self._taken: set[str] = set()
 
-    def main(self, main: ir.Graph) -> None:
-        """Name what is in the main graph."""
-        taken = {*main.initializers, *(v.name or "" for v in (*main.inputs, *main.outputs))}
+    def main(self, main: ir.Graph, weights: Iterable[str]) -> None:
+        """Name what is in the main graph: no value is called like one of *weights*, which are to be in the file."""
+        taken = {*main.initializers, *weights}
+        for value in main.inputs:
+            value.name = _free(value.name or "x", taken)
+        outputs = [op.target for op in map(self.graph.op, self.graph.of_kind("output"))]
+        if len(outputs) == len(main.outputs) == len(set(main.outputs)):  # each is a value of its own
+            for value, name in zip(main.outputs, outputs, strict=True):
+                if value.producer() is not None:
+                    value.name = None if name in taken else name
+        taken |= {value.name for value in main.outputs if value.name}
         kept = {value for value in main.outputs if value.name}
         self._nodes(list(main), "", "")
         self._values(list(main), "", taken, kept)
@@ -156,11 +164,39 @@ class Names:
     def _values(self, nodes: list[ir.Node], path: str, taken: set[str], kept: set[ir.Value]) -> None:
         """Name what nodes yield after them; those in *kept* have their names."""
         for node in (n for outer in nodes for n in (outer, *inner_nodes(outer))):
+            for value in (value for body in bodies(node) for value in body.inputs):
+                value.name = _free(value.name or "x", taken)
             name = node.name or ""
             local = name[len(path) :].lstrip("./") if path and name.startswith(path) else name
             for value in node.outputs:
                 if value not in kept:
                     value.name = _free(local or node.op_type, taken)
+
+
+def make_encodable(model: ir.Model) -> None:
+    """Write out what a file cannot hold in the names and texts of *model*, in place (see `encodable`)."""
+    for name, value in list(model.graph.initializers.items()):
+        if encodable(name) != name:
+            del model.graph.initializers[name]
+            value.name = encodable(name)
+            model.graph.initializers[value.name] = value
+    graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for graph in graphs:
+        nodes = [node for outer in graph for node in (outer, *inner_nodes(outer))]
+        held = [body for node in nodes for body in bodies(node)]
+        for value in (v for part in (graph, *held, *nodes) for v in (*part.inputs, *part.outputs) if v is not None):
+            if not value.is_initializer():
+                value.name = encodable(value.name or "")
+        items: list[ir.Node | ir.Function] = [*nodes, *([graph] if isinstance(graph, ir.Function) else [])]
+        for item in items:
+            item.name = encodable(item.name or "")
+            item.doc_string = encodable(item.doc_string) if item.doc_string else None
+            item.metadata_props.update({key: encodable(text) for key, text in item.metadata_props.items()})
+
+
+def encodable(text: str) -> str:
+    """Return *text* with lone surrogates, for which UTF-8 has no bytes, written out: ``\\ud800``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _distinct(facts: list[list[dict[str, str]]]) -> list[str]:
@@ -210,4 +246,4 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-__all__ = ["Names"]
+__all__ = ["Names", "encodable", "make_encodable"]

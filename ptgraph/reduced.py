@@ -1,35 +1,49 @@
-"""A traced program as torch.onnx gets it: as small as it can be, however often a block repeats.
+"""A traced program as torch.onnx gets it: as small as it can be, and in plain names, whatever those of the model are.
 
 torch.onnx takes time for each node and each parameter, and more than in proportion. So runs that repeat a block one
-after the other become one opaque node, and parameters that nothing reads then are left out.
+after the other become one opaque node, and parameters that nothing reads then are left out. Every other node keeps its
+name, by which the signature of a program knows it. What a model calls its parameters, buffers and constants would
+become Python source on the way, and the names of some would be those of its arguments; they get numbers instead.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Container
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from torch import fx
 from torch.export import ExportedProgram, ExportGraphSignature
 
 Feed = list[int | None]  # for each input of a run: which result of the run before it is, or None for its first input
+_STATES = ("PARAMETER", "BUFFER", "CONSTANT_TENSOR")
 
 
-def reduced(program: ExportedProgram, repeated: Container[fx.Node]) -> tuple[ExportedProgram, dict[fx.Node, Any]]:
-    """Return *program*, smaller, and its chains: the first of several *repeated* nodes → (node, feed) of each other.
-
-    The nodes of *program* are left as they are.
+class Reduced(NamedTuple):
+    """A program, smaller; its chains: the first of several repeated nodes → (node, feed) of each other; and its names:
+    what it calls a parameter, buffer or constant → what the model calls it.
     """
+
+    program: ExportedProgram
+    chains: dict[fx.Node, list[tuple[fx.Node, Feed]]]
+    names: dict[str, str]
+
+
+def reduced(program: ExportedProgram, repeated: Container[fx.Node]) -> Reduced:
+    """Return *program*, smaller, of which the nodes in *repeated* repeat others. Its own nodes are left as they are."""
     chains = _chains(program.graph, repeated)
     heads = {node: head for head, links in chains.items() for node, _ in links}
     last = {links[-1][0]: head for head, links in chains.items()}
     inner = {node for head, links in chains.items() for node in (head, *(n for n, _ in links))} - set(last)
     signature = program.graph_signature
-    states = {spec.arg.name for spec in signature.input_specs if spec.kind.name in ("PARAMETER", "BUFFER")}
+    written = {spec.target for spec in signature.output_specs}
+    states = {
+        spec.arg.name
+        for spec in signature.input_specs
+        if spec.kind.name in ("PARAMETER", "BUFFER") and spec.target not in written
+    }
     unread = {n.name for n in program.graph.find_nodes(op="placeholder") if n.name in states and not n.users}
-    if not unread and not chains:
-        return program, {}
     nodes: dict[fx.Node, fx.Node] = {}
     graph = fx.Graph()
     for node in program.graph.nodes:
@@ -37,21 +51,31 @@ def reduced(program: ExportedProgram, repeated: Container[fx.Node]) -> tuple[Exp
             nodes[node] = nodes[heads[node]]
         elif node.name not in unread and not (node.target is operator.getitem and node.args[0] in inner):
             nodes[node] = graph.node_copy(node, nodes.__getitem__)
-    left_out = {spec.target for spec in signature.input_specs if spec.arg.name in unread}
+            nodes[node].name = node.name  # the copy of one called "input" or "type" gets a number otherwise
+    kept = [spec for spec in signature.input_specs if spec.arg.name not in unread]
+    numbers = {
+        spec.target: f"state {number}"  # no argument can be called so
+        for number, spec in enumerate(kept)
+        if spec.kind.name in _STATES and spec.target is not None
+    }
     small = ExportedProgram(
         root=program.graph_module,
         graph=graph,
         graph_signature=ExportGraphSignature(
-            [spec for spec in signature.input_specs if spec.arg.name not in unread], signature.output_specs
+            [replace(spec, target=numbers[spec.target]) if spec.kind.name in _STATES else spec for spec in kept],
+            [
+                spec if spec.kind.name == "USER_INPUT_MUTATION" else replace(spec, target=numbers.get(spec.target))
+                for spec in signature.output_specs
+            ],
         ),
-        state_dict={name: tensor for name, tensor in program.state_dict.items() if name not in left_out},
+        state_dict={numbers[name]: tensor for name, tensor in program.state_dict.items() if name in numbers},
         range_constraints=program.range_constraints,
-        module_call_graph=program.module_call_graph,
+        module_call_graph=program.module_call_graph[:1],  # the root alone: torch.onnx keeps no other
         example_inputs=program.example_inputs,
-        constants=program.constants,
+        constants={numbers.get(name, name): value for name, value in program.constants.items()},
         verifiers=program.verifiers,
     )
-    return small, chains
+    return Reduced(small, chains, {number: name for name, number in numbers.items()})
 
 
 def _chains(graph: fx.Graph, repeated: Container[fx.Node]) -> dict[fx.Node, list[tuple[fx.Node, Feed]]]:
@@ -89,4 +113,4 @@ def _feed(head: fx.Node, before: fx.Node, node: fx.Node) -> Feed | None:
     return feed
 
 
-__all__ = ["Feed", "reduced"]
+__all__ = ["Feed", "Reduced", "reduced"]

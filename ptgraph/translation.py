@@ -17,10 +17,11 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .errors import ExportError
+from .corrections import corrections, record
+from .errors import ExportError, first_line
 from .graph import ModelGraph
 from .quiet import quiet
-from .reduced import reduced
+from .reduced import Feed, reduced
 
 DOMAIN = "ptgraph"  # of the nodes that mark and repeat blocks; none is left in the end
 LARGEST_CONSTANT = 2**24  # elements of a constant that is compared with others
@@ -42,20 +43,22 @@ class Translated(NamedTuple):
     weights: dict[str, torch.Tensor]
 
 
-def translate(graph: ModelGraph, opset: int) -> Translated:
+def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated:
     """Return *graph* as flat ONNX of the given opset, its nodes placed (see `place_of`).
 
-    Raises ExportError where an operator has no translation.
+    With *fold*, what is constant is computed. Raises ExportError where an operator has no translation.
     """
     state = {**graph.program.state_dict, **graph.program.constants}
     order = list(graph.origins.nodes)
-    with _places_written(graph):
-        program, chains = reduced(graph.program, graph.origins.repeated)
-        model = _translate(graph.name, program, opset)
-    held = _take_weights(model, state)
-    marks = [node for node in model.graph if node.domain == DOMAIN]
-    numbers = {node: _number(node) for node in marks}
-    _optimize(model)
+    with _explained(graph.name):
+        with _places_written(graph):
+            program, chains, states = reduced(graph.program, graph.origins.repeated)
+            model = _translate(program, opset)
+        _rename(model, states)
+        held = _take_weights(model, state)
+        marks = [node for node in model.graph if node.domain == DOMAIN]
+        numbers = {node: _number(node) for node in marks}
+        _optimize(model, fold=fold)
     marks = [node for node in marks if node.graph is model.graph]  # those that something repeats
     _read_places(model, list(graph.origins.nodes.values()))
     names = {p.name: p.tied_to or p.name for p in graph.parameters}
@@ -79,7 +82,8 @@ def translate(graph: ModelGraph, opset: int) -> Translated:
         else:
             head, made, values = order[numbers[node] or 0], [], list(node.inputs[:-1])
             first = list(values)
-            for run, feed in [(head, [None] * len(values)), *chains.get(head, [])]:
+            unlinked: Feed = [None] * len(values)
+            for run, feed in [(head, unlinked), *chains.get(head, [])]:
                 _, call, ops = graph.origins.repeated[run]
                 copy = Copy(graph.origins.runs[id_], call, ops)
                 given = [first[i] if result is None else values[result] for i, result in enumerate(feed)]
@@ -129,39 +133,43 @@ def _places_written(graph: ModelGraph) -> Iterator[None]:
             del body.forward
 
 
-def _translate(name: str, program: ExportedProgram, opset: int) -> ir.Model:
-    table = {getattr(torch.ops.ptgraph, name).default: _opaque(name) for name in ("enter", "leave", "repeat")}
-    try:
-        with quiet(), sdpa_kernel(SDPBackend.MATH):  # else torch.onnx takes results to lie in memory as they do not
-            exported = torch.onnx.export(
-                program,
-                dynamo=True,
-                optimize=False,
-                opset_version=opset,
-                verbose=False,
-                custom_translation_table=table,
-            )
-    except Exception as error:  # torch.onnx raises whatever its many parts raise
-        said = [
-            _COLOURS.sub("", str(cause)).strip().partition("\n")[0].partition(". See the")[0]
-            for cause in _causes(error)
-        ]
-        why = ": ".join(said[1:] or said)  # the first says only that something failed
-        raise ExportError(f"torch.onnx cannot translate {name}: {why}") from error
+def _translate(program: ExportedProgram, opset: int) -> ir.Model:
+    marks = {getattr(torch.ops.ptgraph, name).default: _opaque(name) for name in ("enter", "leave", "repeat")}
+    with quiet(), sdpa_kernel(SDPBackend.MATH):  # else torch.onnx takes results to lie in memory as they do not
+        exported = torch.onnx.export(
+            program,
+            dynamo=True,
+            optimize=False,
+            opset_version=opset,
+            verbose=False,
+            custom_translation_table=marks | corrections(),
+        )
     assert exported is not None
     return exported.model
 
 
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Raise ExportError, with the causes in one line, for whatever torch, torch.onnx and its optimiser raise."""
+    try:
+        yield
+    except Exception as error:  # their many parts raise whatever they raise
+        said = [
+            _COLOURS.sub("", first_line(cause)).strip().partition(". See the")[0].rstrip(".:")
+            for cause in _causes(error)
+        ]
+        why = ": ".join(said[1:] or said)  # the first says only that something failed
+        raise ExportError(f"torch.onnx cannot translate {name}: {why}") from error
+
+
 def _opaque(name: str) -> Any:
     """Return the translation of an operator of `ptgraph.repeats`: a node of our own domain."""
-    from onnxscript import evaluator
 
     def translation(tensors: Sequence[ir.Value], *rest: Any) -> Any:
         mark = rest[:-1] if name == "leave" else rest[:1] if name == "repeat" else ()
         outputs = len(rest[-2].split(",")) if name == "repeat" else 1
         node = ir.Node(DOMAIN, name, [*tensors, *mark], [ir.AttrString("id", rest[-1])], num_outputs=outputs)
-        recorder: Any = evaluator.default()
-        recorder.nodes.append(node)
+        record(node)
         return list(node.outputs) if name == "repeat" else node.outputs[0]
 
     return translation
@@ -171,6 +179,15 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
+
+
+def _rename(model: ir.Model, names: dict[str, str]) -> None:
+    """Give initializers the names that *names* has for theirs, in place."""
+    for old, new in names.items():
+        value = model.graph.initializers.pop(old, None)
+        if value is not None:
+            value.name = new
+            model.graph.initializers[new] = value
 
 
 def _take_weights(model: ir.Model, state: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -184,8 +201,8 @@ def _take_weights(model: ir.Model, state: dict[str, Any]) -> dict[str, torch.Ten
     return held
 
 
-def _optimize(model: ir.Model) -> None:
-    """Fold what is constant and drop what is unused, in place.
+def _optimize(model: ir.Model, *, fold: bool) -> None:
+    """Fold what is constant, with *fold*, and drop what is unused, in place.
 
     These are onnxscript's own passes without its pattern rewriter, whose time grows with the square of the nodes,
     and without merging equal expressions, which would join what different modules do.
@@ -195,7 +212,8 @@ def _optimize(model: ir.Model) -> None:
 
     with quiet():
         common.InlinePass()(model)
-        fold_constants(model, onnx_shape_inference=True)
+        if fold:
+            fold_constants(model, onnx_shape_inference=True)
         ir.passes.Sequential(
             common.RemoveUnusedNodesPass(),
             common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]  # onnx_ir left it untyped

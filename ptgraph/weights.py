@@ -12,6 +12,7 @@ import torch
 
 from .errors import ExportError, listed
 from .graph import ModelGraph
+from .naming import encodable
 
 PROTOBUF_LIMIT = 2**31 - 1
 ALIGNMENT = 64  # of each tensor in the external file
@@ -21,8 +22,8 @@ def check_balance(proto: onnx.ModelProto, graph: ModelGraph) -> None:
     """Raise ExportError unless the file holds every parameter of the model once, under its first name."""
     sizes = {item.name: _elements(item.dims) for item in proto.graph.initializer}
     sizes |= {item.values.name: _elements(item.dims) for item in proto.graph.sparse_initializer}
-    wanted = {p.name: p.count for p in graph.parameters if p.kind == "parameter" and p.tied_to is None}
-    merged = {p.name for p in graph.parameters if p.tied_to is not None}
+    wanted = {encodable(p.name): p.count for p in graph.parameters if p.kind == "parameter" and p.tied_to is None}
+    merged = {encodable(p.name) for p in graph.parameters if p.tied_to is not None}
     wrong = [name for name, count in wanted.items() if sizes.get(name) != count] + sorted(merged & set(sizes))
     if wrong:
         raise ExportError(f"the ONNX of {graph.name} does not hold the parameters of the model once: {listed(wrong)}")
@@ -36,7 +37,7 @@ def declare(proto: onnx.ModelProto, weights: dict[str, torch.Tensor]) -> None:
     """Add each weight as an empty sparse initializer; a scalar, which cannot be sparse, as NaN or zero."""
     infos = {info.name: info for info in proto.graph.value_info}
     for name, tensor in weights.items():
-        kind = _onnx_type(tensor)
+        kind = onnx_type(tensor)
         if tensor.ndim == 0 or tensor.numel() == 0:
             data = torch.full(tensor.shape, float("nan") if tensor.is_floating_point() else 0, dtype=tensor.dtype)
             proto.graph.initializer.append(_tensor(name, data, _bytes(data)))
@@ -77,7 +78,7 @@ def stream(weights: dict[str, torch.Tensor]) -> Iterator[bytes]:
 
 
 def _tensor(name: str, tensor: torch.Tensor, raw: bytes | None) -> onnx.TensorProto:
-    item = onnx.TensorProto(name=name, data_type=_onnx_type(tensor), dims=tensor.shape)
+    item = onnx.TensorProto(name=name, data_type=onnx_type(tensor), dims=tensor.shape)
     if raw is not None:
         item.raw_data = raw
     return item
@@ -92,7 +93,8 @@ def _flat(tensor: torch.Tensor) -> torch.Tensor:
     return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)
 
 
-def _onnx_type(tensor: torch.Tensor) -> int:
+def onnx_type(tensor: torch.Tensor) -> int:
+    """Return the number that ONNX has for the type of *tensor*."""
     return int(ir.tensor_adapters.from_torch_dtype(tensor.dtype))
 
 
@@ -110,4 +112,4 @@ def _is_fake(tensor: torch.Tensor) -> bool:
     return type(tensor).__name__ == "FakeTensor"
 
 
-__all__ = ["ALIGNMENT", "check_balance", "declare", "embed", "need_weights", "refer", "stream"]
+__all__ = ["ALIGNMENT", "check_balance", "declare", "embed", "need_weights", "onnx_type", "refer", "stream"]

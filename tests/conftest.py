@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from ptgraph.backends import onnx as backend
 from ptgraph.build import build
 from ptgraph.graph import ModelGraph
 from ptgraph.load import load
+from ptgraph.options import Options
 from ptgraph.tracer import capture
+from tests.valid_onnx import check_onnx
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +25,23 @@ ROOT = Path(__file__).parents[1]
 def graph_of(target: str, *inputs: str) -> ModelGraph:
     """Return the graph of a target, as the command line would make it."""
     return build(capture(load(target, inputs)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_onnx_is_valid() -> Iterator[None]:
+    """Check each ONNX file that any test of this process makes."""
+    render = backend.render
+
+    def checked(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
+        files = {
+            suffix: list(chunks) if suffix == "onnx" else chunks for suffix, chunks in render(graph, options).items()
+        }
+        check_onnx(b"".join(files["onnx"]))
+        return files
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "render", checked)
+        yield
 
 
 @pytest.fixture(scope="session")

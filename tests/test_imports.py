@@ -91,6 +91,7 @@ ORDER = [
         "side_by_side",
         "described",
         "reduced",
+        "corrections",
         "translation",
         "legible",
         "namespaces",
@@ -101,6 +102,7 @@ ORDER = [
     ),
     *(
         "weights",
+        "validity",
         "attachment",
         "backends",
         "exporter",

@@ -11,30 +11,36 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.metadata import version
+from typing import NamedTuple
 
 import onnx
 import onnx_ir as ir
+import torch
 
 from ..attachment import attachment
 from ..categories import category_of_type
-from ..counts import count
+from ..counts import Counts, count
 from ..described import folded_paths
-from ..errors import ExportError
+from ..errors import ExportError, ExportWarning
 from ..graph import ModelGraph
-from ..legible import make_legible
-from ..naming import Names
+from ..legible import SIMPLIFICATIONS, make_legible
+from ..naming import Names, encodable, make_encodable
 from ..onnx_reader.weights import TREE
 from ..options import Options
 from ..outline import outline
 from ..quiet import quiet
 from ..translation import translate
+from ..validity import fault, fault_of_file
 from ..view import count_text
 from ..weights import check_balance, declare, embed, need_weights, refer, stream
 
 OPSET = 23  # the first with Attention and RMSNormalization: one node where there were twenty
+_FUNCTIONS, _FOLDING = "functions", "folded constants"
+_SIMPLIFICATIONS = (*SIMPLIFICATIONS, _FUNCTIONS, _FOLDING)
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b(?!\()")  # a name in an expression, functions left out
 _SIZE = re.compile(r"s\d+")  # a size of an input, which torch has named
 
@@ -43,7 +49,8 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the model as ``onnx``, its numbers as ``netron.json``, and external weights as ``onnx.data``.
 
     Raises ExportError where the model could not be traced by torch.export, where an operator has no
-    translation, and where weights are asked for that the model does not have.
+    translation, where weights are asked for that the model does not have, and where the file would be invalid. One
+    that is valid only without a simplification is written so, with an ExportWarning.
     """
     if graph.is_pipeline:
         raise ExportError(f"{graph.name} has no ONNX: it is a pipeline of Python functions, and ONNX holds models")
@@ -54,29 +61,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         raise ExportError(f"{graph.name} has no ONNX, since torch.export cannot trace it: {reason}")
     if options.weights != "none":
         need_weights(graph, {**graph.program.state_dict, **graph.program.constants})
-    opset = options.opset or OPSET
-    model, weights = translate(graph, opset)
-    _name_dimensions(model, graph.dimensions)
-    make_legible(model)
-    forms = outline(model, graph, weights) if options.structure == "functions" else []
-    _order_constants(model)
-    _name_outputs(model, [graph.op(name).target for name in graph.of_kind("output")])
-    names = Names(graph)
-    functions = names.functions(forms, opset)
-    names.main(model.graph)
-    for function in reversed(functions):  # the outermost first, as one opens them
-        model.functions[function.identifier()] = function
-        model.opset_imports[function.domain] = 1
-    counts = count(model, graph)
-    for node, each in counts.nodes.items():
-        if node.op_type != "Constant":
-            node.metadata_props["ptgraph.parameters"] = str(each.parameters)
-            node.metadata_props["ptgraph.flops"] = str(each.flops)
-    with quiet():  # it logs every weight that it finds taken off
-        proto = ir.to_proto(model)
-    _describe(proto, graph, options)
-    parameters = {p.name for p in graph.parameters if p.kind == "parameter"}  # all of the checkpoint, read or not
-    weights = {n: tensor for n, tensor in weights.items() if n in parameters or n in model.graph.initializers}
+    proto, weights, counts = _valid(graph, options)
     files: dict[str, Iterable[bytes]] = {}
     if options.weights == "none":
         declare(proto, weights)
@@ -86,7 +71,76 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         refer(proto, weights, f"{graph.name}.onnx.data")
         files["onnx.data"] = stream(weights)
     check_balance(proto, graph)
-    return {**files, "onnx": [_serialize(proto)], "netron.json": [attachment(graph, counts)]}
+    data = _serialize(proto)
+    if options.weights == "none" and (why := fault_of_file(data)):
+        raise _invalid(graph, why)
+    return {**files, "onnx": [data], "netron.json": [attachment(graph, counts)]}
+
+
+class _Made(NamedTuple):
+    """A model without its weights; those; and what its nodes count."""
+
+    proto: onnx.ModelProto
+    weights: dict[str, torch.Tensor]
+    counts: Counts
+
+
+def _valid(graph: ModelGraph, options: Options) -> _Made:
+    """Return the model, without the simplification that makes it invalid if there is one, which a warning says.
+
+    Raises ExportError if it is invalid without any.
+    """
+    made = _make(graph, options, ())
+    why = fault(made.proto, made.weights)
+    if why is None:
+        return made
+    plain = _make(graph, options, _SIMPLIFICATIONS)
+    if (other := fault(plain.proto, plain.weights)) is not None:
+        raise _invalid(graph, other)
+    for name in _SIMPLIFICATIONS:
+        made = _make(graph, options, [name])
+        if fault(made.proto, made.weights) is None:
+            break
+    else:
+        made, name = plain, "any simplification"
+    warnings.warn(
+        ExportWarning(f"{graph.name}.onnx is without {name}, which would make it invalid: {why}"), stacklevel=2
+    )
+    return made
+
+
+def _invalid(graph: ModelGraph, why: str) -> ExportError:
+    return ExportError(
+        f"{graph.name} has no ONNX, since what torch.onnx and ptgraph make of it is invalid (please report it): {why}"
+    )
+
+
+def _make(graph: ModelGraph, options: Options, without: Collection[str]) -> _Made:
+    """Return the model, *without* some of the simplifications."""
+    opset = options.opset or OPSET
+    model, weights = translate(graph, opset, fold=_FOLDING not in without)
+    _name_dimensions(model, graph.dimensions)
+    make_legible(model, without)
+    forms = outline(model, graph, weights) if options.structure == "functions" and _FUNCTIONS not in without else []
+    _order_constants(model)
+    parameters = {p.name for p in graph.parameters if p.kind == "parameter"}  # all of the checkpoint, read or not
+    weights = {n: tensor for n, tensor in weights.items() if n in parameters or n in model.graph.initializers}
+    names = Names(graph)
+    functions = names.functions(forms, opset)
+    names.main(model.graph, weights)
+    for function in reversed(functions):  # the outermost first, as one opens them
+        model.functions[function.identifier()] = function
+        model.opset_imports[function.domain] = 1
+    counts = count(model, graph)
+    for node, each in counts.nodes.items():
+        if node.op_type != "Constant":
+            node.metadata_props["ptgraph.parameters"] = str(each.parameters)
+            node.metadata_props["ptgraph.flops"] = str(each.flops)
+    make_encodable(model)
+    with quiet():  # it logs every weight that it finds taken off
+        proto = ir.to_proto(model)
+    _describe(proto, graph, options)
+    return _Made(proto, {encodable(name): tensor for name, tensor in weights.items()}, counts)
 
 
 def _order_constants(model: ir.Model) -> None:
@@ -124,29 +178,18 @@ def _name_dimensions(model: ir.Model, names: dict[str, str]) -> None:
             value.shape = ir.Shape(map(named, value.shape))
 
 
-def _name_outputs(model: ir.Model, names: list[str]) -> None:
-    """Give the outputs their names in the model, in place, where each is a value of its own."""
-    outputs = model.graph.outputs
-    taken = {*model.graph.initializers, *(v.name for v in model.graph.inputs)}
-    taken |= {v.name for node in model.graph.all_nodes() for v in node.outputs if not v.is_graph_output()}
-    if len(names) == len(outputs) == len({id(value) for value in outputs}):
-        for value, name in zip(outputs, names, strict=True):
-            if value.producer() is not None and name not in taken:
-                value.name = name
-
-
 def _describe(proto: onnx.ModelProto, graph: ModelGraph, options: Options) -> None:
     """Set what the file says of itself, in place."""
     root = graph.component("")
     info = graph.classes[root.type]
     weights = {"none": "no weights", "external": "weights beside it", "embedded": "weights inside"}
     proto.producer_name, proto.producer_version = "ptgraph", version("ptgraph")
-    proto.graph.name = graph.name
+    name = proto.graph.name = encodable(graph.name)
     proto.doc_string = "\n\n".join(
         [
-            f"{graph.name}: {info.name}, {root.total_params:,} parameters ({count_text(root.total_params)}), "
+            f"{name}: {info.name}, {root.total_params:,} parameters ({count_text(root.total_params)}), "
             f"{count_text(root.flops)}FLOPs a forward pass; {weights[options.weights]}.",
-            *([info.doc] if info.doc else []),
+            *([encodable(info.doc)] if info.doc else []),
         ]
     )
     props = {
@@ -155,7 +198,7 @@ def _describe(proto: onnx.ModelProto, graph: ModelGraph, options: Options) -> No
         "ptgraph.flops": str(root.flops),
         "ptgraph.tracer": graph.tracer,
         "ptgraph.weights": options.weights,
-        TREE: _tree(graph),
+        TREE: encodable(_tree(graph)),
     }
     onnx.helper.set_model_props(proto, props)
 
@@ -163,7 +206,8 @@ def _describe(proto: onnx.ModelProto, graph: ModelGraph, options: Options) -> No
 def _tree(graph: ModelGraph) -> str:
     """Return as JSON what the nodes do not say of the modules, for `ptgraph.onnx_reader`.
 
-    ``modules`` has the paths of each class, those that differ in numbers joined; ``categories`` those of classes whose
+    ``modules`` has the paths of each class, those that differ in numbers joined, and a brace that is part of a name
+    written twice; ``categories`` those of classes whose
     name says another; ``tied`` maps names of parameters to the first ones; ``buffers`` and ``constants`` are the names
     of weights that are no parameters. What is empty is left out.
     """
@@ -171,7 +215,7 @@ def _tree(graph: ModelGraph) -> str:
     categories: dict[str, str] = {}
     for path, component in graph.components.nodes(data=True):
         type_ = component["type"]
-        paths[type_].append(path)
+        paths[type_].append(path.replace("{", "{{"))
         has_parts = graph.components.out_degree(path) > 0
         if category_of_type(type_, has_parts=has_parts, root=not path) != component["category"]:
             categories[type_] = component["category"]

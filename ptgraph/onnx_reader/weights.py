@@ -289,18 +289,21 @@ def _parameter(name: str, weight: Weight, kind: Kind, tied_to: str | None = None
     )
 
 
+_BRACES = re.compile(r"\{(\{|[\d,–]+\})")
+
+
 def unfolded(text: str) -> Iterable[str]:
-    """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for."""
-    before, brace, rest = text.partition("{")
-    if not brace:
+    """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for; ``{{`` is a brace of a name."""
+    found = _BRACES.search(text)
+    if found is None:
         yield text
         return
-    ranges, _, after = rest.partition("}")
-    for part in ranges.split(","):
-        low, _, high = part.partition("–")
-        for number in range(int(low), int(high or low) + 1):
-            for tail in unfolded(after):
-                yield f"{before}{number}{tail}"
+    before, held, after = text[: found.start()], found[1], text[found.end() :]
+    ranges = [part.partition("–") for part in held[:-1].split(",")] if held != "{" else []
+    numbers = [str(n) for low, _, high in ranges for n in range(int(low), int(high or low) + 1)] or ["{"]
+    for number in numbers:
+        for tail in unfolded(after):
+            yield f"{before}{number}{tail}"
 
 
 __all__ = ["SIGNATURE", "TREE", "Held", "Weight", "held", "unfolded", "weights_of"]
