@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 import pytest
 import torch
@@ -24,6 +28,7 @@ from ptgraph.models import TransformerConfig, TransformerLM
 from ptgraph.options import Options
 from ptgraph.tracer import Source, capture
 from tests.test_zoo import graph_of
+from tests.valid_onnx import check_onnx
 
 SMALL = {
     "vocab_size": 96,
@@ -385,3 +390,276 @@ def test_the_program_is_left_as_it_was(tiny: ModelGraph) -> None:
     before = str(tiny.program.graph)
     backend.render(tiny, Options())
     assert str(tiny.program.graph) == before
+
+
+# Names: none of an argument, module or parameter decides whether there is an ONNX
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(4), nn.Linear(4, 4)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return input + self.linear(self.norm(input))
+
+
+class Called(nn.Module):
+    """Arguments that are called like builtins of Python, weights, their places in a graph, and outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.weight, self.unread = nn.Parameter(torch.randn(4)), nn.Parameter(torch.randn(4))
+        self.Add = nn.Parameter(torch.randn(3))
+        self.blocks = nn.Sequential(*[Block() for _ in range(4)])
+        self.register_buffer("state", torch.ones(4))
+
+    def forward(
+        self,
+        input: torch.Tensor,
+        *args: torch.Tensor,
+        weight: torch.Tensor,
+        p_weight: torch.Tensor,
+        **more: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        y = self.blocks(input * self.weight + weight) + args[0] * self.state
+        return {"weight": y, "unread": y + p_weight, "id": more["id"] * more["type"] + more["unread"], "type": input}
+
+
+def test_names_of_arguments_do_not_matter() -> None:
+    inputs = {name: torch.randn(2, 4) for name in ("weight", "p_weight", "id", "type", "unread")}
+    args = torch.randn(2, 4), torch.randn(2, 4)
+    model = Called()
+    found = ptgraph.verify(model, args=args, kwargs=inputs)
+    assert all(item.agrees for item in found)
+    proto = proto_of(ptgraph.trace(model, *args, **inputs))
+    assert [value.name for value in proto.graph.input] == [
+        *("input", "args_0", "weight_1", "p_weight", "id", "type", "unread_1")
+    ]
+    assert {"weight", "unread", "Add", "state"} <= {item.values.name for item in proto.graph.sparse_initializer}
+
+
+class Mutating(nn.Module):
+    """Writes buffers that nothing reads, and its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.spare = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.register_buffer("seen", torch.zeros(4))
+        self.register_buffer("one", torch.zeros(4))
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        y = self.a(input)
+        self.seen.copy_(y.mean(0))
+        self.one.fill_(1.0)
+        input.add_(1)
+        return y + input
+
+
+def test_what_is_written_and_never_read_stays_in_the_program() -> None:
+    model = Mutating()
+    assert all(item.agrees for item in ptgraph.verify(model, args=(torch.randn(2, 4),)))
+
+
+def test_dynamic_dimensions_of_arguments_with_odd_names() -> None:
+    model = nn.Sequential(*[Block() for _ in range(4)]).eval()
+    found = ptgraph.verify(model, args=(torch.zeros(3, 4),), dynamic={"input": {0: "batch"}})
+    assert {item.case for item in found} > {"batch=3"}
+    assert all(item.agrees for item in found)
+
+
+def test_a_program_that_keeps_the_signatures_of_its_modules_has_an_onnx() -> None:
+    model = nn.Sequential(Block(), Block()).eval()
+    program = torch.export.export(model, (torch.zeros(3, 4),), preserve_module_call_signature=("0", "1.linear"))
+    assert all(item.agrees for item in ptgraph.verify(program))
+
+
+ODD = [chr(code) for code in range(32, 127) if chr(code) != "."] + [
+    *("\0", "\n", "\r\n", "\t", "\x1b[31m", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800"),
+    *("→", "e\u0301", "😀", "a\\", "''", '"""', "{}", "{0}", "{{1}", "a~b", "</script>", "]]>", "graph", "None", "if"),
+]
+OTHERS = "svg,json,dot,mermaid,tikz,graphml,gexf,cytoscape,tensorboard,model-explorer"
+
+
+class Odd(nn.Module):
+    """Modules, parameters and buffers of odd names."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__()
+        for name in names:
+            self.add_module(name, nn.Sequential(nn.ReLU(), nn.Module()))
+            held = self._modules[name][1]
+            held._parameters[name] = nn.Parameter(torch.randn(4))
+            held._buffers[f"{name}b"] = torch.ones(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for name, module in self._modules.items():
+            x = module[0](x) * module[1]._parameters[name] + module[1]._buffers[f"{name}b"]
+        return x
+
+
+def test_names_of_modules_and_parameters_do_not_matter(tmp_path: Path) -> None:
+    model = Odd(ODD)
+    graph = ptgraph.trace(model, torch.ones(2, 4), name="odd")
+    ptgraph.export(graph, tmp_path, "onnx", weights="embedded")
+    agree(tmp_path / "odd.onnx", model, {"x": torch.ones(2, 4)})
+    read = ptgraph.load_target(str(tmp_path / "odd.onnx")).graph
+    assert read is not None
+    assert {p.name.replace("\\ud800", "\ud800") for p in read.parameters} == {p.name for p in graph.parameters}
+
+
+def test_every_other_format_takes_any_name(tmp_path: Path) -> None:
+    graph = ptgraph.trace(Odd(ODD), torch.ones(2, 4), name="odd")
+    files = ptgraph.export(graph, tmp_path, OTHERS)
+    assert len(files) >= len(OTHERS.split(","))
+    for file in files:
+        if file.suffix in (".svg", ".graphml", ".gexf"):
+            ElementTree.parse(file)
+        elif file.suffix == ".json":
+            json.loads(file.read_bytes())
+
+
+# Validity
+
+
+def halves(x: torch.Tensor) -> torch.Tensor:
+    half = x.shape[-1] // 2
+    return torch.cat((-x[..., half:], x[..., :half]), -1)
+
+
+class PartialRotary(nn.Module):
+    """Turns a part of each head only, as GPT-NeoX, Phi and StableLM do: slices of slices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k = nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        found = []
+        for linear in (self.q, self.k):
+            head = linear(x).view(2, 5, 2, 8).transpose(1, 2)
+            turned, rest = head[..., :4], head[..., 4:]
+            found.append(torch.cat((turned * cos + halves(turned) * sin, rest), -1))
+        return found[0] @ found[1].transpose(-1, -2)
+
+
+class Slices(nn.Module):
+    """Slices that meet, overlap, are negative, empty, repeated or of one another."""
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        y = x[:, :4]
+        late = x[:, 3:].relu()
+        return [
+            *(x[:, -3:], x[:, :-3], x[:, 1:-1], x[:, :4] + x[:, 3:], x[:, 7:], x[:, ::2]),
+            *(y[:, :2] * y[:, 2:], y[:, :2] + 1, y[:, 1:], y[:1], y[1:], x[:, :3] * late.sum(), late),
+        ]
+
+
+def test_slices_of_slices_are_split_in_order() -> None:
+    inputs = (torch.randn(2, 5, 16), torch.randn(5, 4), torch.randn(5, 4))
+    assert all(item.agrees for item in ptgraph.verify(PartialRotary(), args=inputs))
+    assert all(item.agrees for item in ptgraph.verify(Slices(), args=(torch.randn(2, 7),)))
+    graph = ptgraph.trace(PartialRotary(), *inputs)
+    kinds = Counter(node.op_type for node in proto_of(graph, structure="flat").graph.node)
+    assert (kinds["Split"], kinds["Slice"]) == (4, 0)
+
+
+class Recurrent(nn.Module):
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(4, 5, proj_size=3, **options)
+
+    def forward(self, hidden: torch.Tensor, state: Any = None) -> Any:
+        return self.lstm(hidden, state)
+
+
+@pytest.mark.parametrize("options", [
+    {},
+    {"num_layers": 2, "bidirectional": True, "batch_first": True},
+    {"bias": False, "num_layers": 2},
+], ids=["plain", "bidirectional", "no bias"])  # fmt: skip
+def test_an_lstm_with_projections_agrees(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    found = ptgraph.verify(Recurrent(**options), args=(torch.randn(2, 3, 4),))
+    assert all(item.agrees for item in found)
+
+
+class Convolutions(nn.Module):
+    """Convolutions of one number of dimensions without a bias, and one with."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [
+                convolution(count)(4, 4, 3, bias=False),
+                convolution(count)(4, 6, 3, groups=2, stride=2, padding=1, dilation=2, bias=False),
+                convolution(count)(4, 6, 3, padding="same", bias=False),
+                getattr(nn, f"ConvTranspose{count}d")(4, 6, 3, groups=2, stride=2, output_padding=1, bias=False),
+                convolution(count)(4, 6, 3, padding=1),
+            ]
+        )
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [layer(x) for layer in self.layers] + [self.layers[0](x[0])]
+
+
+def convolution(count: int) -> Any:
+    return getattr(nn, f"Conv{count}d")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_convolution_has_no_bias_that_the_model_has_not(count: int, tmp_path: Path) -> None:
+    model, x = Convolutions(count).eval(), torch.randn(2, 4, *[7] * count)
+    ptgraph.export(model, tmp_path, "onnx", name="m", weights="embedded", structure="flat", kwargs={"x": x})
+    proto = onnx.load(tmp_path / "m.onnx")
+    biases = [node.input[2:] for node in proto.graph.node if node.op_type in ("Conv", "ConvTranspose")]
+    assert sorted(map(list, biases)) == [[], [], [], [], [], ["layers.4.bias"]]
+    agree(tmp_path / "m.onnx", model, {"x": x})
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> ModelGraph:
+    """A graph with slices, which are not put together as they should be."""
+
+    def swap(graph: ir.Graph) -> None:
+        first = next(iter(graph))
+        graph.remove(first)
+        graph.append(first)
+
+    monkeypatch.setattr("ptgraph.legible._split", swap)
+    return ptgraph.trace(Forms(), torch.zeros(2, 3, 4))
+
+
+def test_a_simplification_that_makes_a_file_invalid_is_left_out_and_named(faulty: ModelGraph, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Forms.onnx is without splits in the place of slices, .* sorted"):
+        files = ptgraph.export(faulty, tmp_path, "onnx", structure="flat")
+    check_onnx(files[0].read_bytes())
+
+
+def test_a_file_that_is_invalid_in_any_case_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = backend.Names.main
+
+    def misnamed(self: Any, graph: ir.Graph, weights: Any) -> None:
+        name(self, graph, weights)
+        graph.inputs[0].name = "two"
+        next(iter(graph)).outputs[0].name = "two"
+
+    (tmp_path / "Forms.onnx").write_bytes(b"older")
+    monkeypatch.setattr(backend.Names, "main", misnamed)
+    with pytest.raises(ExportError, match=r"Forms has no ONNX, since .* is invalid .*'two'"):
+        ptgraph.export(Forms(), tmp_path, "onnx", args=(torch.zeros(2, 3, 4),))
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("Forms.onnx", b"older")]
+
+
+def test_what_fails_within_torch_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise torch._export.verifier.SpecViolationError("Input spec name a does not match\nnode name b")
+
+    monkeypatch.setattr("ptgraph.translation.reduced", broken)
+    graph = ptgraph.trace(Forms(), torch.zeros(2, 3, 4))
+    with pytest.raises(
+        ExportError, match=r"^torch.onnx cannot translate Forms: [^\n]*Input spec name a[^\n]*$"
+    ) as caught:
+        backend.render(graph, Options())
+    assert isinstance(caught.value.__cause__, torch._export.verifier.SpecViolationError)

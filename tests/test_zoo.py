@@ -21,11 +21,15 @@ from torch.nn.utils import parametrizations
 
 from ptgraph import trace
 from ptgraph.analysis import analyze
+from ptgraph.backends import onnx
 from ptgraph.backends.json import document
 from ptgraph.backends.svg import draw
 from ptgraph.dimensions import Dynamic
+from ptgraph.errors import ExportError
 from ptgraph.graph import ModelGraph
 from ptgraph.options import Options
+from ptgraph.tracer import Source
+from ptgraph.verification import compare
 from ptgraph.view import view
 
 
@@ -523,6 +527,25 @@ def test_each_is_drawn_and_written(name: str, device: str) -> None:
         assert set(picture.shown(picture.opened(depth)).values()) == set(picture.visible(picture.opened(depth)))
         ElementTree.fromstring(draw(graph, Options(depth=depth)))
     jsonschema.validate(json.loads(json.dumps(document(graph), allow_nan=False)), SCHEMA)
+
+
+TRACED = [name for name, case in ZOO.items() if case.tracer == "torch.export"]
+NO_ONNX = {"dictionary", "complex", "weights"}  # an integer as a result, complex numbers, a matrix exponential
+BFLOAT16 = {"half", "contexts"}  # ONNX Runtime has no products of this type on a CPU
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_each_has_an_onnx_that_is_valid_and_agrees_or_none(name: str) -> None:
+    model, graph = made(name)
+    case = ZOO[name]
+    if name in NO_ONNX:
+        with pytest.raises(ExportError):
+            onnx.render(graph, Options(weights="embedded"))
+    elif name in BFLOAT16:
+        assert onnx.render(graph, Options(weights="embedded"))
+    else:
+        found = compare(Source(graph.name, model, case.args(), case.kwargs()), graph)
+        assert [(item.output, item.case, item.reason) for item in found if not item.agrees] == []
 
 
 def test_tied_weights_are_counted_once_and_say_of_whom() -> None:
