@@ -24,6 +24,7 @@ from ptgraph.options import Options
 from ptgraph.svg_writer import write
 from tests.geometry import check
 from tests.test_architectures import CONFIGS
+from tests.truth import torn
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SMALLEST, SECONDS = 6.0, 1.0  # points; how long a figure may take to lay out
@@ -64,6 +65,7 @@ class Figure:
     title: str
     parameters: int
     drawing: Drawing
+    missing: tuple[str, ...]
 
     @property
     def boxes(self) -> int:
@@ -91,7 +93,7 @@ class Figure:
 
     def problems(self, seconds: float) -> list[str]:
         """Return what is wrong with it."""
-        found = []
+        found = list(self.missing)
         try:
             check(self.drawing, widest=PAGE_WIDTH / MILLIMETRES, smallest=SMALLEST)
         except AssertionError as error:
@@ -105,7 +107,8 @@ class Figure:
 
 def figure_of(name: str, title: str, graph: ModelGraph) -> Figure:
     """Return the figure of *graph*."""
-    return Figure(name, title, graph.component("").total_params, figure(graph, Options()))
+    drawing = figure(graph, Options())
+    return Figure(name, title, graph.component("").total_params, drawing, tuple(torn(graph, drawing)))
 
 
 def graphs() -> Iterator[tuple[str, str, ModelGraph]]:
