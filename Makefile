@@ -31,7 +31,7 @@ check: $(VENV)/test $(NODE_MODULES) chromium pdflatex
 
 # The training steps that the page of a Pure Transformer shows; run it before `make exports` when models/training changed.
 recorded: $(VENV)/test
-	$(RUN) -m ptgraph.recorded
+	$(RUN) -m ptgraph.pipeline
 
 # What is committed under exports/: a test proves that it is what the code writes now.
 exports: $(VENV)/demo

@@ -1,5 +1,21 @@
-"""``python -m ptgraph``."""
+"""``python -m ptgraph``, and the program ``ptgraph``: signals are taken before anything that takes time is imported."""
 
-from .cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+from .interrupts import end, handle_signals
+
+
+def main() -> None:
+    """Run the command line."""
+    handle_signals()
+    try:
+        from .cli import main as command
+    except KeyboardInterrupt:
+        end()
+    sys.exit(command())
+
+
+if __name__ == "__main__":
+    main()

@@ -14,12 +14,14 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
 from .categories import category
+from .quiet import alone
 from .restore import left_as_found
 
 _SOFTMAX = (torch.softmax, F.softmax, Tensor.softmax)
 _MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
 
 
+@alone
 def attention_patterns(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
     """Run ``model(*args, **kwargs)`` in evaluation mode, and return module path → attention probabilities.
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 from .blocks import with_blocks
 from .components import components, config_of, parameters, tensors_of
 from .graph import ModelGraph, Origins
+from .quiet import alone
 from .reader import Reader
 from .tracer import Capture, Source, capture
 
 log = logging.getLogger(__name__)
 
 
+@alone
 def graph_of(source: Source, *, rungs: int | None = None) -> ModelGraph:
     """Trace *source*, by the first *rungs* of the ladder or by all, and return its graph.
 

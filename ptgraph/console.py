@@ -13,10 +13,12 @@ from typing import Any
 import click
 
 from .errors import PtgraphError, TraceError, UsageError, named
+from .interrupts import check, end, handle_signals, release_signals
 
 EXIT_CODES = """\b
 Exit codes: 0 done, 2 usage, 3 the target cannot be loaded,
-4 it cannot be traced, 5 an export failed."""
+4 it cannot be traced, 5 an export failed, 130 interrupted by Ctrl-C (143 by
+TERM, 129 by HUP): files are then whole, and old or new."""
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
 debug_option = click.option(
@@ -30,12 +32,17 @@ class Group(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
         given = args[0] if args else kwargs.get("args")
+        if given is None:  # the process is that of the command line alone
+            handle_signals()
         argv = sys.argv[1:] if given is None else list(given)
         debug = "--debug" in argv
         if debug:
             _log_to_stderr()
         try:
-            sys.exit(super().main(**{**kwargs, "args": argv}) or 0)
+            code = super().main(**{**kwargs, "args": argv}) or 0
+            if given is None:
+                release_signals()
+            sys.exit(code)
         except PtgraphError as error:
             self._fail(str(error), error.exit_code, debug)
         except click.exceptions.NoArgsIsHelpError as error:
@@ -46,8 +53,10 @@ class Group(click.Group):
             self._fail(error.format_message().rstrip(".") + help_of, 2, debug)
         except click.ClickException as error:
             self._fail(error.format_message(), 2, debug)
-        except (click.Abort, KeyboardInterrupt):
-            self._fail("interrupted", 130, debug)
+        except (click.Abort, KeyboardInterrupt) as error:
+            if debug:
+                traceback.print_exc()
+            end(error)
         except Exception as error:  # a fault of ours: still one line, and how to see more
             text = f"unexpected {named(error)} (please report it; --debug shows more)"
             self._fail(text, 1, debug)
@@ -86,14 +95,21 @@ def _log_to_stderr() -> None:
 def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
     """Yield a function that says what is being done; on a terminal only."""
     if quiet or not sys.stderr.isatty():
-        yield lambda text: None
+        yield lambda text: check()
+        check()
         return
     from rich.console import Console
     from rich.text import Text
 
     # This stderr, not what sys.stderr is at the time: while a model is traced, that leads nowhere.
     with Console(file=sys.stderr).status("starting") as status:
-        yield lambda text: status.update(Text(text))
+
+        def step(text: str) -> None:
+            check()
+            status.update(Text(text))
+
+        yield step
+    check()
 
 
 def print_rows(rows: Sequence[tuple[str, ...]]) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
-import secrets
-import socket
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +14,10 @@ from .backends import BACKENDS, Backend, plugins, render_comparison
 from .comparison import compare
 from .errors import ExportError, ExportWarning, PtgraphError, UsageError, named
 from .graph import ModelGraph
+from .interrupts import check, uncut
 from .options import Options
-
-_SESSION = secrets.token_hex(4)  # tells this process from an earlier one with the same number
-_TEMPORARY = re.compile(r"\..+\.ptgraph-(?P<place>\w+)-(?P<pid>\d+)-(?P<session>\w+)-\w+")
+from .quiet import alone
+from .temporary import is_temporary, sweep, temporary_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +77,7 @@ def _known(names: Iterable[str]) -> dict[str, Backend]:
     return BACKENDS if {"all", *BACKENDS}.issuperset(names) else BACKENDS | plugins()[0]
 
 
+@alone
 def export(
     graph: ModelGraph,
     output: str | os.PathLike[str] = "exports",
@@ -93,40 +91,40 @@ def export(
     killed, and what a killed one has left behind is removed by the next export. A format that cannot be
     made does not keep the others from being written: it is skipped, or failed if it was asked for by name or
     with its weights, or if the fault is not the model's. `Exported.complain` raises for those. What was read from
-    an ONNX file needs no other, unless it is asked for by name.
+    an ONNX file needs no other, unless it is asked for by name. A KeyboardInterrupt ends the export, and has a note
+    of the files that are new.
     Raises UsageError for an unknown format, or a choice that the model does not have; ExportError for a folder or
     file that cannot be written.
     """
     chosen, by_name = formats(names)
     backends = _known(chosen)
     folder = make_folder(output)
-    _sweep(folder)
     written: list[Path] = []
     skipped: list[Missing] = []
     failed: list[Missing] = []
     remarks: list[str] = []
-    for name in chosen:
-        if name == "onnx" and graph.is_read and not by_name:
-            continue  # it is there already
-        progress(name)
-        try:
-            with _heard(remarks):
-                files = backends[name].render(graph, options)
-        except ExportError as error:
-            asked = by_name or (name == "onnx" and options.weights != "none")
-            (failed if asked else skipped).append(Missing(name, str(error), error))
-            continue
-        except UsageError:  # a choice that this model does not have, such as what to draw
-            raise
-        except Exception as error:  # a fault of the backend: the other formats are still worth having
-            failed.append(_fault(name, graph, error, backends[name].package))
-            continue
-        try:
-            written += write(folder, graph.name, files)
-        except PtgraphError:
-            raise
-        except Exception as error:  # of a backend that makes its bytes while they are written
-            failed.append(_fault(name, graph, error, backends[name].package))
+    with _orderly(folder, written):
+        for name in chosen:
+            if name == "onnx" and graph.is_read and not by_name:
+                continue  # it is there already
+            progress(name)
+            try:
+                with _heard(remarks):
+                    files = backends[name].render(graph, options)
+            except Exception as error:  # without it, the other formats are still worth having
+                check(error)
+                if isinstance(error, UsageError):  # a choice that this model does not have, such as what to draw
+                    raise
+                asked = by_name or (name == "onnx" and options.weights != "none") or not isinstance(error, ExportError)
+                (failed if asked else skipped).append(_missing(name, graph, error, backends[name].package))
+                continue
+            try:
+                _write(folder, graph.name, files, written)
+            except Exception as error:  # of a backend that makes its bytes while they are written
+                check(error)
+                if isinstance(error, PtgraphError):
+                    raise
+                failed.append(_missing(name, graph, error, backends[name].package))
     return Exported(tuple(written), tuple(skipped), tuple(failed), tuple(remarks))
 
 
@@ -143,6 +141,7 @@ def _heard(remarks: list[str]) -> Iterator[None]:
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
 
 
+@alone
 def export_comparison(
     a: ModelGraph,
     b: ModelGraph,
@@ -152,17 +151,21 @@ def export_comparison(
 ) -> Exported:
     """Write one page, ``output/A-vs-B.html`` or that called *name*, which shows what is different in *b*."""
     folder = make_folder(output)
-    _sweep(folder)
-    try:
-        files = render_comparison(a, b, compare(a, b), options)
-        return Exported(tuple(write(folder, name or f"{a.name}-vs-{b.name}", files)))
-    except PtgraphError:
-        raise
-    except Exception as error:
-        return Exported((), failed=(_fault("comparison", a, error),))
+    written: list[Path] = []
+    with _orderly(folder, written):
+        try:
+            _write(folder, name or f"{a.name}-vs-{b.name}", render_comparison(a, b, compare(a, b), options), written)
+        except Exception as error:
+            check(error)
+            if isinstance(error, PtgraphError):
+                raise
+            return Exported((), failed=(_missing("comparison", a, error),))
+    return Exported(tuple(written))
 
 
-def _fault(name: str, graph: ModelGraph, error: Exception, package: str = "ptgraph") -> Missing:
+def _missing(name: str, graph: ModelGraph, error: Exception, package: str = "ptgraph") -> Missing:
+    if isinstance(error, ExportError):
+        return Missing(name, str(error), error)
     whose = "" if package == "ptgraph" else f" by {package}"
     return Missing(name, f"making the {name} of {graph.name}{whose} failed: {named(error)}", error)
 
@@ -180,66 +183,48 @@ def check_folder(output: str | os.PathLike[str]) -> None:
 
 def write(folder: Path, stem: str, files: dict[str, Iterable[bytes]]) -> list[Path]:
     """Write the files of one format together: first all beside their places, then each into it."""
+    written: list[Path] = []
+    _write(folder, stem, files, written)
+    return written
+
+
+def _write(folder: Path, stem: str, files: dict[str, Iterable[bytes]], written: list[Path]) -> None:
+    """Do as `write`, and note the files in *written* when they have their names: no signal comes in between."""
     pending: list[tuple[Path, Path]] = []
     try:
         for suffix, chunks in files.items():
             target = folder / f"{stem}.{suffix}"
             if target.is_dir():
                 raise ExportError(f"cannot write {target}: it is a folder")
-            pending.append((_write_beside(target, chunks), target))
-        for temporary, target in pending:
-            temporary.replace(target)
+            pending.append((target.with_name(f".{target.name}.{temporary_name()}"), target))
+            with pending[-1][0].open("xb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+        check()
+        with uncut():
+            for temporary, target in pending:
+                temporary.replace(target)
+            written += [target for _, target in pending]
     except OSError as error:
         raise ExportError(f"cannot write to {folder}: {error.strerror or error}") from error
     finally:
-        for temporary, _ in pending:
-            temporary.unlink(missing_ok=True)
-    return [target for _, target in pending]
+        with uncut():
+            for temporary, _ in pending:
+                temporary.unlink(missing_ok=True)
 
 
-def _write_beside(target: Path, chunks: Iterable[bytes]) -> Path:
-    marks = f"ptgraph-{_place()}-{os.getpid()}-{_SESSION}-{secrets.token_hex(4)}"
-    temporary = target.with_name(f".{target.name}.{marks}")
+@contextlib.contextmanager
+def _orderly(folder: Path, written: list[Path]) -> Iterator[None]:
+    """Remove what dead processes have left, and after an interrupt what this one has; it notes what is *written*."""
+    sweep(folder)
+    sweep(Path(tempfile.gettempdir()))
     try:
-        with temporary.open("xb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        yield
+    except KeyboardInterrupt as stop:
+        sweep(folder, own=True)
+        if not is_temporary(folder):
+            stop.add_note(f"new in {folder}: {', '.join(path.name for path in written) or 'nothing'}")
         raise
-    return temporary
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files in *folder* whose process is dead; of one elsewhere, nobody here can know."""
-    with contextlib.suppress(OSError):  # what cannot be listed or removed is not ours to remove
-        for path in folder.iterdir():
-            found = _TEMPORARY.fullmatch(path.name)
-            if found and found["place"] == _place() and not _alive(int(found["pid"]), found["session"]):
-                path.unlink(missing_ok=True)
-
-
-def _place() -> str:
-    """Return a word for where the number of a process means something: this host, and its container if in one."""
-    try:
-        processes = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # no Linux
-        processes = ""
-    return hashlib.sha256(f"{socket.gethostname()} {processes}".encode()).hexdigest()[:8]
-
-
-def _alive(pid: int, session: str) -> bool:
-    if pid == os.getpid():
-        return session == _SESSION
-    if os.name != "posix":  # there, signal 0 is no question
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OverflowError, PermissionError):
-        return True
-    return True
 
 
 def make_folder(output: str | os.PathLike[str]) -> Path:

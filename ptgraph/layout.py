@@ -1,8 +1,10 @@
-"""Where things stand: Graphviz, run as the ``graphviz-pure`` program, which a wheel brings along."""
+"""Where things stand: by Graphviz, the program ``graphviz-pure`` that a wheel brings along, or in plain layers."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import graphviz
-from graphviz.backend import execute
 
 from .errors import ExportError
+from .layered import Layers
 from .view import View
 
 PROGRAM = "graphviz-pure"
+SECONDS = 600  # of processor time: then it ends by itself, also where nobody waits for it any more
+LARGEST = 4000  # layers that the edges of one scope may pass together, for Graphviz to take seconds at most
 POINTS = 72  # Graphviz measures boxes in inches of 72 points; everything here is in points
 STUB_HEIGHT = 18
 
@@ -54,14 +58,18 @@ def program() -> str:
 
 def run(source: str, format: str) -> str:
     """Run ``dot`` on the DOT text *source* (one graph or several) and return what it writes."""
+    command = [program(), "-Kdot", f"-T{format}"]
+    shell = shutil.which("sh") if os.name == "posix" else None
+    if shell is not None:
+        command = [shell, "-c", f'ulimit -t {SECONDS} 2>/dev/null; exec "$0" "$@"', *command]
     try:
-        result = execute.run_check(
-            [program(), "-Kdot", f"-T{format}"], input=source, encoding="utf-8", capture_output=True, quiet=True
-        )
-    except execute.CalledProcessError as error:
-        lines = str(error.stderr).strip().splitlines() or ["it says nothing"]
-        raise ExportError(f"Graphviz failed: {next((s for s in lines if s.startswith('Error')), lines[0])}") from error
-    return str(result.stdout)
+        result = subprocess.run(command, input=source, encoding="utf-8", capture_output=True, check=False)
+    except OSError as error:
+        raise ExportError(f"the program {PROGRAM} cannot be run: {error.strerror or error}") from error
+    if result.returncode:
+        lines = result.stderr.strip().splitlines() or [f"it says nothing (exit code {result.returncode})"]
+        raise ExportError(f"Graphviz failed: {next((s for s in lines if s.startswith('Error')), lines[0])}")
+    return result.stdout
 
 
 def text_width(text: str, size: float) -> float:
@@ -95,15 +103,31 @@ def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple
     overlap. What looks alike is laid out once.
     """
     inside = _links_by_scope(view)
-    sources: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    graphs: dict[str, tuple[_Graph, list[tuple[str, str]]]] = {}
     for box in view.boxes.values():
         if box.parts:
             links = inside.get(box.id, [])
             stubs = list(dict.fromkeys((source, target) for source, target, kind in links if kind == "stub"))
-            sources[box.id] = _dot(box.parts, links, stubs, sizes, view), stubs
-    graphs = list(dict.fromkeys(text for text, _ in sources.values()))
-    found = dict(zip(graphs, _read_plain(run("\n".join(graphs), "plain")) if graphs else [], strict=True))
-    return {name: (found[text], stubs) for name, (text, stubs) in sources.items()}
+            graphs[box.id] = _graph(box.parts, links, stubs, sizes, view), stubs
+    found: dict[_Graph, Scope] = {}
+    small: list[_Graph] = []
+    for graph, _ in graphs.values():
+        layers = Layers(len(graph.sizes), graph.edges)
+        if layers.span > LARGEST:
+            found[graph] = _in_layers(graph, layers)
+        elif graph not in small:
+            small.append(graph)
+    if small:
+        found |= zip(small, _read_plain(run("\n".join(map(_dot, small)), "plain")), strict=True)
+    return {name: (found[graph], stubs) for name, (graph, stubs) in graphs.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """What is laid out of a scope: sizes of numbered boxes, and edges. Scopes that look alike have the same."""
+
+    sizes: tuple[tuple[float, float], ...]
+    edges: tuple[tuple[int, int], ...]
 
 
 def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
@@ -134,26 +158,42 @@ def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
     return {scope: list(links) for scope, links in found.items()}
 
 
-def _dot(
+def _graph(
     parts: Sequence[str],
     links: Iterable[tuple[str, str, str]],
     stubs: Sequence[tuple[str, str]],
     sizes: dict[str, tuple[float, float]],
     view: View,
-) -> str:
-    """Return the DOT of a scope; its nodes are numbered, so that scopes that look alike have the same text."""
+) -> _Graph:
+    wide = [(stub_width(view.label(source)), float(STUB_HEIGHT)) for source, _ in stubs]
+    number: dict[Any, int] = {what: k for k, what in enumerate([*parts, *stubs])}
+    edges = ((number[(source, target) if kind == "stub" else source], number[target]) for source, target, kind in links)
+    return _Graph((*(sizes[part] for part in parts), *wide), tuple(edges))
+
+
+def _dot(scope: _Graph) -> str:
+    """Return the DOT of a scope."""
     graph = graphviz.Digraph(
         graph_attr={"nodesep": "0.32", "ranksep": "0.42", "margin": "0"},
         node_attr={"shape": "box", "fixedsize": "true", "label": ""},
         edge_attr={"arrowhead": "none"},
     )
-    wide = [(stub_width(view.label(source)), STUB_HEIGHT) for source, _ in stubs]
-    number: dict[Any, str] = {what: str(k) for k, what in enumerate([*parts, *stubs])}
-    for name, (width, height) in zip(number.values(), [*(sizes[part] for part in parts), *wide], strict=True):
-        graph.node(name, width=f"{width / POINTS:.4f}", height=f"{height / POINTS:.4f}")
-    for source, target, kind in links:
-        graph.edge(number[(source, target) if kind == "stub" else source], number[target])
+    for k, (width, height) in enumerate(scope.sizes):
+        graph.node(str(k), width=f"{width / POINTS:.4f}", height=f"{height / POINTS:.4f}")
+    for source, target in scope.edges:
+        graph.edge(str(source), str(target))
     return str(graph.source)
+
+
+def _in_layers(scope: _Graph, layers: Layers) -> Scope:
+    """Lay out a scope without Graphviz."""
+    centres = layers.places(scope.sizes)
+    places = [
+        Place(round(x, 1), round(y, 1), round(width, 1), round(height, 1))
+        for (x, y), (width, height) in zip(centres, scope.sizes, strict=True)
+    ]
+    right, bottom = max(p.x + p.width / 2 for p in places), max(p.y + p.height / 2 for p in places)
+    return Scope(round(right, 1), round(bottom, 1), tuple(places))
 
 
 def stub_width(title: str) -> float:

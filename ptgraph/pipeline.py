@@ -8,7 +8,6 @@ which bounds the sizes were.
 from __future__ import annotations
 
 import inspect
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -21,20 +20,15 @@ from torch import nn
 
 from .components import config_of
 from .graph import RECORDED, Call, Component, ModelGraph, Op, Shape, attributes
+from .recorded import PIPELINES, check_kind, text_of
 from .sources import describe, plain_value, qualified_name
+from .temporary import temporary_folder
 
 if TYPE_CHECKING:
     from .models.training import GRPOTrainer, Pretrainer
     from .models.training.stage import Event
 
-PIPELINES = ("pretrain", "grpo")
 _WORDS = {"int": "number", "float": "number", "str": "text", "Tensor": "tensor"}  # what a list holds, to people
-
-
-def check_kind(kind: str) -> None:
-    """Raise ValueError for a pipeline that does not exist."""
-    if kind not in PIPELINES:
-        raise ValueError(f"there is no pipeline {kind!r}; choose from {', '.join(PIPELINES)}")
 
 
 def record_pipeline(kind: str, preset: str = "nano", *, times: bool = False) -> ModelGraph:
@@ -51,8 +45,8 @@ def record_pipeline(kind: str, preset: str = "nano", *, times: bool = False) -> 
     presets: Mapping[str, Any] = {"pretrain": PRETRAIN, "grpo": GRPO}[kind]
     if preset not in presets:
         raise ValueError(f"there is no preset {preset!r}; choose from {', '.join(presets)}")
-    with tempfile.TemporaryDirectory() as folder:
-        trainer: Pretrainer | GRPOTrainer = pretrainer(PRETRAIN[preset], Path(folder))
+    with temporary_folder() as folder:
+        trainer: Pretrainer | GRPOTrainer = pretrainer(PRETRAIN[preset], folder)
         if kind == "grpo":
             trainer = GRPOTrainer(GRPO[preset], trainer.model, trainer.batches.tokenizer)
         with record() as events:
@@ -268,4 +262,15 @@ def _described(value: Any) -> Described:
     return Described(kind)
 
 
-__all__ = ["PIPELINES", "check_kind", "graph_of_events", "record_pipeline"]
+def main() -> None:
+    """Record each pipeline anew, into the checkout."""
+    folder = Path(__file__).parents[1] / "models" / "training" / "recorded"
+    folder.mkdir(exist_ok=True)
+    for kind in PIPELINES:
+        (folder / f"{kind}.json").write_text(text_of(record_pipeline(kind)), encoding="utf-8")
+
+
+__all__ = ["graph_of_events", "main", "record_pipeline"]
+
+if __name__ == "__main__":
+    main()

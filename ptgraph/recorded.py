@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
 
 from .graph import Call, ClassInfo, Component, ModelGraph, Op, attributes, sparse
-from .pipeline import PIPELINES, check_kind, record_pipeline
 
+PIPELINES = ("pretrain", "grpo")
 TRAINED = "ptgraph.models.transformer.TransformerLM"  # the class of the models that these steps train
 
 
@@ -32,6 +31,12 @@ def recorded(kind: str) -> ModelGraph:
     check_kind(kind)
     resource = files("ptgraph.models") / "training" / "recorded" / f"{kind}.json"  # to import training takes its extra
     return _graph(json.loads(resource.read_text(encoding="utf-8")))
+
+
+def check_kind(kind: str) -> None:
+    """Raise ValueError for a pipeline that does not exist."""
+    if kind not in PIPELINES:
+        raise ValueError(f"there is no pipeline {kind!r}; choose from {', '.join(PIPELINES)}")
 
 
 def text_of(graph: ModelGraph) -> str:
@@ -69,15 +74,4 @@ def _shaped(fields: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if key == "shape" and value is not None else value for key, value in fields.items()}
 
 
-def main() -> None:
-    """Record each pipeline anew, into the checkout."""
-    folder = Path(__file__).parents[1] / "models" / "training" / "recorded"
-    folder.mkdir(exist_ok=True)
-    for kind in PIPELINES:
-        (folder / f"{kind}.json").write_text(text_of(record_pipeline(kind)), encoding="utf-8")
-
-
-__all__ = ["main", "pipelines_of", "recorded", "text_of"]
-
-if __name__ == "__main__":
-    main()
+__all__ = ["PIPELINES", "check_kind", "pipelines_of", "recorded", "text_of"]

@@ -27,6 +27,7 @@ from torch.utils import _pytree as pytree
 from .dimensions import Dynamic, dynamic_shapes, symbol_names, violated
 from .errors import TraceError, UsageError, first_line
 from .graph import ModelGraph
+from .interrupts import check
 from .materialize import materialized
 from .quiet import quiet
 from .record import ForwardError, arguments, output_names, plain_containers, record
@@ -76,6 +77,7 @@ def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> C
 
     With *once*, the first rung does not trace blocks again that must do what two of them did.
 
+    An interrupt is no failure of a rung, even if torch makes an error of it.
     Raises UsageError where the inputs do not match the signature of ``forward`` or a dynamic dimension does
     not exist; TraceError where the inputs fit no rung, with the reason of each.
     """
@@ -86,6 +88,8 @@ def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> C
     given = _bind(source.model, source.args, source.kwargs)
     shapes = dynamic_shapes(given, source.dynamic)
     attempts: list[tuple[str, str]] = []
+    with quiet():
+        import torch._dynamo.exc  # what a rung may raise is known before one runs
     for tracer, rung in list(_LADDER.items())[:rungs]:
         with left_as_found(source.model), quiet(), torch.no_grad(), _fast_paths_off():
             with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
@@ -94,9 +98,10 @@ def capture(source: Source, *, rungs: int | None = None, once: bool = True) -> C
                 if once and rung is _export:
                     return _export_once(source, tracer, shapes, tuple(attempts))
                 return rung(source, tracer, shapes, tuple(attempts))
-            except TraceError:
-                raise
             except Exception as error:  # whatever a rung raises, the next may hold
+                check(error)
+                if isinstance(error, TraceError):
+                    raise
                 attempts.append((tracer, _reason(error)))
                 cause = error
     if isinstance(cause, ForwardError):  # then all that the rungs above it said comes of this
@@ -140,6 +145,7 @@ def _export_once(source: Source, tracer: str, shapes: Any, attempts: Any) -> Cap
         traced, repeats = watched(source.model, lambda: _export(source, tracer, shapes, attempts))
         return dataclasses.replace(traced, notes=(*repeats.notes, f"{repeats.count} runs of blocks repeat others"))
     except Exception as error:  # as a rule it has nothing to do with the blocks, and comes again
+        check(error)
         traced = _export(source, tracer, shapes, attempts)
         return dataclasses.replace(traced, notes=(f"all blocks are traced: {_reason(error)}",))
 
@@ -169,7 +175,8 @@ def _agree(one: nn.Module, other: nn.Module, args: Any, kwargs: Any) -> bool:
     expected = run(other)
     try:
         got = run(one)
-    except Exception:  # a draft program checks what it took for granted
+    except Exception as error:  # a draft program checks what it took for granted
+        check(error)
         return False
     return len(got) == len(expected) and all(
         a.shape == b.shape and (a.is_meta or b.is_meta or torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))

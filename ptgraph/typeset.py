@@ -12,12 +12,12 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from shutil import copy
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from .drawing import Drawing, Mark, Text
 from .errors import ExportError, first_line, listed
 from .svg_writer import clean, number, write
+from .temporary import temporary_folder
 
 _FAMILY = "Source Sans Pro"
 DOTS_PER_INCH = 300
@@ -40,7 +40,7 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
     except ImportError as error:
         raise ExportError(f"{error.name} is not installed; pip install 'ptgraph[pdf]'") from error
     named = [name.strip(" '").lower() for name in drawing.font.split(",")] if drawing.font else []
-    with TemporaryDirectory(prefix="ptgraph-") as folder:
+    with temporary_folder() as folder:
         for file in _FILES:  # the wheel has each font in two formats, and which of them Typst took would be chance
             copy(files / f"SourceSansPro-{file}.ttf", folder)
         fonts = typst.Fonts(include_system_fonts=bool(named), include_embedded_fonts=True, font_paths=[folder])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +17,14 @@ from torch.utils import _pytree as pytree
 from . import exporter
 from .errors import ExportError, TraceError, UsageError, first_line, need_file
 from .graph import ModelGraph
+from .interrupts import check as check_interrupt
 from .options import Options
-from .quiet import quiet
+from .quiet import alone, quiet
 from .record import plain_containers
 from .restore import left_as_found, values_kept
 from .runtime import Runtime, need_runtime, plain
 from .samples import Sample, Sampler
+from .temporary import temporary_folder
 from .tracer import Source
 
 TOLERANCE = 1e-3
@@ -63,6 +64,7 @@ def check(file: str | os.PathLike[str] | None, tolerance: float | None) -> None:
         need_file(Path(file))
 
 
+@alone
 def compare(
     source: Source,
     graph: ModelGraph,
@@ -87,11 +89,11 @@ def compare(
     state = _state(graph)
     sampler = Sampler(source, graph)
     first = sampler.first()
-    with tempfile.TemporaryDirectory(prefix="ptgraph-") as folder:
+    with temporary_folder() as folder:
         progress("writing onnx")
         path = Path(file) if file is not None else _export(graph, folder, options)
         progress("loading ONNX Runtime")
-        runtime = Runtime(path, graph.name, first.named, state, Path(folder))
+        runtime = Runtime(path, graph.name, first.named, state, folder)
         names = [graph.op(name).target for name in graph.of_kind("output")]
         if len(names) != len(runtime.outputs):
             raise UsageError(
@@ -109,7 +111,7 @@ def compare(
     return tuple(found)
 
 
-def _export(graph: ModelGraph, folder: str, options: Options) -> Path:
+def _export(graph: ModelGraph, folder: Path, options: Options) -> Path:
     done = exporter.export(graph, folder, "onnx", options)
     done.complain()
     return next(path for path in done.files if path.suffix == ".onnx")
@@ -138,6 +140,7 @@ def _run_torch(
         try:
             return sample, _results(module, sample)
         except Exception as error:  # whatever the model raises
+            check_interrupt(error)
             failed.append((sample.case, error))
     if not failed:
         raise TraceError(f"{name} runs at no other sizes than those that were traced")

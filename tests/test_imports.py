@@ -16,7 +16,9 @@ ORDER = [
     *(
         "errors",
         "order",
+        "interrupts",
         "quiet",
+        "temporary",
         "graph",
         "tree",
         "overlay",
@@ -50,8 +52,8 @@ ORDER = [
         "gathered",
         "reader",
         "components",
-        "pipeline",
         "recorded",
+        "pipeline",
     ),
     *(
         "build",
@@ -69,6 +71,7 @@ ORDER = [
         "svg_writer",
         "tikz_writer",
         "typeset",
+        "layered",
         "layout",
         "sketch",
         "marks",
