@@ -41,7 +41,7 @@ class Layers:
     def places(self, sizes: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         """Return the centre of each box of the given *sizes*; boxes stand near what they are joined with."""
         rows: dict[int, list[int]] = defaultdict(list)
-        for box in self.order:
+        for box in range(len(sizes)):
             rows[self.of[box]].append(box)
         x = [0.0] * len(sizes)
         down = sorted(rows)
@@ -52,7 +52,7 @@ class Layers:
                 rows[layer].sort(key=wish.__getitem__)
                 for box, at in zip(rows[layer], _apart(rows[layer], wish, sizes), strict=True):
                     x[box] = at
-        left = min((x[box] - sizes[box][0] / 2 for box in self.order), default=0.0)
+        left = min((x[box] - sizes[box][0] / 2 for box in range(len(sizes))), default=0.0)
         found = [(0.0, 0.0)] * len(sizes)
         top = 0.0
         for layer in down:
@@ -80,7 +80,7 @@ def _order(count: int, readers: Mapping[int, Sequence[int]]) -> list[int]:
     """Return the boxes in an order in which each stands behind what it reads, as far as that can be."""
     found: list[int] = []
     seen: set[int] = set()
-    for root in range(count - 1, -1, -1):
+    for root in range(count):  # the first first: an edge back to it is what closes a circle
         todo = [(root, False)]
         while todo:
             box, left = todo.pop()

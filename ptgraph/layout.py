@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -61,11 +62,13 @@ def run(source: str, format: str) -> str:
     command = [program(), "-Kdot", f"-T{format}"]
     shell = shutil.which("sh") if os.name == "posix" else None
     if shell is not None:
-        command = [shell, "-c", f'ulimit -t {SECONDS} 2>/dev/null; exec "$0" "$@"', *command]
+        command = [shell, "-c", f'ulimit -S -t {SECONDS} 2>/dev/null; exec "$0" "$@"', *command]
     try:
         result = subprocess.run(command, input=source, encoding="utf-8", capture_output=True, check=False)
     except OSError as error:
         raise ExportError(f"the program {PROGRAM} cannot be run: {error.strerror or error}") from error
+    if os.name == "posix" and result.returncode == -signal.SIGXCPU:
+        raise ExportError(f"Graphviz did not end within {SECONDS} seconds of processor time")
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f"it says nothing (exit code {result.returncode})"]
         raise ExportError(f"Graphviz failed: {next((s for s in lines if s.startswith('Error')), lines[0])}")

@@ -7,7 +7,8 @@ training code, with what that code says of itself. ``make recorded`` writes it a
 from __future__ import annotations
 
 import json
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -29,8 +30,10 @@ def recorded(kind: str) -> ModelGraph:
     Raises ValueError for a pipeline that does not exist.
     """
     check_kind(kind)
-    resource = files("ptgraph.models") / "training" / "recorded" / f"{kind}.json"  # to import training takes its extra
-    return _graph(json.loads(resource.read_text(encoding="utf-8")))
+    spec = find_spec("ptgraph.models")  # to import it takes torch
+    assert spec is not None and spec.submodule_search_locations
+    file = Path(spec.submodule_search_locations[0]) / "training" / "recorded" / f"{kind}.json"
+    return _graph(json.loads(file.read_text(encoding="utf-8")))
 
 
 def check_kind(kind: str) -> None:

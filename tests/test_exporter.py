@@ -15,7 +15,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from ptgraph import exporter
+from ptgraph import exporter, temporary
 from ptgraph.backends import BACKENDS
 from ptgraph.errors import ExportError, UsageError
 from ptgraph.exporter import Missing, formats
@@ -311,10 +311,10 @@ def test_what_is_not_a_temporary_file_of_a_dead_process_here_is_left_alone(backe
     """That of a live process, of one on another machine, and whatever else has a name of the kind."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    place = exporter._place()
+    place = temporary._place()
     kept = [
         f".net.good.ptgraph-{place}-{os.getppid()}-01234567-01234567",
-        f".net.good.ptgraph-{place}-{os.getpid()}-{exporter._SESSION}-01234567",
+        f".net.good.ptgraph-{place}-{os.getpid()}-{temporary._SESSION}-01234567",
         f".net.good.ptgraph-other-{dead.pid}-01234567-01234567",
         f".net.good.ptgraph-{place}-99999999999999999999-01234567-01234567",
         f"net.good.ptgraph-{place}-{dead.pid}-01234567-01234567",

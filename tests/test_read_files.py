@@ -69,10 +69,10 @@ def test_the_numbers_of_a_file_are_those_of_a_file(cli: Run) -> None:
     assert "state_dict" not in elements
 
 
-@pytest.mark.parametrize("command", [["export", str(TINY), "-f", "svg,json"], ["info", str(TINY)]])
+@pytest.mark.parametrize("command", [["export", "-f", "all"], ["export", "--compare", str(TINY)], ["info"]])
 def test_reading_a_file_needs_no_torch(command: list[str], tmp_path: Path) -> None:
     code = "import sys; from ptgraph.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", code, *command, str(TINY)], check=True, capture_output=True, cwd=tmp_path)
 
 
 @pytest.mark.parametrize(
