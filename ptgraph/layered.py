@@ -39,18 +39,26 @@ class Layers:
         return sum(self.of[b] - self.of[a] for a, below in self.below.items() for b in below)
 
     def places(self, sizes: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        """Return the centre of each box of the given *sizes*; boxes stand near what they are joined with."""
+        """Return the centre of each box of the given *sizes*; boxes stand near what they are joined with.
+
+        First it is only their order in a layer that follows from that, each layer in the middle; then their places.
+        """
         rows: dict[int, list[int]] = defaultdict(list)
         for box in range(len(sizes)):
             rows[self.of[box]].append(box)
         x = [0.0] * len(sizes)
         down = sorted(rows)
-        for sweep in range(SWEEPS):
-            ups, layers = (self.above, down) if sweep % 2 == 0 else (self.below, down[::-1])
-            for layer in layers:
-                wish = {box: self._mean(box, ups[box], x) for box in rows[layer]}
-                rows[layer].sort(key=wish.__getitem__)
-                for box, at in zip(rows[layer], _apart(rows[layer], wish, sizes), strict=True):
+        for sweep in range(2 * SWEEPS):
+            for layer in down if sweep % 2 == 0 else reversed(down):
+                row = rows[layer]
+                if sweep < SWEEPS:
+                    joined = self.above if sweep % 2 == 0 else self.below
+                    means = {box: self._mean(box, joined[box], x) for box in row}
+                    row.sort(key=means.__getitem__)
+                    wish = dict.fromkeys(row, 0.0)
+                else:
+                    wish = {box: self._mean(box, [*self.above[box], *self.below[box]], x) for box in row}
+                for box, at in zip(row, _apart(row, wish, sizes), strict=True):
                     x[box] = at
         left = min((x[box] - sizes[box][0] / 2 for box in range(len(sizes))), default=0.0)
         found = [(0.0, 0.0)] * len(sizes)

@@ -1,9 +1,13 @@
 """`ptgraph.trace`, `analyze` and `export`: what they return, what they refuse, and that they leave no trace."""
 
+import contextlib
 import json
+import logging
 import re
 import subprocess
 import sys
+import threading
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from torch import nn
 import ptgraph
 from ptgraph import ExportError, ModelGraph, PtgraphError, TraceError, UsageError
 from ptgraph.backends import BACKENDS
+from ptgraph.quiet import quiet
 
 
 class Net(nn.Module):
@@ -410,3 +415,89 @@ def test_every_error_has_its_exit_code_and_one_base():
 def test_importing_the_package_and_its_command_line_does_not_import_torch():
     code = "import sys, ptgraph, ptgraph.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Threads
+
+
+class Block(nn.Module):
+    """Is traced once where there are several."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        print("a model that prints")
+        warnings.warn("a model that warns", stacklevel=1)
+        logging.getLogger("model").warning("a model that logs")
+        return x + torch.relu(self.inner(x))
+
+
+class Blocks(nn.Module):
+    def __init__(self, depth: int, width: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Breaking(Blocks):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise ArithmeticError(f"never {super().forward(x).shape}")
+
+
+def test_exports_in_threads_write_what_they_would_alone_and_leave_the_process_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = {f"net{k}": Blocks(3 + k, 4 + k) for k in range(4)}
+    models["broken"] = Breaking(4, 4)
+    start = threading.Barrier(len(models) + 1)
+    ended: dict[str, BaseException | None] = {}
+
+    def work(folder: str, name: str, together: bool) -> None:
+        args = (torch.zeros(2, models[name].blocks[0].inner.in_features),)
+        try:
+            if together:
+                start.wait()
+            ptgraph.export(models[name], tmp_path / folder, "onnx,svg,json", name=name, args=args)
+            ptgraph.verify(models[name], args=args)
+            ended[name] = None
+        except Exception as error:
+            ended[name] = error
+
+    def state() -> list[Any]:
+        switches = [torch.backends.mha.get_fastpath_enabled(), torch.is_grad_enabled(), logging.root.manager.disable]
+        forwards = [Block.forward, Blocks.forward, Breaking.forward]
+        return [sys.stdout, sys.stderr, *warnings.filters, *switches, *forwards, *sys.path, torch.get_rng_state().sum()]
+
+    for name in models:
+        work("alone", name, False)
+    before, alone = state(), {name: type(error) for name, error in ended.items()}
+    assert alone == {**dict.fromkeys(models, type(None)), "broken": TraceError}
+    threads = [threading.Thread(target=work, args=("together", name, True)) for name in models]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    for thread in threads:
+        while thread.is_alive():
+            print("main")  # what another thread writes meanwhile is not lost
+            thread.join(0.1)
+    assert {name: type(error) for name, error in ended.items()} == alone
+    assert state() == before
+    files = {path.name: path.read_bytes() for path in (tmp_path / "alone").iterdir()}
+    assert len(files) == 4 * 4
+    assert {path.name: path.read_bytes() for path in (tmp_path / "together").iterdir()} == files
+    assert set(capsys.readouterr().out.splitlines()) == {"main"}
+
+
+def test_a_stream_that_somebody_has_kept_while_it_was_quiet_writes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    with quiet():
+        kept = sys.stdout
+        print("not heard")
+    with contextlib.redirect_stdout(kept):  # as one does who put it back too late
+        print("heard")
+    assert capsys.readouterr().out == "heard\n"
