@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .verification import Comparison
 
 
-def load_target(target: str, inputs: Iterable[str] = (), *, weights: bool = False) -> Source:
+def load_target(target: str, inputs: Iterable[str] = (), *, weights: bool = False, trust: bool = False) -> Source:
     """Return the model that a target of the command line means, with example inputs: what ``trace`` takes.
 
     Args:
@@ -38,12 +38,13 @@ def load_target(target: str, inputs: Iterable[str] = (), *, weights: bool = Fals
             Hugging Face config.
         inputs: example inputs, such as ``"ids:int64:batch=2xsequence=16"``, where the target has none of its own.
         weights: make the model with parameter values (random ones, unless it loads its own), and not on ``meta``.
+        trust: run the code that a .pt2 file may hold; without it, a file that holds some is refused.
 
     Raises:
         LoadError: there is no such target, or it cannot be made.
         UsageError: an input is not written correctly, or does not fit.
     """
-    return load(target, tuple(inputs), weights=weights, made_up=weights)
+    return load(target, tuple(inputs), weights=weights, made_up=weights, trust=trust)
 
 
 def attention_patterns(model: nn.Module | Source, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:

@@ -14,45 +14,24 @@ import click
 from .console import EXIT_CODES, Group, debug_option, print_rows, progress, quiet_option
 from .errors import LoadError, PtgraphError, TraceError, UsageError
 from .figure_commands import figure_of, figure_options, flags_of
-from .options import OPSETS
+from .target_options import (
+    checkpoint_option,
+    epilog,
+    input_option,
+    opset_option,
+    structure_option,
+    target_argument,
+    trust_option,
+)
 from .training_commands import pipeline, train
 
 if TYPE_CHECKING:
     from .analysis import Analysis
     from .graph import ModelGraph
 
-TARGET_HELP = """TARGET is a preset (see `ptgraph list`), package.module:attribute or file.py:attribute (a module,
-a class or a factory), a .pt2 or .onnx file, or a Hugging Face config.json or a folder that holds one."""
-
 VERIFY_EXIT_CODES = """\b
 Exit codes: 0 all outputs agree, 1 some differ, 2 usage, 3 the target cannot
 be loaded, 4 it cannot be traced, 5 it has no ONNX that runs."""
-
-_target = click.argument("target")
-_input = click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="NAME:DTYPE:SHAPE",
-    help="An example input, such as x:float32:1x3x224x224; a dimension that may vary has a name, and "
-    "= its example size: ids:int64:batch=2xsequence=16 (every x separates). Repeatable.",
-)
-_checkpoint = click.option(
-    "--checkpoint",
-    metavar="FILE",
-    help="Weights for the model: .safetensors, or the .pt, .pth or .bin of a state dict. They must fit it exactly; "
-    "of tied ones, one is enough.",
-)
-_structure = click.option(
-    "--structure",
-    type=click.Choice(["functions", "flat"]),
-    help="Equal blocks in ONNX: one function for all of them, or each in full. Default: functions.",
-)
-_opset = click.option(
-    "--opset",
-    type=click.IntRange(OPSETS[0], OPSETS[-1]),
-    help="The version of ONNX's operators. Default: the one that gives the most legible graph.",
-)
 
 
 @click.group("ptgraph", cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
@@ -62,8 +41,8 @@ def main() -> None:
     gc.set_threshold(1_000_000, 20, 50)  # a short life with many objects: looking for cycles took a fifth of it
 
 
-@main.command(epilog=EXIT_CODES)
-@_target
+@main.command(epilog=epilog())
+@target_argument
 @click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where files go.")
 @click.option(
     "-f",
@@ -74,7 +53,7 @@ def main() -> None:
     help="One of `ptgraph formats`, or all; repeatable, or with commas. Default: onnx, html, svg, json.",
 )
 @click.option("--name", help="The files' name without its ending. Default: the target's.")
-@_input
+@input_option
 @click.option("--depth", type=click.IntRange(min=1), help="How many levels of modules pictures open.")
 @click.option(
     "--weights",
@@ -84,9 +63,10 @@ def main() -> None:
     help="What becomes of parameter values in ONNX: left out, put in a file beside it, or inside. "
     "With none, those of a --checkpoint are only checked.",
 )
-@_checkpoint
-@_structure
-@_opset
+@checkpoint_option
+@trust_option
+@structure_option
+@opset_option
 @click.option(
     "--overlay",
     "overlays",
@@ -114,6 +94,7 @@ def export(
     depth: int | None,
     weights: Any,
     checkpoint: str | None,
+    trust: bool,
     structure: Any,
     opset: int | None,
     overlays: tuple[str, ...],
@@ -137,7 +118,8 @@ def export(
         exporter.check_folder(output)
         numbers = read_overlays(overlays)
         if other is None:
-            graphs = [_graph(target, inputs, step, name=name, weights=weights != "none", checkpoint=checkpoint)]
+            given = {"name": name, "weights": weights != "none", "checkpoint": checkpoint, "trust": trust}
+            graphs = [_graph(target, inputs, step, **given)]
             numbers, lost = match(numbers, graphs[0])
             options = Options(depth, weights, structure or "functions", opset, numbers, drawn)
             done = exporter.export(graphs[0], output, names, options, lambda f: step(f"writing {f}"))
@@ -145,7 +127,7 @@ def export(
             given = {"--weights": weights != "none", "--checkpoint": checkpoint, "--structure": structure}
             given |= {"--opset": opset, "--overlay": overlays, **flags_of(figure)}
             _check_comparison(chosen if names else ["html"], given, name)
-            graphs, lost = _both_graphs(target, other, inputs, step), []
+            graphs, lost = _both_graphs(target, other, inputs, step, trust), []
             step("comparing")
             done = exporter.export_comparison(graphs[0], graphs[1], output, name, Options(depth))
     if not quiet and not done.failed:
@@ -164,18 +146,19 @@ def export(
             click.echo(f"ptgraph: warning: no browser could be started to show {page}", err=True)
 
 
-@main.command(epilog=EXIT_CODES)
-@_target
-@_input
+@main.command(epilog=epilog())
+@target_argument
+@input_option
+@trust_option
 @click.option("--json", "as_json", is_flag=True, help="Print the analysis as JSON, for a script.")
 @quiet_option
 @debug_option
-def info(target: str, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
+def info(target: str, inputs: tuple[str, ...], trust: bool, as_json: bool, quiet: bool, debug: bool) -> None:
     """Print the analysis of TARGET: parameters, share, FLOPs, activations and output shape of each component."""
     with progress(quiet) as step:
         from .analysis import analyze
 
-        graph = _graph(target, inputs, step)
+        graph = _graph(target, inputs, step, trust=trust)
         analysis = analyze(graph)
     if not quiet:
         _warn(graph)
@@ -185,11 +168,12 @@ def info(target: str, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug
         _print_analysis(graph, analysis)
 
 
-@main.command(epilog=VERIFY_EXIT_CODES)
-@_target
-@_input
+@main.command(epilog=epilog(VERIFY_EXIT_CODES))
+@target_argument
+@input_option
 @click.option("--onnx", "file", metavar="FILE", help="An ONNX file of TARGET, to run instead of a new one.")
-@_checkpoint
+@checkpoint_option
+@trust_option
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
@@ -197,8 +181,8 @@ def info(target: str, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug
     help="How far a number b of torch's may be off: T * (|b| + the largest |b| of its output, at most 1). "
     "Integers must be equal. Default: 0.001; for float16 0.01, for bfloat16 0.05.",
 )
-@_structure
-@_opset
+@structure_option
+@opset_option
 @quiet_option
 @debug_option
 def verify(
@@ -206,6 +190,7 @@ def verify(
     inputs: tuple[str, ...],
     file: str | None,
     checkpoint: str | None,
+    trust: bool,
     tolerance: float | None,
     structure: Any,
     opset: int | None,
@@ -234,7 +219,7 @@ def verify(
 
         check(file, tolerance)
         step(f"loading {target}")
-        source = load(target, inputs, weights=True, made_up=True, checkpoint=checkpoint)
+        source = load(target, inputs, weights=True, made_up=True, checkpoint=checkpoint, trust=trust)
         step("tracing")
         graph = graph_of(source)
         options = Options(weights="external", structure=structure or "functions", opset=opset)
@@ -248,13 +233,14 @@ def verify(
         raise PtgraphError(difference_text(found))
 
 
-@main.command(epilog=EXIT_CODES)
-@_target
+@main.command(epilog=epilog())
+@target_argument
 @click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where the notebook goes.")
 @click.option("--name", help="The notebook's name without its ending. Default: the target's.")
-@_input
+@input_option
+@trust_option
 @debug_option
-def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...], debug: bool) -> None:
+def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...], trust: bool, debug: bool) -> None:
     """Write DIR/NAME.ipynb, a notebook that explores TARGET: parameters, attention, sizes and training."""
     from . import exporter
     from .load import load
@@ -265,11 +251,12 @@ def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...]
     except ImportError as error:
         raise LoadError("a notebook needs nbformat and others: pip install 'ptgraph[notebook,train]'") from error
     exporter.check_folder(output)
-    source = load(target, inputs, name=name)
+    source = load(target, inputs, name=name, trust=trust)
     if source.graph is not None:
         raise UsageError(f"{target} is an ONNX file, and a notebook runs the model; name the model itself")
     stem = source.name
-    (file,) = exporter.write(exporter.make_folder(output), stem, {"ipynb": [make(target, stem, inputs, output)]})
+    made = make(target, stem, inputs, output, trust=trust)
+    (file,) = exporter.write(exporter.make_folder(output), stem, {"ipynb": [made]})
     click.echo(f"{file}\t{size_text(file.stat().st_size)}")
 
 
@@ -321,6 +308,7 @@ def _graph(
     name: str | None = None,
     weights: bool = False,
     checkpoint: str | None = None,
+    trust: bool = False,
 ) -> ModelGraph:
     if target.endswith(".onnx"):
         return _read(target, name, step, input=inputs, weights=weights, checkpoint=checkpoint)
@@ -330,7 +318,7 @@ def _graph(
     from .materialize import may_be_real
 
     step(f"loading {target}")
-    source = load(target, inputs, name=name, weights=weights, checkpoint=checkpoint)
+    source = load(target, inputs, name=name, weights=weights, checkpoint=checkpoint, trust=trust)
     step("tracing")
     if weights or checkpoint or not may_be_real(source.model):
         return graph_of(source)
@@ -362,15 +350,17 @@ def _check_comparison(formats: list[str], given: dict[str, Any], name: str | Non
         file_stem(name, strict=True)
 
 
-def _both_graphs(target: str, other: str, inputs: tuple[str, ...], step: Callable[[str], None]) -> list[ModelGraph]:
+def _both_graphs(
+    target: str, other: str, inputs: tuple[str, ...], step: Callable[[str], None], trust: bool
+) -> list[ModelGraph]:
     """Return the graphs of two targets, both on *inputs*; a file that was saved with its own keeps them."""
     from .isolated import own_modules
 
     held = [which.endswith((".pt2", ".onnx")) for which in (target, other)]
     with own_modules():
-        first = _graph(target, () if held[0] and not held[1] else inputs, step)
+        first = _graph(target, () if held[0] and not held[1] else inputs, step, trust=trust)
     try:
-        return [first, _graph(other, () if held[1] and not held[0] else inputs, step)]
+        return [first, _graph(other, () if held[1] and not held[0] else inputs, step, trust=trust)]
     except UsageError as error:
         raise UsageError(
             f"--compare {other}, which is given the same --input: {error}" if inputs else str(error)

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from .archive import read_program
 from .checkpoint import fill, parameters_on_meta
 from .empty import on_meta
 from .errors import LoadError, PtgraphError, UsageError, first_line, need_file
@@ -42,6 +43,7 @@ class _Wanted:
     weights: bool
     made_up: bool
     checkpoint: Path | None
+    trust: bool
 
 
 def load(
@@ -52,16 +54,18 @@ def load(
     weights: bool = False,
     made_up: bool = False,
     checkpoint: str | None = None,
+    trust: bool = False,
 ) -> Source:
     """Return the model that *target* names, with example inputs: its own, or those of *inputs*.
 
     A class, factory or preset is built on ``meta``, or with real random weights where *weights* asks for them;
     a config, which promises the weights of another file, only if they may be *made_up*. With the file
-    *checkpoint*, the weights are those in it.
+    *checkpoint*, the weights are those in it. Code in a .pt2 file is run only with *trust*.
     Raises LoadError where the target cannot be loaded or the checkpoint does not fit it, UsageError where
     *inputs* are malformed or missing.
     """
-    wanted = _Wanted(parse_inputs(inputs), weights, made_up, Path(checkpoint) if checkpoint is not None else None)
+    file = Path(checkpoint) if checkpoint is not None else None
+    wanted = _Wanted(parse_inputs(inputs), weights, made_up, file, trust)
     try:
         source = _load(target, wanted)
     except OSError as error:
@@ -113,13 +117,7 @@ def _load_program(path: Path, wanted: _Wanted) -> Source:
     if wanted.checkpoint is not None:
         raise UsageError(f"{path} holds its own weights; --checkpoint cannot change them")
     need_file(path)
-    try:
-        with quiet():
-            program = torch.export.load(path)
-    except Exception as error:  # zip, pickle, json and torch errors, all of them a bad file
-        reason = first_line(error).partition(". ")[0]
-        raise LoadError(f"{path} is not a program written by torch.export.save, or it is damaged: {reason}") from error
-    return Source(path.stem, program=program)
+    return Source(path.stem, program=read_program(path, trust=wanted.trust))
 
 
 def _load_huggingface(path: Path, wanted: _Wanted) -> Source:

@@ -14,17 +14,21 @@ Cell = tuple[str, str]  # "markdown" or "code", and its text
 _MAKE: dict[str, Any] = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell}
 
 
-def notebook(target: str, name: str, inputs: Sequence[str] = (), folder: str | os.PathLike[str] = ".") -> bytes:
+def notebook(
+    target: str, name: str, inputs: Sequence[str] = (), folder: str | os.PathLike[str] = ".", *, trust: bool = False
+) -> bytes:
     """Return the notebook of *target* as a file's bytes, for opening in *folder*.
 
     A preset's also trains a nano model. *name* is the title. A local file in *target* is named relative to *folder*.
+    With *trust*, code in it is run.
     """
     from .models import PRESETS
 
     preset = target if target in PRESETS else None
     seen = target if preset else _seen_from(folder, target)
     cells = [
-        _MAKE[kind](text, id=f"cell-{number}") for number, (kind, text) in enumerate(_cells(seen, name, inputs, preset))
+        _MAKE[kind](text, id=f"cell-{number}")
+        for number, (kind, text) in enumerate(_cells(seen, name, inputs, preset, trust))
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     made = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
@@ -41,8 +45,8 @@ def _seen_from(folder: str | os.PathLike[str], target: str) -> str:
     return f"{Path(os.path.relpath(place, folder)).as_posix()}{colon}{attribute}" if Path(place).is_file() else target
 
 
-def _cells(target: str, name: str, inputs: Sequence[str], preset: str | None) -> Iterator[Cell]:
-    yield from _model(target, name, inputs)
+def _cells(target: str, name: str, inputs: Sequence[str], preset: str | None, trust: bool) -> Iterator[Cell]:
+    yield from _model(target, name, inputs, trust)
     if preset is not None:
         yield from _family(preset)
         yield from _training(preset)
@@ -50,8 +54,8 @@ def _cells(target: str, name: str, inputs: Sequence[str], preset: str | None) ->
     yield "code", "plots.dependency_tree(graph);"
 
 
-def _model(target: str, name: str, inputs: Sequence[str]) -> Iterable[Cell]:
-    given = f", inputs={list(inputs)!r}" if inputs else ""
+def _model(target: str, name: str, inputs: Sequence[str], trust: bool) -> Iterable[Cell]:
+    given = (f", inputs={list(inputs)!r}" if inputs else "") + ", trust=True" * trust
     return [
         ("markdown", f"# {name}\n\nWhat the model is made of, where its parameters are, and what it attends to."),
         ("code", "import ptgraph\nfrom ptgraph import plots"),

@@ -43,6 +43,8 @@ ORDER = [
         "empty",
         "huggingface",
         "checkpoint",
+        "arithmetic",
+        "archive",
         "load",
         "aliases",
         "flops",
@@ -116,7 +118,17 @@ ORDER = [
         "attention_maps",
         "sizes",
     ),
-    *("api", "plots", "notebook", "isolated", "console", "figure_commands", "training_commands", "cli"),
+    *(
+        "api",
+        "plots",
+        "notebook",
+        "isolated",
+        "console",
+        "figure_commands",
+        "target_options",
+        "training_commands",
+        "cli",
+    ),
     "__main__",
 ]
 FILES = sorted((ROOT / "ptgraph").rglob("*.py"))
