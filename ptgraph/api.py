@@ -187,8 +187,8 @@ def export(
     options = replace(options, overlays=kept)
     done = files.export(graph, output, formats, options)
     done.complain()
-    for text in done.warnings:
-        warnings.warn(text, stacklevel=2)
+    for missing in done.skipped:
+        warnings.warn(f"no {missing.format}: {missing.reason}", stacklevel=2)
     return list(done.files)
 
 

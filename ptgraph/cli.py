@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import EXIT_CODES, Group, debug_option, print_rows, progress, quiet_option
+from .console import EXIT_CODES, Group, debug_option, print_rows, progress, quiet_option, say, warn
 from .errors import LoadError, PtgraphError, TraceError, UsageError
 from .figure_commands import figure_of, figure_options, flags_of
 from .target_options import (
@@ -134,16 +134,16 @@ def export(
         for graph in graphs:
             _warn(graph)
         if lost:
-            click.echo(f"ptgraph: warning: {unmatched_text(lost, graphs[0].name)}", err=True)
-        for text in done.warnings:
-            click.echo(f"ptgraph: warning: {text}", err=True)
+            warn(unmatched_text(lost, graphs[0].name))
+        for skipped in done.skipped:
+            warn(f"no {skipped.format}: {skipped.reason}")
     for path in done.files:
-        click.echo(f"{path}\t{size_text(path.stat().st_size)}")
+        say(f"{path}\t{size_text(path.stat().st_size)}")
     done.complain()
     if open_page:
         page = next(path for path in done.files if path.suffix == ".html")
         if click.launch(page.resolve().as_uri()) and not quiet:
-            click.echo(f"ptgraph: warning: no browser could be started to show {page}", err=True)
+            warn(f"no browser could be started to show {page}")
 
 
 @main.command(epilog=epilog())
@@ -163,7 +163,7 @@ def info(target: str, inputs: tuple[str, ...], trust: bool, as_json: bool, quiet
     if not quiet:
         _warn(graph)
     if as_json:
-        click.echo(json.dumps(analysis.to_dict(), indent=1, sort_keys=True, allow_nan=False))
+        say(json.dumps(analysis.to_dict(), indent=1, sort_keys=True, allow_nan=False))
     else:
         _print_analysis(graph, analysis)
 
@@ -227,7 +227,7 @@ def verify(
     if not quiet:
         _warn(graph)
         for item in (item for item in found if not item.finite):
-            click.echo(f"ptgraph: warning: torch gives no finite number in {item.output} with {item.case}", err=True)
+            warn(f"torch gives no finite number in {item.output} with {item.case}")
     print_rows(comparison_rows(found))
     if not all(item.agrees for item in found):
         raise PtgraphError(difference_text(found))
@@ -257,7 +257,7 @@ def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...]
     stem = source.name
     made = make(target, stem, inputs, output, trust=trust)
     (file,) = exporter.write(exporter.make_folder(output), stem, {"ipynb": [made]})
-    click.echo(f"{file}\t{size_text(file.stat().st_size)}")
+    say(f"{file}\t{size_text(file.stat().st_size)}")
 
 
 @main.command("list")
@@ -285,7 +285,7 @@ def formats() -> None:
     others, refused = plugins()
     print_rows([(b.name, b.purpose, b.viewer) for b in (BACKENDS | others).values()])
     for reason in refused:
-        click.echo(f"ptgraph: warning: {reason}", err=True)
+        warn(reason)
 
 
 @main.command()
@@ -293,7 +293,7 @@ def schema() -> None:
     """Print the JSON Schema of the json format."""
     from importlib.resources import files
 
-    click.echo((files("ptgraph") / "schema.json").read_text(encoding="utf-8"), nl=False)
+    say((files("ptgraph") / "schema.json").read_text(encoding="utf-8"), end="")
 
 
 main.add_command(train)
@@ -370,7 +370,7 @@ def _both_graphs(
 def _warn(graph: ModelGraph) -> None:
     if graph.attempts:
         reasons = "; ".join(f"{tracer}: {reason}" for tracer, reason in graph.attempts)
-        click.echo(f"ptgraph: warning: traced by {graph.tracer}, since {' '.join(reasons.split())}", err=True)
+        warn(f"traced by {graph.tracer}, since {reasons}")
 
 
 def _print_analysis(graph: ModelGraph, analysis: Analysis) -> None:
@@ -378,9 +378,14 @@ def _print_analysis(graph: ModelGraph, analysis: Analysis) -> None:
 
     from .tables import analysis_table, totals_text
 
-    width = None if sys.stdout.isatty() else 10_000  # nothing is cut off for a reader that is no terminal
-    Console(width=width, markup=False, emoji=False, highlight=False).print(analysis_table(graph, analysis))
-    click.echo(f"\n{totals_text(graph, analysis)}")
+    width = (
+        None if sys.stdout is not None and sys.stdout.isatty() else 10_000
+    )  # nothing is cut off for a reader that is no terminal
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    with console.capture() as shown:
+        console.print(analysis_table(graph, analysis))
+    say(shown.get(), end="", styled=True)
+    say(f"\n{totals_text(graph, analysis)}")
 
 
 __all__ = ["main"]

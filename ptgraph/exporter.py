@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .backends import BACKENDS, Backend, plugins, render_comparison
 from .comparison import compare
-from .errors import ExportError, ExportWarning, PtgraphError, UsageError, named
+from .errors import ExportError, PtgraphError, UsageError, named
 from .graph import ModelGraph
 from .interrupts import check, uncut
-from .options import Options
+from .options import Options, file_stem
 from .quiet import alone
 from .temporary import is_temporary, sweep, temporary_name
 
@@ -34,18 +33,11 @@ class Exported:
     """What an export wrote, in order, and what it could not.
 
     ``skipped`` are formats that the model cannot have and that were not asked for; ``failed`` all others.
-    ``remarks`` say of what was written how it is not quite what was asked for.
     """
 
     files: tuple[Path, ...]
     skipped: tuple[Missing, ...] = ()
     failed: tuple[Missing, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def warnings(self) -> list[str]:
-        """Return a line for each thing that a person should know of what was, or was not, written."""
-        return [*self.remarks, *(f"no {missing.format}: {missing.reason}" for missing in self.skipped)]
 
     def complain(self) -> None:
         """Raise ExportError if a format failed, with the reasons."""
@@ -102,15 +94,13 @@ def export(
     written: list[Path] = []
     skipped: list[Missing] = []
     failed: list[Missing] = []
-    remarks: list[str] = []
     with _orderly(folder, written):
         for name in chosen:
             if name == "onnx" and graph.is_read and not by_name:
                 continue  # it is there already
             progress(name)
             try:
-                with _heard(remarks):
-                    files = backends[name].render(graph, options)
+                files = backends[name].render(graph, options)
             except Exception as error:  # without it, the other formats are still worth having
                 check(error)
                 if isinstance(error, UsageError):  # a choice that this model does not have, such as what to draw
@@ -125,20 +115,7 @@ def export(
                 if isinstance(error, PtgraphError):
                     raise
                 failed.append(_missing(name, graph, error, backends[name].package))
-    return Exported(tuple(written), tuple(skipped), tuple(failed), tuple(remarks))
-
-
-@contextlib.contextmanager
-def _heard(remarks: list[str]) -> Iterator[None]:
-    """Add each ExportWarning to *remarks*; any other warning is passed on."""
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always", ExportWarning)
-        yield
-    for item in found:
-        if issubclass(item.category, ExportWarning):
-            remarks.append(str(item.message))
-        else:
-            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+    return Exported(tuple(written), tuple(skipped), tuple(failed))
 
 
 @alone
@@ -154,7 +131,12 @@ def export_comparison(
     written: list[Path] = []
     with _orderly(folder, written):
         try:
-            _write(folder, name or f"{a.name}-vs-{b.name}", render_comparison(a, b, compare(a, b), options), written)
+            _write(
+                folder,
+                name or file_stem(f"{a.name}-vs-{b.name}"),
+                render_comparison(a, b, compare(a, b), options),
+                written,
+            )
         except Exception as error:
             check(error)
             if isinstance(error, PtgraphError):
@@ -173,7 +155,10 @@ def _missing(name: str, graph: ModelGraph, error: Exception, package: str = "ptg
 def check_folder(output: str | os.PathLike[str]) -> None:
     """Raise ExportError if *output* can neither be written to nor made; nothing is made yet."""
     folder = Path(output)
-    place = next(p for p in (folder, *folder.parents, Path()) if p.exists())
+    try:
+        place = next(p for p in (folder, *folder.parents, Path()) if p.exists())
+    except OSError as error:
+        raise ExportError(f"cannot write to {folder}: {error.strerror or error}") from error
     if not place.is_dir():
         named = "it" if place == folder else place
         raise ExportError(f"cannot write to {folder}: {named} is a file, not a folder")

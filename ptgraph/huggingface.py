@@ -1,9 +1,11 @@
 """A Hugging Face `config.json` → the model it describes, on `meta`, and inputs that it accepts."""
 
+import contextlib
 import importlib
 import inspect
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -13,11 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 from torch._subclasses import fake_tensor
+from torch.nn.modules import module as hooks
 
 from ptgraph.empty import on_meta
 from ptgraph.errors import LoadError
 
-__all__ = ["build", "dynamic_shapes", "example_inputs", "is_config", "model_name"]
+__all__ = ["build", "dynamic_shapes", "example_inputs", "is_config", "is_quantized", "model_name"]
 
 SEQUENCE = 16  # tokens
 FRAMES = 128  # of a spectrogram, where the model has no length of its own
@@ -28,6 +31,14 @@ IMAGE_SIZE = 224
 # and "grouped_mm" is an operation of transformers' own; this one is gathers and matrix products.
 EXPERTS = "batched_mm"
 
+MANY = 100_000  # layers and the like, which are made one by one
+MANY_MODULES = 300_000
+_COUNT = re.compile(r"(num|n)_\w*(layers?|blocks|labels|experts|heads|stages)|\w*_layers|depths?|num_layer")
+_IGNORED = {  # what would be fetched or run, or is chosen by ptgraph
+    *("auto_map", "trust_remote_code", "quantization_config", "use_kernels", "kernel_config"),
+    *(f"{name}_implementation{end}" for name in ("attn", "_attn", "experts", "_experts") for end in ("", "_internal")),
+}
+
 
 def is_config(path: Path) -> bool:
     """Whether *path* names a JSON file or a folder that holds a `config.json`."""
@@ -37,10 +48,16 @@ def is_config(path: Path) -> bool:
 def model_name(path: Path) -> str:
     """A file stem for the model: the name its config records, else the folder's, else its model type."""
     settings = _read(path)
-    recorded = PurePosixPath(settings.get("_name_or_path") or "").name
+    path_or_name = settings.get("_name_or_path")
+    recorded = PurePosixPath(path_or_name).name if isinstance(path_or_name, str) else ""
     file = _config_file(path).resolve()
     folder = file.parent.name if file.name == "config.json" else ""
     return recorded or folder or str(settings.get("model_type", "model"))
+
+
+def is_quantized(path: Path) -> bool:
+    """Whether the config at *path*, or one within it, says how weights are quantized."""
+    return any(name == "quantization_config" and value for name, value in _fields(_read(path)))
 
 
 def build(path: Path, device: str = "meta") -> nn.Module:
@@ -50,16 +67,19 @@ def build(path: Path, device: str = "meta") -> nn.Module:
     """
     transformers = _transformers()
     settings = _read(path)
-    config = _config(transformers, settings, path)
+    with _offline():
+        config = _config(transformers, settings, path)
     for part in _configs(config):
         if getattr(part, "use_cache", None):
             part.use_cache = False
     make = _maker(transformers, config, settings, path)
     try:
-        with on_meta() if device == "meta" else torch.device(device):
+        with on_meta() if device == "meta" else torch.device(device), _offline(), _not_too_many(path):
             model = make(config, experts_implementation=EXPERTS)
         if device == "meta":
             model.to(device)  # parameters made by torch.Tensor(n), an old constructor, ignored the device above
+    except LoadError:
+        raise
     except Exception as error:  # whatever a config can make transformers raise
         raise LoadError(f"{path}: transformers cannot build this model: {_one_line(error)}") from error
     return model.eval()
@@ -99,14 +119,72 @@ def _config_file(path: Path) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     file = _config_file(path)
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
+        settings = json.loads(file.read_text(encoding="utf-8-sig"))
+        for name, value in _fields(settings):
+            if _COUNT.fullmatch(name) and isinstance(value, int) and value > MANY:
+                raise LoadError(f"{file}: {name} is {value:,}, and ptgraph makes no more than {MANY:,}")
     except OSError as error:
         raise LoadError(f"{file}: {error.strerror or error}") from error
     except ValueError as error:
         raise LoadError(f"{file}: not JSON: {error}") from error
+    except RecursionError as error:
+        raise LoadError(f"{file}: not a config: it is nested too deeply") from error
     if not isinstance(settings, dict):
         raise LoadError(f"{file}: not a config: a JSON {type(settings).__name__} instead of an object")
+    kind, names = settings.get("model_type"), settings.get("architectures")
+    if not isinstance(kind, str | None):
+        raise LoadError(f"{file}: 'model_type' is {json.dumps(kind)}, not a name")
+    if not (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names))):
+        raise LoadError(f"{file}: 'architectures' is {json.dumps(names)}, not a list of names")
     return settings
+
+
+def _fields(settings: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each field of a config and of those within, with its value."""
+    if isinstance(settings, dict):
+        yield from settings.items()
+    for value in settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list) else ():
+        yield from _fields(value)
+
+
+def _own(settings: Any) -> Any:
+    """Return a config without what would be fetched or run, in it and in those within."""
+    if isinstance(settings, list):
+        return [_own(value) for value in settings]
+    if not isinstance(settings, dict):
+        return settings
+    kept = {name: _own(value) for name, value in settings.items() if name not in _IGNORED}
+    return kept | ({"use_pretrained_backbone": False} if "use_pretrained_backbone" in kept else {})
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Keep transformers from fetching what a config names."""
+    constants: Any = importlib.import_module("huggingface_hub.constants")
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+@contextlib.contextmanager
+def _not_too_many(path: Path) -> Iterator[None]:
+    """Raise LoadError where a model gets more modules than anything could show."""
+    made = 0
+
+    def count(module: nn.Module, name: str, submodule: Any) -> None:
+        nonlocal made
+        made += 1
+        if made > MANY_MODULES:
+            raise LoadError(f"{path}: a model of more than {MANY_MODULES:,} modules, which nothing could show")
+
+    handle = hooks.register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _transformers() -> Any:
@@ -124,8 +202,8 @@ def _config(transformers: Any, settings: dict[str, Any], path: Path) -> Any:
     if kind not in known:
         raise LoadError(_unknown(path, "model type", kind, known.keys(), settings))
     try:
-        # Not from_dict: only from_json_file decodes the infinities that transformers writes.
-        return known[kind].from_json_file(_config_file(path))
+        # Not from_dict, which does not decode the infinities that transformers writes.
+        return known[kind](**known[kind]._decode_special_floats(_own(settings)))
     except Exception as error:  # a config class checks its own values, each in its way
         raise LoadError(f"{path}: not a valid {kind} config: {_one_line(error)}") from error
 
@@ -161,6 +239,9 @@ def _configs(config: Any) -> Iterator[Any]:
 
 
 def _one_line(error: Exception) -> str:
+    missing = re.search(r"Cannot reach (\S+): offline mode", str(error))
+    if missing:
+        return f"it names what would have to be fetched, and ptgraph fetches nothing ({missing[1]})"
     return shorten(str(error), 200, placeholder=" …") or type(error).__name__
 
 
@@ -185,16 +266,22 @@ def _wanted(model: nn.Module) -> tuple[list[str], list[str]]:
 
 
 def _example(model: nn.Module, name: str, batch: int) -> torch.Tensor:
+    remedy = f"describe it with --input {name}:DTYPE:SHAPE"
     try:
         shape, dtype = INPUTS[name](model.config)
     except LookupError as error:
-        raise LoadError(
-            f"{type(model).__name__}: no example is known for its input {name!r};"
-            f" describe it with --input {name}:DTYPE:SHAPE"
-        ) from error
+        raise LoadError(f"{type(model).__name__}: no example is known for its input {name!r}; {remedy}") from error
+    except Exception as error:  # a setting is of another kind than those of transformers are
+        text = f"{type(model).__name__}: its config says no shape of its input {name!r} ({_one_line(error)}); {remedy}"
+        raise LoadError(text) from error
     if dtype is torch.float:
         dtype = _float_dtype(model)
-    return torch.zeros(batch, *shape, dtype=dtype, device="meta")
+    try:
+        return torch.zeros(batch, *shape, dtype=dtype, device="meta")
+    except (RuntimeError, TypeError) as error:
+        size = "×".join(map(str, [batch, *shape]))
+        text = f"{type(model).__name__}: its config makes its input {name!r} {size}, which is no shape; {remedy}"
+        raise LoadError(text) from error
 
 
 def _accepts(model: nn.Module, inputs: dict[str, torch.Tensor]) -> bool:

@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -23,7 +24,7 @@ from torch.utils import _pytree as pytree
 from .archive import read_program
 from .checkpoint import fill, parameters_on_meta
 from .empty import on_meta
-from .errors import LoadError, PtgraphError, UsageError, first_line, need_file
+from .errors import LoadError, PtgraphError, PtgraphWarning, UsageError, first_line, kind_of, need_file
 from .inputs import FORM, Input, parse_inputs
 from .onnx_reader import read_target
 from .options import file_stem
@@ -69,7 +70,7 @@ def load(
     try:
         source = _load(target, wanted)
     except OSError as error:
-        raise LoadError(f"cannot read {target}: {error.strerror or error}") from error
+        raise LoadError(f"cannot read {error.filename or target}: {error.strerror or error}") from error
     return replace(source, name=file_stem(name if name is not None else source.name, strict=name is not None))
 
 
@@ -85,7 +86,7 @@ def _load(target: str, wanted: _Wanted) -> Source:
         return _load_program(path, wanted)
     if path.suffix == ".onnx":
         return _load_onnx(path, wanted)
-    if path.suffix == ".json" or path.is_dir():
+    if path.suffix == ".json" or kind_of(path) == "folder":
         return _load_huggingface(path, wanted)
     place, colon, attribute = target.rpartition(":")
     if colon and place and attribute:
@@ -136,6 +137,9 @@ def _load_huggingface(path: Path, wanted: _Wanted) -> Source:
             if not wanted.inputs:
                 raise
             example = {}
+    if huggingface.is_quantized(path):
+        text = f"{path}: quantization_config is ignored, and the model is drawn as it is before it is quantized"
+        warnings.warn(text, PtgraphWarning, stacklevel=3)
     if wanted.made_up and wanted.checkpoint is None:
         _need_memory(model, path)
     if wanted.made_up or wanted.checkpoint is not None:

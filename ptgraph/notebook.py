@@ -10,6 +10,8 @@ from typing import Any
 import nbformat
 from nbformat import v4
 
+from .errors import kind_of
+
 Cell = tuple[str, str]  # "markdown" or "code", and its text
 _MAKE: dict[str, Any] = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell}
 
@@ -40,9 +42,13 @@ def notebook(
 def _seen_from(folder: str | os.PathLike[str], target: str) -> str:
     """Return a target that is a local file, or an attribute of one, as it is named from *folder*."""
     place, colon, attribute = target.rpartition(":")
-    if Path(target).exists():
+    if kind_of(Path(target)):
         return Path(os.path.relpath(target, folder)).as_posix()
-    return f"{Path(os.path.relpath(place, folder)).as_posix()}{colon}{attribute}" if Path(place).is_file() else target
+    return (
+        f"{Path(os.path.relpath(place, folder)).as_posix()}{colon}{attribute}"
+        if kind_of(Path(place)) == "file"
+        else target
+    )
 
 
 def _cells(target: str, name: str, inputs: Sequence[str], preset: str | None, trust: bool) -> Iterator[Cell]:

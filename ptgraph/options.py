@@ -44,11 +44,16 @@ class Options:
             raise UsageError(f"opset is {self.opset!r}; torch.onnx writes {OPSETS[0]} to {OPSETS[-1]}")
 
 
+LONGEST = 180  # bytes of a stem; a name has 255, with an ending and what marks it as unfinished
+
+
 def file_stem(name: str, *, strict: bool = False) -> str:
     """Return *name* fit for a file; *strict* raises UsageError instead of mending it."""
-    safe = re.sub(r"[^\w.+-]+", "_", name).strip(".")
+    safe = re.sub(r"[^\w.+-]+", "_", name).strip(".").encode()[:LONGEST].decode(errors="ignore")
     if strict and (safe != name or not name):
         mended = safe.strip("_") or "model"
+        if len(name.encode(errors="replace")) > LONGEST:
+            raise UsageError(f"the name {name!r} is longer than {LONGEST} bytes")
         raise UsageError(f"the name {name!r} is no file name of letters, digits and . _ + -, such as {mended!r}")
     return safe or "model"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from .errors import printable
 from .view import count_text, shape_text
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
         path = layer["path"]
         indent = "  " * (path.count(".") + 1) if path else ""
         table.add_row(
-            indent + (path.rpartition(".")[2] or graph.name),
-            layer["class"] if graph.classes[graph.component(path).type].short else "–",
+            indent + printable(path.rpartition(".")[2] or graph.name),
+            printable(layer["class"]) if graph.classes[graph.component(path).type].short else "–",
             f"{layer['total_params']:,}",
             f"{layer['share']:.1%}",
             count_text(layer["flops"]) if layer["flops"] else "–",
             size_text(layer["activation_bytes"]) if layer["activation_bytes"] else "–",
-            shape_text(layer["output_shape"]),
+            printable(shape_text(layer["output_shape"])),
         )
     return table
 

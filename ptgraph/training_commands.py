@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .console import EXIT_CODES, debug_option, progress, quiet_option
+from .console import EXIT_CODES, debug_option, progress, quiet_option, say, warn
 from .errors import ExportError, LoadError, UsageError, first_line
 from .figure_commands import figure_of, figure_options
 from .options import Options
@@ -145,7 +145,7 @@ def pipeline(
         step(f"recording a step of {kind}")
         done = exporter.export(record_pipeline(kind, preset, times=times), output, wanted, options)
     for path in done.files:
-        click.echo(f"{path}\t{size_text(path.stat().st_size)}")
+        say(f"{path}\t{size_text(path.stat().st_size)}")
     done.complain()
 
 
@@ -206,7 +206,7 @@ def _people(quiet: bool) -> Iterator[None]:
         finally:
             logging.disable(logging.NOTSET)
     for warning in () if quiet else heard:
-        click.echo(f"ptgraph: warning: {warning.message}", err=True)
+        warn(str(warning.message))
 
 
 @contextlib.contextmanager
@@ -223,7 +223,7 @@ def _run(quiet: bool) -> Iterator[Callable[[str, int, dict[str, float]], None]]:
             *columns,
             TextColumn("{task.fields[numbers]}"),
             console=Console(file=sys.stderr),
-            disable=quiet or not sys.stderr.isatty(),
+            disable=quiet or sys.stderr is None or not sys.stderr.isatty(),
         ) as shown,
     ):
 
@@ -242,11 +242,11 @@ def _summarize(file: Path) -> None:
     from .tables import size_text
 
     steps = read_metrics(file)
-    click.echo(f"{file}\t{size_text(file.stat().st_size)}")
+    say(f"{file}\t{size_text(file.stat().st_size)}")
     for name in ("loss", "held_out_loss", "unigram_entropy", "reward"):
         values = [step[name] for step in steps if name in step]
         if values:
-            click.echo(f"{name}\t{values[0]:.4g} → {values[-1]:.4g}" if len(values) > 1 else f"{name}\t{values[0]:.4g}")
+            say(f"{name}\t{values[0]:.4g} → {values[-1]:.4g}" if len(values) > 1 else f"{name}\t{values[0]:.4g}")
 
 
 __all__ = ["pipeline", "train"]

@@ -499,6 +499,144 @@ def test_a_model_without_inputs_names_its_arguments_and_the_remedy():
     )
 
 
+# What is printed, wherever it goes
+
+ODD = """
+import torch
+from torch import nn
+
+NAME = "a\\x1b[31m\\x9b1m\\u202e\\u2066\\u200b\\u2028\\x85\\ud800"
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.add_module(NAME, nn.Linear(4, 4))
+        self.__class__ = type(NAME[:-1], (Net,), {"forward": lambda self, x: getattr(self, NAME)(x)})
+
+    def example_inputs(self):
+        return torch.zeros(1, 4)
+
+def failing():
+    raise ValueError(NAME)
+"""
+RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff]")
+SHOWN = r"a\x1b[31m\x9b1m\u202e\u2066\u200b\u2028\x85\ud800"
+
+
+@pytest.mark.parametrize(
+    "command", [["info", "odd.py:Net"], ["verify", "odd.py:Net"], ["info", "odd.py:failing"], ["info", "\x1b]0;x\x07"]]
+)
+def test_no_name_steers_the_terminal(command):
+    Path("odd.py").write_text(ODD)
+    result = run(*command)
+    assert not RAW.search(result.stdout + result.stderr)
+    if command[1].startswith("odd") and command[0] == "info":
+        assert SHOWN in result.stdout + result.stderr
+
+
+def test_what_is_done_is_no_raw_name_either(monkeypatch):
+    """The line of progress, which only a terminal gets."""
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    from ptgraph.console import progress
+
+    with progress(quiet=False) as step:
+        step("loading \u202ename\x9b31m")
+    assert r"\u202ename\x9b31m" in shown.getvalue()
+    assert "\u202e" not in shown.getvalue()
+    assert "\x9b" not in shown.getvalue()
+
+
+def shell(line: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash, in which $ptgraph is the command."""
+    command = f"{sys.executable} -m ptgraph"
+    return subprocess.run(
+        ["bash", "-c", line], env={**os.environ, "ptgraph": command, **env}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "stderr"),
+    [
+        ("$ptgraph formats > /dev/full", 5, "cannot write to standard output: No space left on device"),
+        ("$ptgraph --help > /dev/full", 5, "cannot write to standard output: No space left on device"),
+        ("$ptgraph formats >&-", 5, "cannot write to standard output: Bad file descriptor"),
+        ("$ptgraph info gone.pt2 > /dev/full", 3, "gone.pt2 does not exist"),
+        ("$ptgraph info gone.pt2 <&-", 3, "gone.pt2 does not exist"),
+        ("$ptgraph info gone.pt2 2>&-", 3, None),
+        ("$ptgraph info gone.pt2 2> /dev/full", 3, None),
+        ("$ptgraph formats <&- >&- 2>&-", 5, None),
+        ("$ptgraph info gone.pt2 2>&1 | true; exit ${PIPESTATUS[0]}", 3, None),
+        ("$ptgraph schema | true; exit ${PIPESTATUS[0]}", 0, None),
+    ],
+)
+def test_streams_that_are_full_or_closed(line, code, stderr):
+    result = shell(line)
+    assert (result.returncode, result.stderr) == (code, f"ptgraph: error: {stderr}\n" if stderr else "")
+
+
+def test_files_are_written_whole_where_stderr_is_closed(folder):
+    """Nothing that is printed goes into a file that was opened in the place of a closed stream."""
+    done("export", "net.py:Net", "-f", "json", "-o", "whole")
+    assert shell("$ptgraph export net.py:Net -f json -o shut 2>&- >&- <&-").returncode == 5
+    assert (folder / "shut" / "Net.json").read_bytes() == (folder / "whole" / "Net.json").read_bytes()
+
+
+def test_a_terminal_that_knows_only_ascii():
+    result = shell("$ptgraph list", PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "12 layers x 512" in result.stdout
+
+
+def test_bytes_of_arguments_that_are_no_text():
+    result = shell("$ptgraph info $'g\\xff.onnx'")
+    assert result.stderr == "ptgraph: error: g\\udcff.onnx does not exist\n"
+    assert done("export", "net.py:Net", "-f", "json", "-o", "\udcff").startswith("\\udcff/Net.json\t")
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("code", "command", "message"),
+    [
+        (3, ["info", f"{LONG}.py:Net"], f"cannot read {LONG}.py: File name too long"),
+        (3, ["info", f"{LONG}.pt2"], f"cannot read {LONG}.pt2: File name too long"),
+        (3, ["info", f"{LONG}.onnx"], f"cannot read {LONG}.onnx: File name too long"),
+        (3, ["info", f"{LONG}/config.json"], f"cannot read {LONG}/config.json: File name too long"),
+        (3, ["info", LONG], f"cannot read {LONG}: File name too long"),
+        (3, ["export", "net.py:Net", "--checkpoint", f"{LONG}.pt"], f"cannot read {LONG}.pt: File name too long"),
+        (3, ["verify", "net.py:Net", "--onnx", f"{LONG}.onnx"], f"cannot read {LONG}.onnx: File name too long"),
+        (3, ["export", "net.py:Net", "--compare", f"{LONG}.onnx"], f"cannot read {LONG}.onnx: File name too long"),
+        (2, ["export", "net.py:Net", "--overlay", LONG], f"cannot read the overlay {LONG}: File name too long"),
+        (2, ["export", "net.py:Net", "--name", LONG], f"the name '{LONG}' is longer than 180 bytes"),
+        (5, ["export", "net.py:Net", "-o", LONG], f"cannot write to {LONG}: File name too long"),
+    ],
+)
+def test_names_that_are_too_long(code, command, message):
+    assert refused(code, *command).startswith(message)
+
+
+def test_a_class_with_a_long_name_gets_a_file_with_a_shorter_one(folder):
+    (folder / "long.py").write_text(NET + f"\nclass {LONG}(Net): pass\nclass {'é' * 300}(Net): pass\n")
+    done("export", f"long.py:{LONG}", "-f", "json,svg", "-o", "out")
+    done("export", f"long.py:{LONG}", "--compare", f"long.py:{'é' * 300}", "-o", "out")
+    assert {path.name.partition(".")[0] for path in Path("out").iterdir()} == {"x" * 180}
+
+
+def test_folders_that_may_not_be_searched(folder):
+    (folder / "shut").mkdir()
+    (folder / "shut" / "net.py").write_text(NET)
+    (folder / "shut").chmod(0)
+    as_user = "setpriv --bounding-set=-dac_override,-dac_read_search " if os.geteuid() == 0 else ""
+    targets = ["shut/net.py:Net", "shut/a.onnx", "shut/model"]
+    result = shell("; ".join(f"{as_user}$ptgraph info {target}; echo $?" for target in targets))
+    (folder / "shut").chmod(0o700)
+    assert result.stdout.split() == ["3"] * len(targets)
+    places = [target.partition(":")[0] for target in targets]
+    assert result.stderr.splitlines() == [f"ptgraph: error: cannot read {place}: Permission denied" for place in places]
+
+
 # Targets that are refused with exit code 3 (tests/test_load.py has all of them)
 
 
@@ -675,7 +813,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(script):
 def test_a_full_disk_for_stdout_is_one_line(script):
     with Path("/dev/full").open("w") as full:
         result = subprocess.run([script, "formats"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 5
     assert os.strerror(errno.ENOSPC) in result.stderr
     assert result.stderr.startswith("ptgraph: error: ")
     assert result.stderr.count("\n") == 1

@@ -1,7 +1,10 @@
 """A Hugging Face config becomes a model on `meta` and inputs that torch.export follows."""
 
+import copy
 import json
+import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,8 @@ import torch
 import transformers
 
 from ptgraph import huggingface as hf
-from ptgraph.errors import LoadError
+from ptgraph.errors import LoadError, PtgraphError, PtgraphWarning
+from ptgraph.load import load
 
 # One family per line: model type, an architecture, settings that keep it small, the inputs it gets.
 FAMILIES: list[tuple[str, str, dict[str, Any], dict[str, list[int]]]] = [
@@ -244,3 +248,126 @@ def test_no_rule_for_an_input(build):
     message = error(hf.example_inputs, build("perceiver"))
     assert "PerceiverModel: no example is known for its input 'inputs'" in message
     assert message.endswith("describe it with --input inputs:DTYPE:SHAPE")
+
+
+# What a config asks for, and does not get
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"])
+@pytest.mark.parametrize(
+    "value", ["kernels-community/flash-attn", "flash_attention_2", "flex_attention", "evil/kernel"]
+)
+def test_attention_is_computed_as_ptgraph_says(build, key, value):
+    model = build("llama", num_hidden_layers=1, **{key: value})
+    assert model.config._attn_implementation in ("sdpa", "eager")
+
+
+def test_attention_of_configs_within_is_computed_as_ptgraph_says(build):
+    asked = {"attn_implementation": "kernels-community/flash-attn", "experts_implementation": "evil/kernel"}
+    parts = {name: {"num_hidden_layers": 1, **asked} for name in ("text_config", "vision_config")}
+    model = build("clip", architectures=["CLIPModel"], **parts, **asked)
+    for config in (model.config, model.config.text_config, model.config.vision_config):
+        assert config._attn_implementation in ("sdpa", "eager")
+
+
+def test_experts_are_computed_as_ptgraph_says(build):
+    model = build("mixtral", num_hidden_layers=1, experts_implementation="evil/kernel")
+    assert model.config._experts_implementation == hf.EXPERTS
+
+
+@pytest.mark.parametrize("kind", ["detr", "upernet"])
+def test_nothing_is_fetched(tmp_path, kind):
+    settings = {"model_type": kind, "backbone": "evil/backbone", "use_timm_backbone": False}
+    write(tmp_path, settings | {"use_pretrained_backbone": True})
+    text = error(hf.build, tmp_path)
+    assert "it names what would have to be fetched, and ptgraph fetches nothing (https://" in text
+    assert "evil/backbone" in text
+
+
+@pytest.mark.parametrize("where", [(), ("text_config",)])
+def test_quantization_is_said_to_be_ignored(tmp_path, where):
+    settings: dict[str, Any] = {"model_type": "clip"}
+    inner = settings
+    for name in where:
+        inner = inner.setdefault(name, {})
+    inner["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    write(tmp_path, settings)
+    with pytest.warns(PtgraphWarning, match="quantization_config is ignored"):
+        source = load(str(tmp_path))
+    assert {p.dtype for p in source.model.parameters()} == {torch.float32}
+
+
+# Configs that nobody wrote
+
+SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 32}
+WHOLE: dict[str, dict[str, Any]] = {
+    "gpt2": {
+        "n_layer": 1,
+        "n_embd": 8,
+        "n_head": 2,
+        "vocab_size": 32,
+        "architectures": ["GPT2Model"],
+        "dtype": "float32",
+    }
+    | {"_name_or_path": "a/b", "activation_function": "gelu_new", "num_labels": 2, "id2label": {"0": "a"}},
+    "clip": {"projection_dim": 8, "text_config": SMALL, "vision_config": {"image_size": 32, "patch_size": 8, **SMALL}},
+    "mixtral": {"num_local_experts": 2, "num_experts_per_tok": 1, "num_key_value_heads": 1, "rope_theta": 1e4, **SMALL},
+    "resnet": {"embedding_size": 4, "hidden_sizes": [4, 8], "depths": [1, 1], "num_channels": 3, "layer_type": "basic"},
+}
+VALUES: list[Any] = [None, True, -1, 0, math.inf, math.nan, 0.5, 10**9, 10**30, "", "x", "\ud800"]
+VALUES += [[], [None], [5], [-1, -1], [[["x"]]], {}, {"a": {"b": [None]}}]
+
+
+def mutants(settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the config with each of its fields, and of those within, as each kind of JSON."""
+    for name, value in settings.items():
+        for other in VALUES:
+            yield {**copy.deepcopy(settings), name: other}
+        for inner in mutants(value) if isinstance(value, dict) else ():
+            yield {**copy.deepcopy(settings), name: inner}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_any_value_of_any_field_gives_a_model_or_a_sentence(tmp_path, kind):
+    whole = {"model_type": kind, **WHOLE[kind]}
+    refused = 0
+    for settings in (whole, *mutants(whole)):
+        write(tmp_path, settings)
+        try:
+            load(str(tmp_path))
+        except PtgraphError as raised:
+            refused += 1
+            assert str(raised).strip()
+            assert settings is not whole
+    assert refused > len(WHOLE[kind])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "it is nested too deeply"),
+        ('{"model_type": ' + "[" * 900 + "]" * 900 + "}", "'model_type' is"),
+        ('{"model_type": "bert", "a": ' + '{"a": ' * 900 + "1" + "}" * 901, "not a valid bert config"),
+        ("", "not JSON"),
+        ("\udcff", "not JSON"),
+        ('{"model_type": "bert", "num_hidden_layers": 1000000000}', "num_hidden_layers is 1,000,000,000, and ptgraph"),
+    ],
+    ids=["deep", "deep kind", "deep setting", "empty", "bytes", "layers"],
+)
+def test_files_that_nobody_wrote(tmp_path, text, message):
+    (tmp_path / "config.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert message in error(load, str(tmp_path))
+
+
+def test_a_model_of_more_modules_than_anything_could_show(tmp_path, monkeypatch):
+    monkeypatch.setattr(hf, "MANY_MODULES", 1000)
+    write(tmp_path, {"model_type": "gpt2", "n_layer": 10_000, "n_embd": 8, "n_head": 2})
+    assert "a model of more than 1,000 modules" in error(load, str(tmp_path))
+    write(tmp_path, {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2})
+    assert load(str(tmp_path)).model is not None
+
+
+def test_a_byte_order_mark_and_a_name_said_twice(tmp_path):
+    text = '{"model_type": "lama", "model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2}'
+    (tmp_path / "config.json").write_text(text, encoding="utf-8-sig")
+    assert type(hf.build(tmp_path)) is transformers.GPT2Model

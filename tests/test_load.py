@@ -618,14 +618,6 @@ def test_a_config_of_an_unknown_architecture(folder):
     assert wrong("config.json").startswith("config.json: unknown model type 'lama'; did you mean llama")
 
 
-def test_a_place_that_cannot_be_read(monkeypatch):
-    def refuse(path: Path) -> bool:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "is_dir", refuse)  # root may read anything
-    assert wrong("secret/model") == "cannot read secret/model: Permission denied"
-
-
 def test_a_target_longer_than_a_path_may_be():
     assert wrong("n" * 5000).endswith(": File name too long")
 

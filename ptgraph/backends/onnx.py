@@ -25,7 +25,7 @@ from ..attachment import attachment
 from ..categories import category_of_type
 from ..counts import Counts, count
 from ..described import folded_paths
-from ..errors import ExportError, ExportWarning
+from ..errors import ExportError, PtgraphWarning
 from ..graph import ModelGraph
 from ..legible import SIMPLIFICATIONS, make_legible
 from ..naming import Names, encodable, make_encodable
@@ -50,7 +50,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
 
     Raises ExportError where the model could not be traced by torch.export, where an operator has no
     translation, where weights are asked for that the model does not have, and where the file would be invalid. One
-    that is valid only without a simplification is written so, with an ExportWarning.
+    that is valid only without a simplification is written so, with an PtgraphWarning.
     """
     if graph.is_pipeline:
         raise ExportError(f"{graph.name} has no ONNX: it is a pipeline of Python functions, and ONNX holds models")
@@ -104,7 +104,7 @@ def _valid(graph: ModelGraph, options: Options) -> _Made:
     else:
         made, name = plain, "any simplification"
     warnings.warn(
-        ExportWarning(f"{graph.name}.onnx is without {name}, which would make it invalid: {why}"), stacklevel=2
+        PtgraphWarning(f"{graph.name}.onnx is without {name}, which would make it invalid: {why}"), stacklevel=2
     )
     return made
 
