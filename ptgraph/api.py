@@ -23,6 +23,7 @@ from .graph import ModelGraph
 from .load import example_inputs, load, on_device_of, separate
 from .options import Options, Structure, Weights, file_stem
 from .overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
+from .quiet import alone
 from .tracer import Source
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .verification import Comparison
 
 
+@alone
 def load_target(target: str, inputs: Iterable[str] = (), *, weights: bool = False, trust: bool = False) -> Source:
     """Return the model that a target of the command line means, with example inputs: what ``trace`` takes.
 
@@ -102,6 +104,7 @@ def trace(
     return _traced(_source(model, args, kwargs, dynamic, name))
 
 
+@alone
 def _source(
     model: nn.Module | ExportedProgram | Source,
     args: tuple[Any, ...],
