@@ -61,7 +61,7 @@ def _text(metadata: list[Entry], metrics: list[Entry]) -> bytes:
         for name, entries in (("metadata", metadata), ("metrics", metrics))
     }
     body = ",\n".join(f' "{name}": [{lines}\n ]' for name, lines in lists.items())
-    return f'{{\n "signature": "netron:attachment",\n{body}\n}}\n'.encode()
+    return f'{{\n "signature": "netron:attachment",\n{body}\n}}\n'.encode("utf-8", "backslashreplace")
 
 
 def _bytes(values: Sequence[ir.Value], sizes: dict[str, int]) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import layout
 from .analysis import analyze
+from .box_ids import block_id
 from .graph import ModelGraph
 from .view import Box, View, count_text, shape_text
 
@@ -87,8 +88,7 @@ def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:
         leaf, numbers = picture.stands.get(name, (leaves.get(name, ""), {}))
         if leaf:
             folds = [box for box in reversed(picture.chain(leaf)) if picture.boxes[box].repeat > 1]
-            which = ".".join(str(numbers.get(fold, 0)) for fold in folds)
-            found.setdefault(f"{leaf}~{which}" if folds and which.strip("0.") else leaf, value)
+            found.setdefault(block_id(leaf, [numbers.get(fold, 0) for fold in folds]), value)
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import networkx as nx
 
+from .box_ids import run_id
 from .boxes import Box, Link, View, count_text, op_title, shape_text
 from .folding import feed, fold
 from .graph import Component, ModelGraph, Op
@@ -36,7 +37,7 @@ class _Drawing:
 
     def __init__(self, graph: ModelGraph, patterns: bool) -> None:
         self.graph = graph
-        self.calls = {_run_id(call): call for call in graph.calls}
+        self.calls = {run_id(call): call for call in graph.calls}
         self.flow: nx.DiGraph[str] = nx.DiGraph()  # what feeds what, of the operations that are drawn
         self.auxiliary = self._find_auxiliary()
         self.kept = self._keep()
@@ -48,7 +49,7 @@ class _Drawing:
         self.parameters = sorted((p for p in graph.parameters if p.kind == "parameter"), key=lambda p: p.name)
         self._nest()
         self._group()
-        blocks = {_run_id(call): block for call, block in graph.blocks.items()}
+        blocks = {run_id(call): block for call, block in graph.blocks.items()}
         self.folded = fold("/", self.parts, self.flow, blocks, patterns=patterns)
 
     def _keep(self) -> list[str]:
@@ -85,7 +86,7 @@ class _Drawing:
         for name in self.kept:
             inner, call = name, self.graph.ops.nodes[name]["call"]
             while inner not in self.parent:
-                outer = _run_id(call)
+                outer = run_id(call)
                 self.parent[inner] = outer
                 self.parts[outer].append(inner)
                 above = self.graph.calls[call].parent
@@ -306,11 +307,6 @@ class _Drawing:
 def is_mask_input(op: Op) -> bool:
     """Return whether an input is one of positions or masks: the model calls it so, and it holds no real numbers."""
     return op.dtype in _DISCRETE and _MASKS.search(op.target.lower()) is not None
-
-
-def _run_id(call: str) -> str:
-    """Return the id of the box of a run; the arrow is kept for stubs, which are named by two boxes."""
-    return "/" + call.replace("%", "%25").replace("→", "%2192")
 
 
 _ASKS_SIZE = ("aten.sym_", "aten.size", "aten.stride", "aten.numel")

@@ -61,6 +61,7 @@ ORDER = [
         "build",
         "analysis",
         "folding",
+        "box_ids",
         "boxes",
         "view",
         "likeness",

@@ -22,7 +22,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
         data["name"] = data["label"]
         node["position"] = {"x": data.pop("x"), "y": data.pop("y")}
     text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return {"cyjs": [text.encode(), b"\n"]}
+    return {"cyjs": [text.encode("utf-8", "backslashreplace"), b"\n"]}
 
 
 __all__ = ["render"]

@@ -19,7 +19,7 @@ from ..theme import Palette, palette
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the figure as one file, ``dot``."""
-    return {"dot": [dot(graph, options).source.encode()]}
+    return {"dot": [dot(graph, options).source.encode("utf-8", "backslashreplace")]}
 
 
 def dot(graph: ModelGraph, options: Options) -> graphviz.Digraph:

@@ -79,7 +79,7 @@ def _page(
         "overlays": list(overlays),
         "comparison": comparison,
     }
-    return {"html": [_text(name, data, {"documents": texts, "classes": classes}).encode()]}
+    return {"html": [_text(name, data, {"documents": texts, "classes": classes}).encode("utf-8", "backslashreplace")]}
 
 
 def _text(name: str, data: dict[str, Any], details: dict[str, Any]) -> str:

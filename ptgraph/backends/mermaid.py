@@ -36,7 +36,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
             raise ExportError(
                 f"Mermaid draws at most {most:,} {what}, and this figure of {graph.name} has {count:,}; {remedy}"
             )
-    return {"mmd": [text.encode()]}
+    return {"mmd": [text.encode("utf-8", "backslashreplace")]}
 
 
 class _Drawing:

@@ -13,7 +13,7 @@ from ..svg_writer import write
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the figure as one file, ``svg``."""
-    return {"svg": [draw(graph, options).encode()]}
+    return {"svg": [draw(graph, options).encode("utf-8", "backslashreplace")]}
 
 
 def draw(graph: ModelGraph, options: Options | None = None) -> str:

@@ -15,7 +15,7 @@ from ..tikz_writer import write
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the figure as one file, ``tex``."""
-    return {"tex": [write(figure(graph, options)).encode()]}
+    return {"tex": [write(figure(graph, options)).encode("utf-8", "backslashreplace")]}
 
 
 __all__ = ["render"]

@@ -5,7 +5,7 @@
 // `/layers.0.attention` is in the first, and `~3.5` has a number for each fold around it, the outermost first.
 // A pattern is a fold whose blocks are periods of several modules: its `runs` are those of all periods, one by one.
 
-const FOLDED = null; // in place of a number: the fold is not unfolded
+import { FOLDED, joinId, runId, splitId } from './box_id.js';
 
 export class Model {
   /** *doc* is a document of the page's data, *plain* what is left out of its boxes; *details* reads the page's text. */
@@ -55,15 +55,11 @@ export class Model {
   // ---- ids
 
   split(id) {
-    const cut = id.lastIndexOf('~');
-    if (cut < 0) return { base: id, numbers: [] };
-    return { base: id.slice(0, cut), numbers: id.slice(cut + 1).split('.').map((n) => (n === '' ? FOLDED : Number(n))) };
+    return splitId(id, (base) => Object.hasOwn(this.doc.boxes, base));
   }
 
   join(base, numbers) {
-    const known = numbers.slice(0, this.base(base).folds);
-    while (known.length && known[known.length - 1] === FOLDED) known.pop();
-    return known.length ? `${base}~${known.map((n) => (n === FOLDED ? '' : n)).join('.')}` : base;
+    return joinId(base, numbers.slice(0, this.base(base).folds));
   }
 
   /** The number of the block that the box itself is, if it is one of an unfolded fold. */
@@ -319,6 +315,7 @@ export function addressOf(model, id) {
     return prefix + `op=${encodeURIComponent(model.join(box.base, model.folds(id).map(({ picked }) => picked)))}`;
   }
   if (box.kind !== 'module') return prefix + `op=${encodeURIComponent(id)}`;
-  if (box.base === `/${box.component}`) return prefix + encodeURIComponent(model.path(id));
+  const isPath = box.base === runId(box.component) && !/^(tab|class|op|run)=|:|\p{Surrogate}/u.test(box.component);
+  if (isPath) return prefix + encodeURIComponent(model.path(id));
   return prefix + (id.startsWith('/') ? `run=${encodeURIComponent(id.slice(1))}` : `op=${encodeURIComponent(id)}`);
 }

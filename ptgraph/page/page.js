@@ -1,6 +1,7 @@
 // The page: its parts, put together. The model is drawn first; its text is read when there is time.
 
 import { App, get } from './app.js';
+import { runId } from './box_id.js';
 import { Comparison } from './compare.js';
 import { Components } from './components.js';
 import { Hover } from './hover.js';
@@ -107,6 +108,7 @@ const shown = () => collect(app.model, app.view.scene, EVERYWHERE, Infinity);
 window.ptgraph = {
   app,
   network: app.stage.network,
+  runId,
   open: (id) => app.toggle(id, true),
   close: (id) => app.toggle(id, false),
   openToLevel: (depth) => app.openToLevel(depth),

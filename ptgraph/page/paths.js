@@ -1,5 +1,7 @@
 // From the path of a module, as a person writes it, to the box that shows it: a folded block is picked by its number.
 
+import { runId } from './box_id.js';
+
 const CACHE = new WeakMap();
 
 /** The paths of a model; made once, when they are first asked for. */
@@ -109,7 +111,7 @@ export function boxAt(model, name) {
   if (name.startsWith('run=') && model.has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
   const inFold = pathsOf(model).picks(name).find(({ path, rest }) => path + rest === name); // not only how it ends
   const { written, pick } = inFold || { written: name, pick: [] };
-  if (model.has(`/${written}`)) return { id: `/${written}`, picks: pick };
+  if (model.has(runId(written))) return { id: runId(written), picks: pick };
   const id = model.ids().find((at) => model.base(at).kind === 'module' && model.base(at).component === written);
   return id === undefined ? null : { id, picks: pick };
 }

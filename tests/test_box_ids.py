@@ -1,0 +1,26 @@
+"""The ids of boxes are one language: tests/browser/test_ids.py asks the page about the same examples."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ptgraph.box_ids import block_id, run_id
+
+EXAMPLES = json.loads((Path(__file__).parent / "box_ids.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("call", "id"), EXAMPLES["runs"])
+def test_the_id_of_a_run(call, id):
+    assert run_id(call) == id
+
+
+@pytest.mark.parametrize(("id", "base", "numbers"), EXAMPLES["ids"])
+def test_the_id_of_a_block(id, base, numbers):
+    if None not in numbers:
+        assert block_id(base, numbers) == id
+
+
+def test_the_first_block_has_the_id_of_the_box():
+    assert block_id("/layers.0", [0]) == block_id("/layers.0", [0, 0]) == block_id("/layers.0", []) == "/layers.0"
+    assert block_id("/layers.0", [0, 2]) == "/layers.0~0.2"
