@@ -22,6 +22,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from .archive import read_program
+from .beside import add_folder, is_library
 from .checkpoint import fill, parameters_on_meta
 from .empty import on_meta
 from .errors import LoadError, PtgraphError, PtgraphWarning, UsageError, first_line, kind_of, need_file
@@ -206,9 +207,8 @@ def _import(place: str) -> ModuleType:
         return _run(lambda: _import_file(path), f"importing {place}")
     if not all(part.isidentifier() for part in place.split(".")):
         raise LoadError(f"{place!r} is neither a Python file nor the name of a module; a target is {KINDS}")
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    folder = Path.cwd()
+    add_folder(folder)
     try:
         return _run(lambda: importlib.import_module(place), f"importing {place}", ModuleNotFoundError)
     except ModuleNotFoundError as error:
@@ -219,11 +219,10 @@ def _import(place: str) -> ModuleType:
 
 def _import_file(path: Path) -> ModuleType:
     resolved = path.resolve()
-    if str(resolved.parent) not in sys.path:
-        sys.path.insert(0, str(resolved.parent))
+    add_folder(resolved.parent)
     name = path.stem
     loaded = sys.modules.get(name)
-    if loaded is not None and getattr(loaded, "__file__", None) != str(resolved):
+    if is_library(name) or (loaded is not None and getattr(loaded, "__file__", None) != str(resolved)):
         name = f"user_{name}"  # it is called like a module that others import
     spec = importlib.util.spec_from_file_location(name, resolved)
     assert spec is not None and spec.loader is not None

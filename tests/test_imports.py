@@ -43,6 +43,7 @@ ORDER = [
         "empty",
         "huggingface",
         "checkpoint",
+        "beside",
         "arithmetic",
         "archive",
         "load",
