@@ -21,7 +21,6 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from .archive import read_program
 from .beside import add_folder, is_library
 from .checkpoint import fill, parameters_on_meta
 from .empty import on_meta
@@ -119,6 +118,8 @@ def _load_program(path: Path, wanted: _Wanted) -> Source:
     if wanted.checkpoint is not None:
         raise UsageError(f"{path} holds its own weights; --checkpoint cannot change them")
     need_file(path)
+    from .archive import read_program  # torch's reader of programs takes a second to import
+
     return Source(path.stem, program=read_program(path, trust=wanted.trust))
 
 
