@@ -114,11 +114,11 @@ def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple
             graphs[box.id] = _graph(box.parts, links, stubs, sizes, view), stubs
     found: dict[_Graph, Scope] = {}
     small: list[_Graph] = []
-    for graph, _ in graphs.values():
+    for graph in dict.fromkeys(graph for graph, _ in graphs.values()):
         layers = Layers(len(graph.sizes), graph.edges)
         if layers.span > LARGEST:
             found[graph] = _in_layers(graph, layers)
-        elif graph not in small:
+        else:
             small.append(graph)
     if small:
         found |= zip(small, _read_plain(run("\n".join(map(_dot, small)), "plain")), strict=True)
