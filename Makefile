@@ -24,6 +24,7 @@ lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	npm run --silent lint
 
 check: $(VENV)/test $(NODE_MODULES) chromium pdflatex

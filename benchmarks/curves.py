@@ -15,8 +15,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from ptgraph import plots
 from ptgraph.models.training import GRPO, PRETRAIN, read_metrics
+from ptgraph.notebook import plots
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "build" / "runs"

@@ -12,16 +12,16 @@ from typing import Any
 
 import transformers
 
-from ptgraph.boxes import BOX_LIMIT, count_text
-from ptgraph.build import graph_of
-from ptgraph.drawing import Drawing, Text
-from ptgraph.figure import figure
-from ptgraph.figure_options import PAGE_WIDTH
-from ptgraph.graph import ModelGraph
-from ptgraph.load import load
+from ptgraph.drawing.shapes import Drawing, Text
+from ptgraph.drawing.svg import write
+from ptgraph.figure.compose import figure
+from ptgraph.figure.options import PAGE_WIDTH
+from ptgraph.graph.labels import count_text
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.model import BOX_LIMIT
+from ptgraph.loading.target import load
 from ptgraph.models import PRESETS
-from ptgraph.options import Options
-from ptgraph.svg_writer import write
+from ptgraph.tracing.build_graph import graph_of
 from tests.geometry import check
 from tests.test_architectures import CONFIGS
 from tests.truth import torn
@@ -107,7 +107,7 @@ class Figure:
 
 def figure_of(name: str, title: str, graph: ModelGraph) -> Figure:
     """Return the figure of *graph*."""
-    drawing = figure(graph, Options())
+    drawing = figure(graph)
     return Figure(name, title, graph.component("").total_params, drawing, tuple(torn(graph, drawing)))
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import ptgraph
-from ptgraph.backends import BACKENDS
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.view import op_title
+from ptgraph.formats.options import Options
+from ptgraph.formats.registry import FORMATS
+from ptgraph.graph.labels import op_title
+from ptgraph.graph.model import ModelGraph
 
 from .made_up import made_up
 
@@ -27,12 +27,12 @@ DRAWN = ("input", "op", "output")  # weights are no nodes here: every viewer get
 
 def page(graph: ModelGraph) -> Iterable[bytes]:
     """Return ptgraph's page."""
-    return BACKENDS["html"].render(graph, Options())["html"]
+    return FORMATS["html"].render(graph, Options())["html"]
 
 
 def onnx(graph: ModelGraph) -> Iterable[bytes]:
     """Return the ONNX file of ptgraph, whose modules are functions."""
-    return BACKENDS["onnx"].render(graph, Options())["onnx"]
+    return FORMATS["onnx"].render(graph, Options())["onnx"]
 
 
 def flat_onnx(graph: ModelGraph) -> Iterable[bytes]:
@@ -55,7 +55,7 @@ def flat_onnx(graph: ModelGraph) -> Iterable[bytes]:
 
 def model_explorer(graph: ModelGraph) -> Iterable[bytes]:
     """Return ptgraph's file for Model Explorer; its layers are the runs of modules, nested as in ptgraph's page."""
-    return BACKENDS["model-explorer"].render(graph, Options())["model-explorer.json"]
+    return FORMATS["model-explorer"].render(graph, Options())["model-explorer.json"]
 
 
 def pyvis(graph: ModelGraph) -> Iterable[bytes]:
@@ -77,7 +77,7 @@ def _reads(graph: ModelGraph, name: str) -> list[str]:
     return [source for source in graph.ops.predecessors(name) if graph.ops.nodes[source]["kind"] in DRAWN]
 
 
-FORMATS: dict[str, Callable[[ModelGraph], Iterable[bytes]]] = {
+VIEWER_FORMATS: dict[str, Callable[[ModelGraph], Iterable[bytes]]] = {
     "html": page,
     "onnx": onnx,
     "flat.onnx": flat_onnx,
@@ -94,7 +94,7 @@ def main(model: str, folder: str, *formats: str) -> None:
         path = Path(folder) / f"graph.{format}"
         path.parent.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
-        path.write_bytes(b"".join(FORMATS[format](graph)))
+        path.write_bytes(b"".join(VIEWER_FORMATS[format](graph)))
         if format == "html":
             figures |= {"written": time.perf_counter() - start, "megabytes": path.stat().st_size / 1e6}
     print(json.dumps(figures))

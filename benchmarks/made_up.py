@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
-from ptgraph.graph import Call, ClassInfo, Component, ModelGraph, Op, Parameter, Shape, attributes
+from ptgraph.graph.model import Call, ClassInfo, Component, ModelGraph, Op, Parameter, Shape
+from ptgraph.graph.serialize import attributes
 
 OPERATIONS = 100_000
 STAGES = 10  # modules directly below the root

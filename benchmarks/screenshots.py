@@ -8,11 +8,11 @@ from typing import Any
 
 import transformers
 
-from ptgraph.backends.html import render, render_comparison
-from ptgraph.build import graph_of
-from ptgraph.comparison import compare
-from ptgraph.load import load
-from ptgraph.options import Options
+from ptgraph.comparison.diff import compare
+from ptgraph.formats.html import render, render_comparison
+from ptgraph.formats.options import Options
+from ptgraph.loading.target import load
+from ptgraph.tracing.build_graph import graph_of
 
 from .browser import chromium
 

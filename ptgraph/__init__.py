@@ -6,31 +6,22 @@ The names below are imported when they are first used, since torch takes seconds
 
 from importlib import import_module as _import_module
 from importlib.metadata import version as _version
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-if _TYPE_CHECKING:
-    from .analysis import Analysis
-    from .api import (
-        analyze,
-        attention_patterns,
-        compare,
-        export,
-        export_comparison,
-        load_target,
-        trace,
-        verify,
-    )
-    from .errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
-    from .figure_options import FigureOptions
-    from .graph import Component, ModelGraph, Op
-    from .sizes import Size, preset_sizes
-    from .verification import Comparison
+if TYPE_CHECKING:
+    from ptgraph.api import analyze, attention_patterns, compare, export, export_comparison, load_target, trace, verify
+    from ptgraph.errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
+    from ptgraph.figure.options import FigureOptions
+    from ptgraph.graph.analysis import Analysis
+    from ptgraph.graph.model import Component, ModelGraph, Op
+    from ptgraph.notebook.preset_sizes import Size, preset_sizes
+    from ptgraph.onnx.verifying.compare import Comparison
 
 __version__ = _version("ptgraph")
 
 _HOMES = {
-    "analysis": ("Analysis",),
+    "graph.analysis": ("Analysis",),
     "api": (
         "analyze",
         "attention_patterns",
@@ -42,10 +33,10 @@ _HOMES = {
         "verify",
     ),
     "errors": ("ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"),
-    "figure_options": ("FigureOptions",),
-    "graph": ("Component", "ModelGraph", "Op"),
-    "sizes": ("Size", "preset_sizes"),
-    "verification": ("Comparison",),
+    "figure.options": ("FigureOptions",),
+    "graph.model": ("Component", "ModelGraph", "Op"),
+    "notebook.preset_sizes": ("Size", "preset_sizes"),
+    "onnx.verifying.compare": ("Comparison",),
 }
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from .interrupts import end, handle_signals
+from ptgraph.common.interrupts import end, handle_signals
 
 
 def main() -> None:
     """Run the command line."""
     handle_signals()
     try:
-        from .cli import main as command
+        from ptgraph.cli.main import main as command
     except KeyboardInterrupt:
         end()
     sys.exit(command())

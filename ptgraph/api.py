@@ -13,22 +13,26 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from . import analysis as numbers
-from . import exporter as files
-from .build import graph_of
-from .dimensions import Dynamic
-from .errors import UsageError
-from .figure_options import FigureOptions
-from .graph import ModelGraph
-from .load import example_inputs, load, on_device_of, separate
-from .options import Options, Structure, Weights, file_stem
-from .overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
-from .quiet import alone
-from .tracer import Source
+from ptgraph.common.file_names import file_stem
+from ptgraph.common.silence import alone
+from ptgraph.errors import UsageError
+from ptgraph.figure.options import FigureOptions
+from ptgraph.formats import export as exporter
+from ptgraph.formats.options import Options
+from ptgraph.graph.analysis import Analysis
+from ptgraph.graph.analysis import analyze as analysis_of
+from ptgraph.graph.model import ModelGraph
+from ptgraph.loading.example_inputs import example_inputs, on_device_of, separate
+from ptgraph.loading.target import load
+from ptgraph.onnx.options import Structure, Weights
+from ptgraph.page.overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
+from ptgraph.tracing.build_graph import graph_of
+from ptgraph.tracing.source import Source
+from ptgraph.tracing.tracers.dynamic_dims import Dynamic
 
 if TYPE_CHECKING:
-    from . import comparison
-    from .verification import Comparison
+    from ptgraph.comparison import diff as comparison
+    from ptgraph.onnx.verifying.compare import Comparison
 
 
 @alone
@@ -53,13 +57,13 @@ def attention_patterns(model: nn.Module | Source, *args: Any, **kwargs: Any) -> 
     """Run a model, and return module path → attention probabilities, ``[batch, heads, queries, keys]``.
 
     What `load_target` returned needs no arguments: it runs on its own inputs where they are real, and on random ones
-    of the same shapes where not. The model must have weights; see `ptgraph.attention_maps.attention_patterns`.
+    of the same shapes where not. The model must have weights; see `ptgraph.notebook.attention_maps.attention_patterns`.
 
     Raises:
         UsageError: the model is on ``meta``, or is a program that has no modules.
     """
-    from .attention_maps import attention_patterns as look
-    from .samples import Sampler
+    from ptgraph.notebook.attention_maps import attention_patterns as look
+    from ptgraph.tracing.sample_inputs import Sampler
 
     module = model.model if isinstance(model, Source) else model
     if module is None:
@@ -138,9 +142,9 @@ def _traced(source: Source) -> ModelGraph:
     return graph
 
 
-def analyze(graph_or_model: ModelGraph | nn.Module, *args: Any, **kwargs: Any) -> numbers.Analysis:
+def analyze(graph_or_model: ModelGraph | nn.Module, *args: Any, **kwargs: Any) -> Analysis:
     """Return the numbers of a graph, or of a model, which is traced with the arguments first (see `trace`)."""
-    return numbers.analyze(_graph(graph_or_model, args, kwargs))
+    return analysis_of(_graph(graph_or_model, args, kwargs))
 
 
 def export(
@@ -180,7 +184,7 @@ def export(
             be made are written.
     """
     options = Options(depth, weights, structure, opset, _overlays(overlay), figure)  # before the long work
-    files.formats(formats)
+    exporter.formats(formats)
     graph = _graph(graph_or_model, args, {**(kwargs or {}), "dynamic": dynamic})
     if name is not None:
         graph = replace(graph, name=file_stem(name, strict=True))
@@ -188,7 +192,7 @@ def export(
     if lost:
         warnings.warn(unmatched_text(lost, graph.name), stacklevel=2)
     options = replace(options, overlays=kept)
-    done = files.export(graph, output, formats, options)
+    done = exporter.export(graph, output, formats, options)
     done.complain()
     for missing in done.skipped:
         warnings.warn(f"no {missing.format}: {missing.reason}", stacklevel=2)
@@ -209,9 +213,9 @@ def compare(a: ModelGraph | nn.Module, b: ModelGraph | nn.Module) -> comparison.
     """Return what is different in *b*, as seen from *a*: what was added, removed and changed.
 
     Parts are matched by structure first, by name second. Models are traced on their own ``example_inputs()`` (see
-    `trace`). `ptgraph.comparison.Comparison` says what is in the result; ``.data()`` has it JSON-plain.
+    `trace`). `ptgraph.comparison.diff.Comparison` says what is in the result; ``.data()`` has it JSON-plain.
     """
-    from .comparison import compare as look
+    from ptgraph.comparison.diff import compare as look
 
     return look(_graph(a, (), {}), _graph(b, (), {}))
 
@@ -238,7 +242,7 @@ def export_comparison(
     """
     options = Options(depth)  # before the long work
     stem = None if name is None else file_stem(name, strict=True)
-    done = files.export_comparison(_graph(a, (), {}), _graph(b, (), {}), output, stem, options)
+    done = exporter.export_comparison(_graph(a, (), {}), _graph(b, (), {}), output, stem, options)
     done.complain()
     return done.files[0]
 
@@ -272,7 +276,7 @@ def verify(
         TraceError: the model cannot be traced, or runs at no second size.
         ExportError: there is no ONNX of the model, or it has no weights.
     """
-    from .verification import check, compare  # here, since it imports onnx
+    from ptgraph.onnx.verifying.compare import check, compare  # here, since it imports onnx
 
     options = Options(None, "external", structure, opset)
     check(file, tolerance)

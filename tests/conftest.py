@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from ptgraph.backends import onnx as backend
-from ptgraph.build import build
-from ptgraph.graph import ModelGraph
-from ptgraph.load import load
-from ptgraph.options import Options
-from ptgraph.tracer import capture
+from ptgraph.formats import onnx as backend
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.loading.target import load
+from ptgraph.tracing.build_graph import build
+from ptgraph.tracing.capture import capture
 from tests.valid_onnx import check_onnx
 
 ROOT = Path(__file__).parents[1]

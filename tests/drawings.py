@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ptgraph.drawing import Circle, Drawing, Item, Path, Rect, Text
-from ptgraph.figure_options import Theme
-from ptgraph.theme import palette
+from ptgraph.drawing.palettes import Theme, palette
+from ptgraph.drawing.shapes import Circle, Drawing, Item, Path, Rect, Text
+from ptgraph.formats.options import Options
+from ptgraph.formats.registry import FORMATS
+from ptgraph.graph.model import ModelGraph
 
 HOSTILE = "</text><script>alert(1)</script>&amp;\"'\x00\x07\ud800 \\input{x} $_^%#~{} \\N é注🎉"
 WORDS = ("attention_norm", "RMSNorm · 64 params", "batch×sequence×64", "layers.0–11", "×12")
@@ -44,3 +46,8 @@ def by_hand(theme: Theme = "paper", words: str = HOSTILE) -> Drawing:
         ),
     )
     return Drawing(240, 220, items, None, f"tiny {words}", f"A decoder {words}", colors.page)
+
+
+def draw(graph: ModelGraph, options: Options | None = None) -> str:
+    """Return the text of the svg format."""
+    return b"".join(FORMATS["svg"].render(graph, options or Options())["svg"]).decode()

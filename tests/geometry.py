@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-from ptgraph.drawing import Circle, Drawing, Item, Path, Rect, Text
-from ptgraph.layout import text_width
+from ptgraph.drawing.shapes import Circle, Drawing, Item, Path, Rect, Text
+from ptgraph.drawing.text_metrics import text_width
 
 Spot = tuple[float, float, float, float]  # left, top, right, bottom
 NEAR = 0.3  # points: as good as the same place

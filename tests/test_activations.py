@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import ptgraph
-from ptgraph.analysis import analyze
-from ptgraph.build import build
-from ptgraph.graph import ModelGraph
+from ptgraph.graph.analysis import analyze
+from ptgraph.graph.model import ModelGraph
 from ptgraph.models import build as preset
-from ptgraph.tracer import _LADDER, Source, capture
+from ptgraph.tracing.build_graph import build
+from ptgraph.tracing.capture import LADDER, capture
+from ptgraph.tracing.source import Source
 
 X = torch.ones(2, 3, 8, 8)
 IDS = torch.zeros(2, 16, dtype=torch.int64)
@@ -49,9 +50,7 @@ class Shapes(nn.Module):
 
 
 def on_rung(tracer: str, model: nn.Module, *args: Any) -> ModelGraph:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ptgraph.tracer._LADDER", {tracer: _LADDER[tracer]})
-        graph = build(capture(Source("net", model, args)))
+    graph = build(capture(Source("net", model, args), tracers=[tracer]))
     assert graph is not None and graph.tracer == tracer
     return graph
 
@@ -81,7 +80,7 @@ def hooked(model: nn.Module, *args: Any) -> dict[str, int]:
     return sums
 
 
-@pytest.mark.parametrize("tracer", _LADDER)
+@pytest.mark.parametrize("tracer", LADDER)
 def test_the_sums_are_those_of_a_real_forward_pass(tracer: str) -> None:
     graph, expected = on_rung(tracer, Net(), X), hooked(Net(), X)
     assert expected["act"] == 2 * (2 * 4 * 6 * 6) * 4
@@ -94,7 +93,7 @@ def test_the_sums_are_those_of_a_real_forward_pass(tracer: str) -> None:
     }
 
 
-@pytest.mark.parametrize("tracer", _LADDER)
+@pytest.mark.parametrize("tracer", LADDER)
 def test_a_view_makes_nothing_and_a_copy_all_of_itself(tracer: str) -> None:
     size = X.numel() * 4
     assert sorted(made(on_rung(tracer, Shapes(), X)).values()) == [size // 2, size, size, size]
@@ -109,7 +108,7 @@ def test_a_program_that_was_saved_and_loaded_has_the_same_bytes() -> None:
     assert made(loaded) == made(ptgraph.trace(program)) == made(ptgraph.trace(Shapes(), X))
 
 
-@pytest.mark.parametrize("tracer", _LADDER)
+@pytest.mark.parametrize("tracer", LADDER)
 def test_an_operation_in_place_makes_nothing(tracer: str) -> None:
     class Writes(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -120,7 +119,7 @@ def test_an_operation_in_place_makes_nothing(tracer: str) -> None:
     assert list(made(on_rung(tracer, Writes(), X)).values()) == [X.numel() * 4]
 
 
-@pytest.mark.parametrize("tracer", [t for t in _LADDER if t != "torch.fx.symbolic_trace"])
+@pytest.mark.parametrize("tracer", [t for t in LADDER if t != "torch.fx.symbolic_trace"])
 def test_all_results_of_an_operation_count_each_by_its_type(tracer: str) -> None:
     class Several(nn.Module):
         def forward(self, x: Tensor) -> Any:
@@ -166,7 +165,7 @@ def test_blocks_that_were_not_traced_have_the_bytes_of_a_full_trace(tiny: ModelG
     assert made(full) == made(once) and len(made(full)) == 10
 
 
-@pytest.mark.parametrize("tracer", [t for t in _LADDER if t != "torch.fx.symbolic_trace"])
+@pytest.mark.parametrize("tracer", [t for t in LADDER if t != "torch.fx.symbolic_trace"])
 def test_every_rung_that_sees_into_a_preset_counts_the_same(tracer: str) -> None:
     expected = ptgraph.trace(preset("nano"), IDS)
     graph = on_rung(tracer, preset("nano"), IDS)
@@ -194,7 +193,7 @@ class Experts(nn.Module):
 TOKENS = torch.ones(6, 4), torch.tensor([0, 1, 2, 3, 4, 4])
 
 
-@pytest.mark.parametrize("tracer", _LADDER)
+@pytest.mark.parametrize("tracer", LADDER)
 def test_the_gathered_weights_of_experts_are_no_activations(tracer: str) -> None:
     graph = on_rung(tracer, Experts(), *TOKENS)
     assert sorted(made(graph).values()) == sorted(8 * 6 * n for n in (4, 7, 7, 4))  # double, bmm, relu, bmm

@@ -18,8 +18,8 @@ from torch import nn
 
 import ptgraph
 from ptgraph import ExportError, ModelGraph, PtgraphError, TraceError, UsageError
-from ptgraph.backends import BACKENDS
-from ptgraph.quiet import quiet
+from ptgraph.common.silence import quiet
+from ptgraph.formats.registry import FORMATS
 
 
 class Net(nn.Module):
@@ -360,8 +360,8 @@ def test_analyze_takes_no_inputs_for_a_graph(graph):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"formats": "jpeg"}, f"unknown format 'jpeg'; there are: {', '.join([*BACKENDS, 'all'])}"),
-        ({"formats": ""}, f"no format is named; there are: {', '.join([*BACKENDS, 'all'])}"),
+        ({"formats": "jpeg"}, f"unknown format 'jpeg'; there are: {', '.join([*FORMATS, 'all'])}"),
+        ({"formats": ""}, f"no format is named; there are: {', '.join([*FORMATS, 'all'])}"),
         ({"weights": "some"}, "weights is 'some'; there are: none, external, embedded"),
         ({"weights": None}, "weights is None; there are: none, external, embedded"),
         ({"depth": 0}, "depth is 0; it must be 1 or more"),

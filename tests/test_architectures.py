@@ -13,22 +13,22 @@ import pytest
 import transformers
 from playwright.sync_api import Browser
 
-from ptgraph.analysis import analyze
-from ptgraph.boxes import BOX_LIMIT
-from ptgraph.build import graph_of
-from ptgraph.exporter import export
-from ptgraph.figure import figure
-from ptgraph.figure_options import FigureOptions, points
-from ptgraph.fit import PAGE_HEIGHT
-from ptgraph.graph import ModelGraph
-from ptgraph.load import load
-from ptgraph.options import Options
-from ptgraph.verification import compare
+from ptgraph.figure.compose import figure
+from ptgraph.figure.fit_to_page import PAGE_HEIGHT
+from ptgraph.figure.options import FigureOptions, points
+from ptgraph.formats.export import export
+from ptgraph.formats.options import Options
+from ptgraph.graph.analysis import analyze
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.model import BOX_LIMIT
+from ptgraph.loading.target import load
+from ptgraph.onnx.verifying.compare import compare
+from ptgraph.tracing.build_graph import graph_of
 from tests.geometry import check, of_kind
 from tests.opened import check_geometry, visiting
 from tests.truth import torn
 
-SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"))
 
 LLAMA_80 = transformers.LlamaConfig(
     num_hidden_layers=80, hidden_size=8192, intermediate_size=28672, num_attention_heads=64, num_key_value_heads=8
@@ -56,7 +56,7 @@ CONFIGS = {
 def check_figure(graph: ModelGraph) -> None:
     """Draw it for a page and for a column: it fits, nothing stands on anything, and no text is under 6 pt."""
     for width in ("174mm", "84mm"):
-        drawing = figure(graph, Options(figure=FigureOptions(width=width)))
+        drawing = figure(graph, FigureOptions(width=width))
         check(drawing, widest=points(width))
         assert torn(graph, drawing) == []
         assert 5 < len(of_kind(drawing, "box", "sign")) <= BOX_LIMIT

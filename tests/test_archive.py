@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
-from ptgraph.archive import read_program
-from ptgraph.arithmetic import is_arithmetic, is_guard
-from ptgraph.build import graph_of
-from ptgraph.cli import main
+from ptgraph.cli.main import main
 from ptgraph.errors import LoadError
-from ptgraph.load import load
+from ptgraph.loading.exported_program import read_program
+from ptgraph.loading.size_arithmetic import is_arithmetic, is_guard
+from ptgraph.loading.target import load
+from ptgraph.tracing.build_graph import graph_of
 
 MARK = "mark"  # the file that code within a file makes, if it is run
 UNQUOTED = f"open(str().join(map(chr, {list(MARK.encode())})), chr(119))"  # the same
@@ -487,7 +487,7 @@ def test_fields_of_a_program_are_what_the_check_takes_them_for() -> None:
 
     from torch._export.serde import schema
 
-    from ptgraph import archive
+    from ptgraph.loading import exported_program as archive
 
     kinds: dict[str, set[str]] = {}
     for part in vars(schema).values():

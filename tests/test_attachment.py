@@ -18,9 +18,11 @@ import torch
 from torch import Tensor, nn
 
 import ptgraph
-from ptgraph.backends.onnx import OPSET, render
-from ptgraph.graph import ModelGraph
-from ptgraph.options import OPSETS, Options
+from ptgraph.formats.onnx import render
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.onnx.options import OPSETS
+from ptgraph.onnx.writing.model import OPSET
 from tests.models.small import make, tokens
 from tests.test_onnx import models
 from tests.test_zoo import graph_of
@@ -105,7 +107,10 @@ def test_what_is_on_a_page_adds_up_to_what_the_page_is(name: str, structure: str
 def says(node: onnx.NodeProto) -> dict[str, int]:
     """Return the numbers that the file itself has of a node."""
     props = {item.key: item.value for item in node.metadata_props}
-    return {"parameters": int(props["ptgraph.parameters"]), "FLOPs": int(props["ptgraph.flops"])}
+    return {
+        "parameters": int(props["ptgraph.parameters"]),
+        "FLOPs": int(props["ptgraph.flops"]),
+    }
 
 
 @cases

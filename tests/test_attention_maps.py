@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import ptgraph
-from ptgraph.attention_maps import attention_patterns
 from ptgraph.models import Attention
 from ptgraph.models.attention import causal_mask
+from ptgraph.notebook.attention_maps import attention_patterns
 from tests.models.small import SIZES, make, tokens
 
 

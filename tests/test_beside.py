@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ptgraph.beside import is_library
+from ptgraph.loading.sibling_modules import is_library
 
 NET = """
 from torch import nn

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ptgraph import trace
-from ptgraph.blocks import block_ids
-from ptgraph.graph import ModelGraph
+from ptgraph.graph.block_ids import block_ids
+from ptgraph.graph.model import ModelGraph
 from tests.test_zoo import ZOO, made
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ptgraph.box_ids import block_id, run_id
+from ptgraph.graph.view.box_ids import block_id, run_id
 
 EXAMPLES = json.loads((Path(__file__).parent / "box_ids.json").read_text(encoding="utf-8"))
 

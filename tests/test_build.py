@@ -19,10 +19,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers.pytorch_utils import Conv1D
 
 from ptgraph import trace
-from ptgraph.analysis import analyze
-from ptgraph.graph import ClassInfo, Component, ModelGraph, Op
+from ptgraph.graph.analysis import analyze
+from ptgraph.graph.model import ClassInfo, Component, ModelGraph, Op
 from ptgraph.models import build as preset
-from ptgraph.tracer import Source, capture
+from ptgraph.tracing.capture import capture
+from ptgraph.tracing.source import Source
 
 HERE = "tests/test_build.py"
 
@@ -684,7 +685,7 @@ def test_the_analysis_lists_what_runs_and_says_the_share_of_each(graphs: dict[st
 
 def test_nothing_in_the_capture_is_changed() -> None:
     """Building twice from one capture gives the same graph."""
-    from ptgraph.build import build
+    from ptgraph.tracing.build_graph import build
 
     found = capture(Source("model", Ops(), (torch.ones(4, 4), torch.ones(4, 2))))
     one, two = build(found), build(found)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ptgraph.chart import chart, lines
-from ptgraph.figure_options import FigureOptions
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
+from ptgraph.figure.options import FigureOptions
+from ptgraph.formats.flowchart import chart, lines
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
 from tests.test_zoo import graph_of
 
 

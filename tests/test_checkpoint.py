@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 from torch import nn
 
-from ptgraph.checkpoint import ENDINGS, fill, parameters_on_meta
-from ptgraph.cli import main
-from ptgraph.errors import MANY, LoadError, PtgraphError, UsageError
-from ptgraph.load import load
+from ptgraph.cli.main import main
+from ptgraph.common.messages import MANY
+from ptgraph.errors import LoadError, PtgraphError, UsageError
+from ptgraph.loading.checkpoint import ENDINGS, fill
+from ptgraph.loading.meta_init import parameters_on_meta
+from ptgraph.loading.target import load
 
 NET = """
 import torch

@@ -17,8 +17,8 @@ import torch
 from click.testing import CliRunner, Result
 
 import ptgraph
-from ptgraph.backends import BACKENDS
-from ptgraph.cli import main
+from ptgraph.cli.main import main
+from ptgraph.formats.registry import FORMATS
 from ptgraph.models import PRESETS
 
 NET = """
@@ -373,14 +373,14 @@ def test_info_warns_where_torch_export_cannot_follow():
 
 def test_formats_says_what_each_is_for():
     rows = [re.split(r"\s{2,}", line) for line in done("formats").splitlines()]
-    assert [row[0] for row in rows] == list(BACKENDS)
+    assert [row[0] for row in rows] == list(FORMATS)
     assert all(len(row) == 3 for row in rows)
     assert rows[0][2] == "Netron"
 
 
 def test_schema_is_a_json_schema_as_it_is_stored():
     text = done("schema")
-    assert text == (Path(ptgraph.__file__).parent / "schema.json").read_text()
+    assert text == (Path(ptgraph.__file__).parent / "formats" / "schema.json").read_text()
     assert json.loads(text)["$schema"].startswith("https://json-schema.org/")
 
 
@@ -451,9 +451,9 @@ def test_arguments_given_are_used_in_place_of_those_of_the_process(monkeypatch):
             ["export", "tiny", "--opset", "17"],
             "Invalid value for '--opset': 17 is not in the range 18<=x<=25; see `ptgraph export --help`",
         ),
-        (["export", "tiny", "-f", "jpeg"], f"unknown format 'jpeg'; there are: {', '.join(BACKENDS)}, all"),
-        (["export", "tiny", "-f", "svg,jpeg"], f"unknown format 'jpeg'; there are: {', '.join(BACKENDS)}, all"),
-        (["export", "tiny", "-f", ""], f"no format is named; there are: {', '.join(BACKENDS)}, all"),
+        (["export", "tiny", "-f", "jpeg"], f"unknown format 'jpeg'; there are: {', '.join(FORMATS)}, all"),
+        (["export", "tiny", "-f", "svg,jpeg"], f"unknown format 'jpeg'; there are: {', '.join(FORMATS)}, all"),
+        (["export", "tiny", "-f", ""], f"no format is named; there are: {', '.join(FORMATS)}, all"),
         (
             ["export", "tiny", "--open", "-f", "svg,json"],
             "--open shows the page, and html is not among the formats: svg, json",
@@ -538,7 +538,7 @@ def test_what_is_done_is_no_raw_name_either(monkeypatch):
     """The line of progress, which only a terminal gets."""
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
-    from ptgraph.console import progress
+    from ptgraph.cli.console import progress
 
     with progress(quiet=False) as step:
         step("loading \u202ename\x9b31m")
@@ -703,7 +703,7 @@ def test_weights_that_a_meta_model_does_not_have(folder):
 
 
 def test_a_backend_that_breaks_says_which(monkeypatch):
-    monkeypatch.setattr("ptgraph.backends.svg.render", lambda graph, options: {"svg": iter([b"half", 1])})
+    monkeypatch.setattr("ptgraph.formats.figure.svg", lambda graph, options: {"svg": iter([b"half", 1])})
     line = refused(5, "export", "net.py:Net", "-f", "svg")
     assert line.startswith("making the svg of Net failed: TypeError: ")
 
@@ -715,7 +715,7 @@ def test_a_fault_of_ptgraph_is_one_line_too(monkeypatch):
     def fail(capture: object) -> None:
         raise ZeroDivisionError("by zero\nin line 7")
 
-    monkeypatch.setattr("ptgraph.build.build", fail)
+    monkeypatch.setattr("ptgraph.tracing.build_graph.build", fail)
     result = run("info", "net.py:Net")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (

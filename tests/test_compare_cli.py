@@ -10,10 +10,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from ptgraph.backends import BACKENDS
+from ptgraph.formats.registry import FORMATS
 
 Run = Callable[..., "CompletedProcess[str]"]
-OTHERS = [name for name in BACKENDS if name != "html"]
+OTHERS = [name for name in FORMATS if name != "html"]
 
 NET = """
 import torch

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 import ptgraph
 from ptgraph import trace
-from ptgraph.comparison import Comparison, Renamed, compare
-from ptgraph.graph import ModelGraph
-from ptgraph.likeness import Item
-from ptgraph.matching import CELLS, match
+from ptgraph.comparison.alignment import CELLS, match
+from ptgraph.comparison.diff import Comparison, Renamed, compare
+from ptgraph.comparison.features import Item
+from ptgraph.graph.model import ModelGraph
 from ptgraph.models import build
 from tests.test_zoo import RUNS, graph_of
 

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import register_pytree_node
 
-from ptgraph.backends.json import document
-from ptgraph.build import build, graph_of
-from ptgraph.contents import attributes, container, contents, is_a, put, slots
-from ptgraph.restore import left_as_found
-from ptgraph.signature import Signature
-from ptgraph.tracer import Source, capture
+from ptgraph.formats.json import document
+from ptgraph.tracing.build_graph import build, graph_of
+from ptgraph.tracing.capture import capture
+from ptgraph.tracing.containers import attributes, container, contents, is_a, put, slots
+from ptgraph.tracing.repeated_blocks.fingerprint import Signature
+from ptgraph.tracing.source import Source
+from ptgraph.tracing.state_guard import left_as_found
 from tests.test_tracer import DRAFT, EXPORT, LADDER, RECORDED, by_rung
 
 METHODS = (

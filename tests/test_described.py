@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 import ptgraph
-from ptgraph.analysis import analyze
-from ptgraph.described import KINDS, described, described_classes, folded_paths, tokens
-from ptgraph.graph import ModelGraph
-from ptgraph.pipeline import record_pipeline
-from ptgraph.view import view
+from ptgraph.graph.analysis import analyze
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.module_paths import folded_paths
+from ptgraph.graph.view.build import view
+from ptgraph.page.descriptions import KINDS, described, described_classes, tokens
+from ptgraph.tracing.training_pipeline import record_pipeline
 
 LINEAR = "torch.nn.modules.linear.Linear"
 

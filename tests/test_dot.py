@@ -9,13 +9,14 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from ptgraph import layout, trace
-from ptgraph.backends.dot import render
-from ptgraph.chart import chart, lines
-from ptgraph.figure_options import FigureOptions
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.theme import palette
+from ptgraph import trace
+from ptgraph.drawing.palettes import palette
+from ptgraph.figure.options import FigureOptions
+from ptgraph.formats.dot import render
+from ptgraph.formats.flowchart import chart, lines
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.page import graphviz_layout as layout
 from tests.odd import Odd
 from tests.test_zoo import graph_of
 

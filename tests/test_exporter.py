@@ -15,12 +15,13 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from ptgraph import exporter, temporary
-from ptgraph.backends import BACKENDS
+from ptgraph.common import temporary_files as temporary
 from ptgraph.errors import ExportError, UsageError
-from ptgraph.exporter import Missing, formats
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
+from ptgraph.formats import export as exporter
+from ptgraph.formats.export import Missing, formats
+from ptgraph.formats.options import Options
+from ptgraph.formats.registry import FORMATS
+from ptgraph.graph.model import ModelGraph
 
 GRAPH = ModelGraph("net", nx.DiGraph(), nx.DiGraph(), {}, (), {}, "some tracer", program=object())
 UNTRACED = replace(GRAPH, program=None)
@@ -30,9 +31,11 @@ Files = dict[str, Iterable[bytes]]
 
 @dataclass
 class Fake:
-    """A backend that returns what its function returns."""
+    """A format that returns what its function returns."""
 
     make: Callable[[], Files]
+    holds_weights: bool
+    source: str
     usual: bool = True
     package: str = "ptgraph"
 
@@ -45,9 +48,15 @@ def backends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Put other backends in the place of the real ones, each a function that returns files or raises."""
 
     def use(**makers: Callable[[], Files]) -> None:
-        monkeypatch.setattr(exporter, "BACKENDS", {name: Fake(make) for name, make in makers.items()})
+        monkeypatch.setattr(exporter, "FORMATS", {name: Fake(make, *said(name)) for name, make in makers.items()})
 
     return use
+
+
+def said(name: str) -> tuple[bool, str]:
+    """Return what the real format of this name, if there is one, says of weights and of its source."""
+    real = FORMATS.get(name)
+    return (real.holds_weights, real.source) if real else (False, "")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -89,7 +98,7 @@ def test_the_usual_formats_unless_some_are_named(names):
 
 @pytest.mark.parametrize("names", ["all", "ALL", ["all"], "all,all"])
 def test_all_is_all_of_them(names):
-    assert formats(names) == (list(BACKENDS), False)
+    assert formats(names) == (list(FORMATS), False)
 
 
 @pytest.mark.parametrize("names", ["svg,onnx", ["svg", "onnx"], ["onnx,svg"], " SVG , onnx, svg,", ("svg", "Onnx")])
@@ -98,18 +107,18 @@ def test_named_formats_come_once_and_in_the_order_of_the_backends(names):
 
 
 def test_all_with_a_name_is_all():
-    assert formats("svg,all") == (list(BACKENDS), False)
+    assert formats("svg,all") == (list(FORMATS), False)
 
 
 @pytest.mark.parametrize("names", ["jpeg", "svg,jpeg", ["svg", "jpeg"], "all,jpeg", " JPEG "])
 def test_an_unknown_format_is_refused_with_the_choices(names):
-    with pytest.raises(UsageError, match="^unknown format 'jpeg'; there are: " + ", ".join([*BACKENDS, "all"])):
+    with pytest.raises(UsageError, match="^unknown format 'jpeg'; there are: " + ", ".join([*FORMATS, "all"])):
         formats(names)
 
 
 @pytest.mark.parametrize("names", ["", ",", [""], [" ", ","]])
 def test_an_empty_word_is_not_taken_for_all(names):
-    with pytest.raises(UsageError, match=rf"^no format is named; there are: {', '.join(BACKENDS)}, all$"):
+    with pytest.raises(UsageError, match=rf"^no format is named; there are: {', '.join(FORMATS)}, all$"):
         formats(names)
 
 

@@ -16,18 +16,18 @@ from onnx.numpy_helper import from_array
 from torch import Tensor, nn
 
 from ptgraph import export, trace
-from ptgraph.arrange import Parallel, arrange, ways
-from ptgraph.chart import chart
-from ptgraph.drawing import Circle, Drawing, Item, Text
-from ptgraph.drawing import Path as Line
+from ptgraph.drawing.shapes import Circle, Drawing, Item, Text
+from ptgraph.drawing.shapes import Path as Line
 from ptgraph.errors import UsageError
-from ptgraph.figure import figure
-from ptgraph.figure_options import FigureOptions, points
-from ptgraph.graph import ModelGraph
-from ptgraph.onnx_reader import graph_of_model
-from ptgraph.options import Options
-from ptgraph.pipeline import record_pipeline
-from ptgraph.view import view
+from ptgraph.figure.compose import figure
+from ptgraph.figure.layout.series_parallel import Parallel, arrange, ways
+from ptgraph.figure.options import FigureOptions, points
+from ptgraph.formats.flowchart import chart
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.build import view
+from ptgraph.onnx.reading.read import graph_of_model
+from ptgraph.tracing.training_pipeline import record_pipeline
 from tests.conftest import graph_of
 from tests.geometry import body, check, of_kind, words
 from tests.test_zoo import ZOO
@@ -81,7 +81,7 @@ NAMES = ["tiny", "medium", "unet", "columns", "pretrain", "grpo"]
 
 def drawn(graph: ModelGraph, depth: int | None = None, **given: Any) -> Drawing:
     """Return a figure of which nothing that flows is missing."""
-    drawing = figure(graph, Options(depth, figure=FigureOptions(**given)))
+    drawing = figure(graph, FigureOptions(**given), depth)
     assert "focus" in given or not torn(graph, drawing)
     return drawing
 

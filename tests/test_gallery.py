@@ -7,7 +7,7 @@ import re
 import pytest
 
 from benchmarks.gallery import ARCHITECTURES, figure_of
-from ptgraph.graph import ModelGraph
+from ptgraph.graph.model import ModelGraph
 from ptgraph.models import PRESETS
 from tests.conftest import ROOT, graph_of
 from tests.test_architectures import CONFIGS

@@ -12,9 +12,10 @@ import pytest
 import torch
 import transformers
 
-from ptgraph import huggingface as hf
 from ptgraph.errors import LoadError, PtgraphError, PtgraphWarning
-from ptgraph.load import load
+from ptgraph.loading import huggingface as hf
+from ptgraph.loading.huggingface_inputs import example_inputs
+from ptgraph.loading.target import load
 
 # One family per line: model type, an architecture, settings that keep it small, the inputs it gets.
 FAMILIES: list[tuple[str, str, dict[str, Any], dict[str, list[int]]]] = [
@@ -95,7 +96,7 @@ def build(tmp_path):
 @pytest.mark.parametrize(("kind", "architecture", "settings", "shapes"), FAMILIES, ids=lambda v: str(v)[:12])
 def test_families(build, kind, architecture, settings, shapes):
     for model in (build(kind, **settings), build(kind, architectures=[architecture], **settings)):
-        inputs = hf.example_inputs(model)
+        inputs = example_inputs(model)
         assert {name: list(tensor.shape) for name, tensor in inputs.items()} == shapes
         assert not model.training
         tensors = [*model.parameters(), *model.buffers(), *inputs.values()]
@@ -109,14 +110,14 @@ def test_families(build, kind, architecture, settings, shapes):
 
 @pytest.mark.parametrize(("kind", "settings", "shapes"), RULES, ids=lambda value: str(value)[:20])
 def test_rules(build, kind, settings, shapes):
-    inputs = hf.example_inputs(build(kind, **settings))
+    inputs = example_inputs(build(kind, **settings))
     assert {name: list(tensor.shape) for name, tensor in inputs.items()} == shapes
 
 
 def test_text_of_a_model_whose_images_need_companions(build):
     small = {"num_hidden_layers": 1}
     model = build("qwen2_vl", text_config=small, vision_config={"depth": 1})
-    assert list(hf.example_inputs(model)) == ["input_ids"]
+    assert list(example_inputs(model)) == ["input_ids"]
 
 
 def test_images_with_text(build):
@@ -125,7 +126,7 @@ def test_images_with_text(build):
         text_config={"model_type": "llama", "num_hidden_layers": 1},
         vision_config={"model_type": "clip_vision_model", "num_hidden_layers": 2},
     )
-    assert list(hf.example_inputs(model)) == ["input_ids", "pixel_values"]
+    assert list(example_inputs(model)) == ["input_ids", "pixel_values"]
 
 
 def test_parameters_made_by_the_old_constructor_are_on_meta(build):
@@ -147,16 +148,16 @@ def test_caches_are_off_in_nested_configs_too(build):
 def test_floats_have_the_dtype_of_the_model(build, key):
     model = build("vit", num_hidden_layers=1, **{key: "bfloat16"})
     assert next(model.parameters()).dtype is torch.bfloat16
-    assert hf.example_inputs(model)["pixel_values"].dtype is torch.bfloat16
-    assert hf.example_inputs(build("gpt2", n_layer=1))["input_ids"].dtype is torch.int64
+    assert example_inputs(model)["pixel_values"].dtype is torch.bfloat16
+    assert example_inputs(build("gpt2", n_layer=1))["input_ids"].dtype is torch.int64
 
 
 def test_batch(build):
-    assert hf.example_inputs(build("gpt2", n_layer=1), batch=2)["input_ids"].shape == (2, 16)
+    assert example_inputs(build("gpt2", n_layer=1), batch=2)["input_ids"].shape == (2, 16)
 
 
 def test_dynamic_shapes(build):
-    inputs = hf.example_inputs(build("clip"))
+    inputs = example_inputs(build("clip"))
     assert hf.dynamic_shapes(inputs) == {
         "input_ids": {0: "batch", 1: "sequence"},
         "pixel_values": {0: "batch"},
@@ -245,7 +246,7 @@ def test_configs_that_cannot_be_built(tmp_path, settings, message):
 
 
 def test_no_rule_for_an_input(build):
-    message = error(hf.example_inputs, build("perceiver"))
+    message = error(example_inputs, build("perceiver"))
     assert "PerceiverModel: no example is known for its input 'inputs'" in message
     assert message.endswith("describe it with --input inputs:DTYPE:SHAPE")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ptgraph.errors import UsageError
-from ptgraph.inputs import DEFAULT_SIZE, DTYPES, FORM, Input, parse_input, parse_inputs
+from ptgraph.loading.input_spec import DEFAULT_SIZE, DTYPES, FORM, Input, parse_input, parse_inputs
 
 
 def wrong(*texts: str) -> str:

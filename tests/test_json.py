@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 import ptgraph
-from ptgraph.analysis import analyze
-from ptgraph.backends.json import document, render
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
+from ptgraph.formats.json import document, render
+from ptgraph.formats.options import Options
+from ptgraph.graph.analysis import analyze
+from ptgraph.graph.model import ModelGraph
 
-SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"))
 
 
 def text_of(graph: ModelGraph) -> str:

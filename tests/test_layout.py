@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from ptgraph import layout
 from ptgraph.errors import ExportError
-from ptgraph.layered import BELOW, Layers
+from ptgraph.page import graphviz_layout as layout
+from ptgraph.page.layered_layout import BELOW, Layers
 
 Edges = list[tuple[int, int]]
 

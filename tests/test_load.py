@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from ptgraph.build import graph_of
+from ptgraph.common.file_names import file_stem
 from ptgraph.errors import LoadError, PtgraphError, UsageError
-from ptgraph.load import KINDS, example_inputs, load, on_device_of
+from ptgraph.loading.example_inputs import example_inputs, on_device_of
+from ptgraph.loading.target import KINDS, load
 from ptgraph.models import PRESETS
-from ptgraph.options import file_stem
-from ptgraph.tracer import Source
+from ptgraph.tracing.build_graph import graph_of
+from ptgraph.tracing.source import Source
 
 MODULE = """
 import torch

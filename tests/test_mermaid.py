@@ -12,13 +12,13 @@ from playwright.sync_api import Browser, Page
 from torch import Tensor, nn
 
 from ptgraph import trace
-from ptgraph.backends.mermaid import MOST_ARROWS, MOST_LETTERS, render
-from ptgraph.chart import chart, lines
+from ptgraph.drawing.palettes import palette
 from ptgraph.errors import ExportError
-from ptgraph.figure_options import FigureOptions
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.theme import palette
+from ptgraph.figure.options import FigureOptions
+from ptgraph.formats.flowchart import chart, lines
+from ptgraph.formats.mermaid import MOST_ARROWS, MOST_LETTERS, render
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
 from tests.conftest import ROOT
 from tests.odd import Odd
 from tests.test_zoo import graph_of

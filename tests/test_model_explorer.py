@@ -16,10 +16,10 @@ from playwright.sync_api import Browser
 from torch import Tensor, nn
 
 from ptgraph import trace
-from ptgraph.backends.model_explorer import collection, render
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.style import style
+from ptgraph.drawing.palettes import style
+from ptgraph.formats.model_explorer import collection, render
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
 from tests.served import PATIENCE, served, visiting
 from tests.test_zoo import graph_of
 

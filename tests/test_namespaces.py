@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ptgraph.graph import Call, ModelGraph
-from ptgraph.namespaces import namespaces
+from ptgraph.formats.nested_names import namespaces
+from ptgraph.graph.model import Call, ModelGraph
 from tests.test_zoo import ZOO, graph_of
 
 

@@ -19,11 +19,11 @@ from playwright.sync_api import Browser
 from torch import nn
 
 import ptgraph
-from ptgraph.backends import cytoscape, gexf, graphml
-from ptgraph.graph import Component, ModelGraph, Op
-from ptgraph.network import network
-from ptgraph.options import Options
-from ptgraph.recorded import recorded
+from ptgraph.formats.network import cytoscape, gexf, graphml
+from ptgraph.formats.network.graph import network
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import Component, ModelGraph, Op
+from ptgraph.graph.recorded_pipelines import recorded
 from tests.conftest import ROOT
 from tests.test_zoo import graph_of
 

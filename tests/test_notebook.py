@@ -18,11 +18,11 @@ from nbclient import NotebookClient
 from torch import nn
 
 import ptgraph
-from ptgraph import plots
-from ptgraph.cli import main
-from ptgraph.graph import ModelGraph
+from ptgraph.cli.main import main
+from ptgraph.graph.model import ModelGraph
 from ptgraph.models import training
-from ptgraph.notebook import notebook
+from ptgraph.notebook import plots
+from ptgraph.notebook.build import notebook
 
 NET = '''
 import torch

@@ -20,13 +20,15 @@ from torch import nn
 from torch._higher_order_ops.scan import scan
 
 import ptgraph
-from ptgraph.backends import onnx as backend
-from ptgraph.build import build
 from ptgraph.errors import ExportError
-from ptgraph.graph import ModelGraph
+from ptgraph.formats.onnx import render
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
 from ptgraph.models import TransformerConfig, TransformerLM
-from ptgraph.options import Options
-from ptgraph.tracer import Source, capture
+from ptgraph.onnx.writing.node_names import Names
+from ptgraph.tracing.build_graph import build
+from ptgraph.tracing.capture import capture
+from ptgraph.tracing.source import Source
 from tests.test_zoo import graph_of
 from tests.valid_onnx import check_onnx
 
@@ -48,7 +50,7 @@ def transformer(**overrides: Any) -> TransformerLM:
 
 
 def proto_of(graph: ModelGraph, **options: Any) -> onnx.ModelProto:
-    return onnx.load_from_string(b"".join(backend.render(graph, Options(**options))["onnx"]))
+    return onnx.load_from_string(b"".join(render(graph, Options(**options))["onnx"]))
 
 
 def leaves(result: Any) -> list[torch.Tensor]:
@@ -138,7 +140,7 @@ def test_dynamic_dimensions_keep_their_names_and_vary(overrides: dict[str, Any],
 
 
 def test_a_weightless_file_is_small_and_checked_and_shows_each_weight_on_its_node(tiny: ModelGraph) -> None:
-    (data,) = backend.render(tiny, Options())["onnx"]
+    (data,) = render(tiny, Options())["onnx"]
     assert len(data) < 400_000
     proto = onnx.load_from_string(data)
     onnx.checker.check_model(proto)
@@ -282,7 +284,7 @@ def test_what_is_traced_once_gives_the_same_bytes_as_what_is_traced_in_full() ->
     assert full is not None
     assert len(once.origins.repeated) == 3
     for structure in ("functions", "flat"):
-        files = [backend.render(g, Options(weights="embedded", structure=structure)) for g in (once, full)]
+        files = [render(g, Options(weights="embedded", structure=structure)) for g in (once, full)]
         assert [b"".join(chunks) for chunks in files[0].values()] == [b"".join(chunks) for chunks in files[1].values()]
 
 
@@ -366,14 +368,14 @@ def test_weights_keep_their_names_and_values_once(tmp_path: Path) -> None:
 
 def test_weights_of_a_model_on_meta_are_refused(tiny: ModelGraph) -> None:
     with pytest.raises(ExportError, match=r"tiny has no weights to write .*meta device.*--weights none"):
-        backend.render(tiny, Options(weights="external"))
+        render(tiny, Options(weights="external"))
 
 
 def test_too_much_for_one_file_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = ptgraph.trace(ConvNet(), torch.zeros(2, 3, 8, 8))
-    monkeypatch.setattr("ptgraph.weights.PROTOBUF_LIMIT", 100)
+    monkeypatch.setattr("ptgraph.onnx.writing.weight_storage.PROTOBUF_LIMIT", 100)
     with pytest.raises(ExportError, match="--weights external"):
-        backend.render(graph, Options(weights="embedded"))
+        render(graph, Options(weights="embedded"))
 
 
 def test_an_operator_without_translation_is_named() -> None:
@@ -383,12 +385,12 @@ def test_an_operator_without_translation_is_named() -> None:
 
     graph = ptgraph.trace(Odd(), torch.eye(3))
     with pytest.raises(ExportError, match=r"cannot translate Odd: .*eigh"):
-        backend.render(graph, Options())
+        render(graph, Options())
 
 
 def test_the_program_is_left_as_it_was(tiny: ModelGraph) -> None:
     before = str(tiny.program.graph)
-    backend.render(tiny, Options())
+    render(tiny, Options())
     assert str(tiny.program.graph) == before
 
 
@@ -627,7 +629,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> ModelGraph:
         graph.remove(first)
         graph.append(first)
 
-    monkeypatch.setattr("ptgraph.legible._split", swap)
+    monkeypatch.setattr("ptgraph.onnx.writing.simplify._split", swap)
     return ptgraph.trace(Forms(), torch.zeros(2, 3, 4))
 
 
@@ -638,7 +640,7 @@ def test_a_simplification_that_makes_a_file_invalid_is_left_out_and_named(faulty
 
 
 def test_a_file_that_is_invalid_in_any_case_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = backend.Names.main
+    name = Names.main
 
     def misnamed(self: Any, graph: ir.Graph, weights: Any) -> None:
         name(self, graph, weights)
@@ -646,7 +648,7 @@ def test_a_file_that_is_invalid_in_any_case_is_not_written(tmp_path: Path, monke
         next(iter(graph)).outputs[0].name = "two"
 
     (tmp_path / "Forms.onnx").write_bytes(b"older")
-    monkeypatch.setattr(backend.Names, "main", misnamed)
+    monkeypatch.setattr(Names, "main", misnamed)
     with pytest.raises(ExportError, match=r"Forms has no ONNX, since .* is invalid .*'two'"):
         ptgraph.export(Forms(), tmp_path, "onnx", args=(torch.zeros(2, 3, 4),))
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("Forms.onnx", b"older")]
@@ -656,10 +658,10 @@ def test_what_fails_within_torch_is_told_in_a_sentence(monkeypatch: pytest.Monke
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise torch._export.verifier.SpecViolationError("Input spec name a does not match\nnode name b")
 
-    monkeypatch.setattr("ptgraph.translation.reduced", broken)
+    monkeypatch.setattr("ptgraph.onnx.writing.translate.reduced", broken)
     graph = ptgraph.trace(Forms(), torch.zeros(2, 3, 4))
     with pytest.raises(
         ExportError, match=r"^torch.onnx cannot translate Forms: [^\n]*Input spec name a[^\n]*$"
     ) as caught:
-        backend.render(graph, Options())
+        render(graph, Options())
     assert isinstance(caught.value.__cause__, torch._export.verifier.SpecViolationError)

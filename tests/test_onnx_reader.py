@@ -21,18 +21,17 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import ptgraph
-from ptgraph.backends import BACKENDS
-from ptgraph.backends.json import document
 from ptgraph.errors import LoadError
-from ptgraph.graph import ModelGraph
-from ptgraph.network import network
-from ptgraph.onnx_reader import graph_of_model, read
-from ptgraph.onnx_reader.flops import flops
-from ptgraph.onnx_reader.places import UNKNOWN
-from ptgraph.onnx_reader.weights import unfolded
-from ptgraph.options import Options
-from ptgraph.sketch import Stub, sketch
-from ptgraph.view import view
+from ptgraph.figure.simplify import Stub, sketch
+from ptgraph.formats.json import document
+from ptgraph.formats.network.graph import network
+from ptgraph.formats.options import Options
+from ptgraph.formats.registry import FORMATS
+from ptgraph.graph.model import UNKNOWN_CLASS, ModelGraph
+from ptgraph.graph.module_paths import unfolded
+from ptgraph.graph.view.build import view
+from ptgraph.onnx.reading.flop_formulas import flops
+from ptgraph.onnx.reading.read import graph_of_model, read
 
 IDS = {"input_ids": torch.zeros(1, 8, dtype=torch.int64)}
 SMALL = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
@@ -155,7 +154,7 @@ class Twice(nn.Module):
 
 def exported(graph: ModelGraph, **options: Any) -> onnx.ModelProto:
     """Return the ONNX that ptgraph writes of a graph."""
-    return onnx.ModelProto.FromString(b"".join(BACKENDS["onnx"].render(graph, Options(**options))["onnx"]))
+    return onnx.ModelProto.FromString(b"".join(FORMATS["onnx"].render(graph, Options(**options))["onnx"]))
 
 
 @pytest.mark.parametrize("structure", ["functions", "flat"])
@@ -211,7 +210,7 @@ def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
     torch.onnx.export(model, (model.example_inputs(),), data, dynamo=False)
     graph = graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Twice")
     found = parts(graph, "total_params", "calls", "type")
-    assert (found["part"], found["part.0"]) == ((1640, 2, UNKNOWN), (1640, 2, "onnx.MatMul"))
+    assert (found["part"], found["part.0"]) == ((1640, 2, UNKNOWN_CLASS), (1640, 2, "onnx.MatMul"))
     assert found["blocks"] == (4920, 0, "torch.nn.modules.container.ModuleList")
     assert [found[f"blocks.{i}.0"] for i in range(3)] == [(1640, 1, "onnx.MatMul")] * 3
     assert parts(graph, "category")["blocks.0.0"] == ("Linear",)
@@ -357,7 +356,7 @@ def test_branches_are_components_and_the_dearest_counts() -> None:
     weights = [zeros("w", 4, 4), zeros("s", 1, 4)]
     graph = graph_of_model(model_of(nodes, {"x": [2, 4], "v": [2, 1]}, {"y": [2, 4]}, weights), "m")
     assert parts(graph, "type", "flops") == {
-        "": (UNKNOWN, 64),
+        "": (UNKNOWN_CLASS, 64),
         "choose": ("onnx.If", 64),
         "choose.then_branch": ("onnx.If.then_branch", 64),
         "choose.else_branch": ("onnx.If.else_branch", 0),

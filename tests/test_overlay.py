@@ -14,9 +14,9 @@ from torch import nn
 
 import ptgraph
 from ptgraph import UsageError
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.overlay import Overlay, match, overlays_of, read_overlay, read_overlays, unmatched_text
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.page.overlay import Overlay, match, overlays_of, read_overlay, read_overlays, unmatched_text
 
 HOSTILE = "</script><img onerror=alert(1)>\u2028\u202e\x1b[31m'\"" + "x" * 10_000
 VALUES = {"": 3.0, "first": 1.5, "second.act": -2e-3}
@@ -189,7 +189,7 @@ def test_an_overlay_of_another_model_is_refused_with_names_that_exist(graph: Mod
 
 
 def test_export_takes_numbers_and_files(graph: ModelGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ptgraph import exporter
+    from ptgraph.formats import export as exporter
 
     seen: list[Options] = []
 

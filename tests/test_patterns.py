@@ -14,10 +14,11 @@ import transformers
 from torch import Tensor, nn
 
 from ptgraph import trace
-from ptgraph.build import graph_of
-from ptgraph.graph import ModelGraph
-from ptgraph.load import load
-from ptgraph.view import Box, View, view
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.build import view
+from ptgraph.graph.view.model import Box, View
+from ptgraph.loading.target import load
+from ptgraph.tracing.build_graph import graph_of
 from tests.test_view import Wired
 
 SMALL: dict[str, Any] = {

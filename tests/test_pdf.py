@@ -14,13 +14,12 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from ptgraph.backends import BACKENDS
-from ptgraph.backends.png import draw
+from ptgraph.drawing.typst import png_of, typeset
 from ptgraph.errors import ExportError
-from ptgraph.figure import figure
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.typeset import typeset
+from ptgraph.figure.compose import figure
+from ptgraph.formats.options import Options
+from ptgraph.formats.registry import FORMATS
+from ptgraph.graph.model import ModelGraph
 from tests.conftest import ROOT
 from tests.drawings import HOSTILE, WORDS, by_hand
 
@@ -61,18 +60,18 @@ def test_hostile_words_do_no_harm() -> None:
 
 
 def test_a_png_has_300_dots_an_inch_and_is_a_picture_on_white() -> None:
-    picture = Image.open(BytesIO(draw(by_hand())))
+    picture = Image.open(BytesIO(png_of(by_hand())))
     picture.load()
     assert picture.size == (1000, 917)  # 240 × 220 points
     assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
     assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 50
-    dark = Image.open(BytesIO(draw(by_hand("dark"))))
+    dark = Image.open(BytesIO(png_of(by_hand("dark"))))
     assert max(dark.convert("RGB").getpixel((0, 0))) < 40
 
 
 def test_both_are_the_same_bytes_in_every_run_and_folder(tmp_path: Path) -> None:
-    code = "import hashlib; from ptgraph.typeset import typeset; from tests.drawings import by_hand; "
+    code = "import hashlib; from ptgraph.drawing.typst import typeset; from tests.drawings import by_hand; "
     code += "print(*(hashlib.sha256(typeset(by_hand(), format)).hexdigest() for format in ('pdf', 'png')))"
     here = [hashlib.sha256(typeset(by_hand(), format)).hexdigest() for format in ("pdf", "png")]
     there = subprocess.run(
@@ -115,15 +114,15 @@ def test_without_the_extra_the_remedy_is_told(missing: str, monkeypatch: pytest.
 
 
 def test_a_model_as_pdf_and_png(tiny: ModelGraph) -> None:
-    drawing = figure(tiny, Options())
-    (page,) = PdfReader(BytesIO(b"".join(BACKENDS["pdf"].render(tiny, Options())["pdf"]))).pages
+    drawing = figure(tiny)
+    (page,) = PdfReader(BytesIO(b"".join(FORMATS["pdf"].render(tiny, Options())["pdf"]))).pages
     assert float(page.mediabox.width) == pytest.approx(drawing.width, abs=0.01)
     assert float(page.mediabox.height) == pytest.approx(drawing.height, abs=0.01)
     text = "".join(page.extract_text().split())
     words = {mark.text for item in drawing.items for mark in item.marks if hasattr(mark, "text")}
     assert len(words) > 5
     assert all("".join(word.split()) in text for word in words)
-    picture = Image.open(BytesIO(b"".join(BACKENDS["png"].render(tiny, Options())["png"])))
+    picture = Image.open(BytesIO(b"".join(FORMATS["png"].render(tiny, Options())["png"])))
     assert picture.size == pytest.approx((drawing.width / 72 * 300, drawing.height / 72 * 300), abs=1)
 
 

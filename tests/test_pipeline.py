@@ -14,9 +14,9 @@ import networkx as nx
 import pytest
 
 import ptgraph
-from ptgraph.graph import ModelGraph
-from ptgraph.pipeline import record_pipeline
-from ptgraph.style import STYLES
+from ptgraph.drawing.palettes import STYLES
+from ptgraph.graph.model import ModelGraph
+from ptgraph.tracing.training_pipeline import record_pipeline
 
 STAGES = {
     "pretrain": ["load", "tokenize", "pack", "stack", "forward", "language_loss", "backward", "clip", "update"],
@@ -112,7 +112,8 @@ def test_a_stage_says_its_role_and_shows_its_code(graphs: dict[str, ModelGraph],
 def test_the_backends_draw_it(graphs: dict[str, ModelGraph], kind: str, tmp_path: Path) -> None:
     page, figure, data = ptgraph.export(graphs[kind], tmp_path, formats="svg,json,html")
     jsonschema.validate(
-        json.loads(data.read_text("utf-8")), json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
+        json.loads(data.read_text("utf-8")),
+        json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8")),
     )
     text = figure.read_text("utf-8")
     assert re.search(f"<title[^>]*>{kind}</title>", text)

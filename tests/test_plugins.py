@@ -15,10 +15,10 @@ from textwrap import dedent
 
 import pytest
 
-from ptgraph import exporter
-from ptgraph.backends import BACKENDS, plugins
 from ptgraph.errors import ExportError, UsageError
-from ptgraph.graph import ModelGraph
+from ptgraph.formats import export as exporter
+from ptgraph.formats.registry import FORMATS, plugins
+from ptgraph.graph.model import ModelGraph
 from tests.conftest import ROOT
 
 
@@ -47,7 +47,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         facts.mkdir(parents=True)
         (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\n")
         lines = [f"{word} = {value}\n" for word, value in formats.items()]
-        (facts / "entry_points.txt").write_text("[ptgraph.backends]\n" + "".join(lines))
+        (facts / "entry_points.txt").write_text("[ptgraph.formats]\n" + "".join(lines))
         (tmp_path / "packages" / f"{name}_code.py").write_text(dedent(code))
         sys.modules.pop(f"{name}_code", None)
 
@@ -59,7 +59,7 @@ def test_the_example_is_installed_listed_and_used(
 ) -> None:
     listed = cli("formats", PYTHONPATH=path_with(site))
     *ours, added = listed.stdout.splitlines()
-    assert ([line.split()[0] for line in ours], listed.stderr) == (list(BACKENDS), "")
+    assert ([line.split()[0] for line in ours], listed.stderr) == (list(FORMATS), "")
     assert re.split(r"\s{2,}", added) == ["csv", "a table of the modules, a line for each", "from ptgraph-csv 1.0"]
 
     done = cli("export", "nano", "-f", "CSV,json", PYTHONPATH=path_with(site))
@@ -73,7 +73,7 @@ def test_the_example_is_installed_listed_and_used(
 
 
 def test_looking_for_formats_imports_neither_torch_nor_the_package(site: Path) -> None:
-    code = "import sys; from ptgraph.cli import main\ntry: main()\n"
+    code = "import sys; from ptgraph.cli.main import main\ntry: main()\n"
     code += "finally: assert not {'torch', 'ptgraph_csv'} & set(sys.modules)"
     paths = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     for command in (["formats"], ["export", "--help"]):
@@ -87,8 +87,8 @@ def test_looking_for_formats_imports_neither_torch_nor_the_package(site: Path) -
 
 def test_all_means_those_of_ptgraph(package: Callable[..., None]) -> None:
     package("more", {"csv": "more_code:render"})
-    assert exporter.formats("all") == (list(BACKENDS), False)
-    assert exporter.formats("all,csv") == ([*BACKENDS, "csv"], False)
+    assert exporter.formats("all") == (list(FORMATS), False)
+    assert exporter.formats("all,csv") == ([*FORMATS, "csv"], False)
     assert exporter.formats("csv,svg") == (["svg", "csv"], True)
     with pytest.raises(UsageError, match=r"^unknown format 'jpeg'; there are: onnx, .*, csv, all$"):
         exporter.formats("csv,jpeg")

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 import ptgraph
-from ptgraph.cli import main
+from ptgraph.cli.main import main
 from ptgraph.errors import ExportError, UsageError
-from ptgraph.graph import ModelGraph
-from ptgraph.load import load
+from ptgraph.graph.model import ModelGraph
+from ptgraph.loading.target import load
 from tests.conftest import ROOT
 from tests.opened import visiting
 
@@ -33,7 +33,7 @@ def test_an_onnx_file_is_written_as_all_pictures_and_says_so(cli: Run, tmp_path:
         f"out/tiny.{suffix}" for suffix in ("html", "svg", "json")
     ]
     data = json.loads((tmp_path / "out" / "tiny.json").read_text(encoding="utf-8"))
-    jsonschema.validate(data, json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8")))
+    jsonschema.validate(data, json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8")))
     assert data["tracer"] == {"used": "an ONNX file", "failed": []}
     assert data["totals"]["total_params"] == 85_327_872
 
@@ -48,7 +48,7 @@ def test_the_page_of_a_file_says_where_it_is_from(tmp_path: Path, browser) -> No
 
 def test_the_figure_of_a_file_of_ptgraph_is_that_of_the_model(tiny: ModelGraph) -> None:
     """Boxes of modules, their order, numbers and folds are the same; operations are ONNX's own."""
-    from ptgraph.view import view
+    from ptgraph.graph.view.build import view
 
     graph = ptgraph.trace(ptgraph.load_target(str(TINY)))
     shown = [
@@ -71,7 +71,7 @@ def test_the_numbers_of_a_file_are_those_of_a_file(cli: Run) -> None:
 
 @pytest.mark.parametrize("command", [["export", "-f", "all"], ["export", "--compare", str(TINY)], ["info"]])
 def test_reading_a_file_needs_no_torch(command: list[str], tmp_path: Path) -> None:
-    code = "import sys; from ptgraph.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+    code = "import sys; from ptgraph.cli.main import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, *command, str(TINY)], check=True, capture_output=True, cwd=tmp_path)
 
 

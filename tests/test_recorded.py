@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 import ptgraph
-from ptgraph.backends.json import document
-from ptgraph.graph import ModelGraph
-from ptgraph.pipeline import record_pipeline
-from ptgraph.recorded import PIPELINES, pipelines_of, recorded, text_of
+from ptgraph.formats.json import document
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.recorded_pipelines import PIPELINES, pipelines_of, recorded
+from ptgraph.graph.serialize import to_json
+from ptgraph.tracing.training_pipeline import record_pipeline
 from tests.conftest import ROOT, graph_of
 
 
@@ -29,7 +30,7 @@ def fresh(request: pytest.FixtureRequest) -> ModelGraph:
 def test_what_is_shipped_is_what_recording_gives_now(fresh: ModelGraph) -> None:
     kept = recorded(fresh.name)
     said = "models/training/recorded is old; run: make recorded"
-    assert (ROOT / "models/training/recorded" / f"{fresh.name}.json").read_text("utf-8") == text_of(fresh), said
+    assert (ROOT / "models/training/recorded" / f"{fresh.name}.json").read_text("utf-8") == to_json(fresh), said
     assert list(kept.ops.nodes(data=True)) == list(fresh.ops.nodes(data=True))
     assert list(kept.ops.edges(data=True)) == list(fresh.ops.edges(data=True))
     assert list(kept.components.nodes(data=True)) == list(fresh.components.nodes(data=True))
@@ -45,7 +46,7 @@ def test_what_is_shipped_is_what_recording_gives_now(fresh: ModelGraph) -> None:
 
 def test_each_reading_is_a_graph_of_its_own() -> None:
     one, other = recorded("grpo"), recorded("grpo")
-    assert one.ops is not other.ops and text_of(one) == text_of(other)
+    assert one.ops is not other.ops and to_json(one) == to_json(other)
 
 
 def test_the_pure_transformer_has_its_pipelines_and_no_other_model_has_any(tiny: ModelGraph) -> None:
@@ -66,7 +67,7 @@ def test_a_pipeline_that_does_not_exist_is_named() -> None:
 def test_reading_imports_neither_the_training_code_nor_what_it_needs() -> None:
     code = (
         "import sys\n"
-        "from ptgraph.recorded import recorded\n"
+        "from ptgraph.graph.recorded_pipelines import recorded\n"
         "assert recorded('pretrain').is_pipeline and recorded('grpo').is_pipeline\n"
         "wrong = {'datasets', 'tokenizers', 'torch', 'ptgraph.models.training'} & {*sys.modules}\n"
         "assert not wrong, wrong\n"

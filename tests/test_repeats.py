@@ -12,11 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ptgraph.backends.json import document
-from ptgraph.build import build, graph_of
 from ptgraph.errors import TraceError
-from ptgraph.graph import ModelGraph
-from ptgraph.tracer import Source, capture
+from ptgraph.formats.json import document
+from ptgraph.graph.model import ModelGraph
+from ptgraph.tracing.build_graph import build, graph_of
+from ptgraph.tracing.capture import capture
+from ptgraph.tracing.source import Source
 
 X = torch.ones(2, 4, 8)
 LAYERS = 6
@@ -496,9 +497,9 @@ def test_a_layer_that_returns_a_view_of_its_input_is_traced_each_time() -> None:
 
 
 def test_two_traced_runs_that_differ_after_all_are_found_out() -> None:
-    import ptgraph.signature
+    from ptgraph.tracing.repeated_blocks.fingerprint import Signature
 
-    class Blind(ptgraph.signature.Signature):
+    class Blind(Signature):
         """Does not see the number of the layer; stands for whatever a signature may miss."""
 
         def _attributes(self, path: str, module: nn.Module) -> None:
@@ -506,7 +507,7 @@ def test_two_traced_runs_that_differ_after_all_are_found_out() -> None:
 
     source = Source("net", Stack(EverySecond), (X,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ptgraph.repeats.Signature", Blind)
+        patch.setattr("ptgraph.tracing.repeated_blocks.interceptor.Signature", Blind)
         assert build(capture(source)) is None
         assert not graph_of(source).origins.repeated
 

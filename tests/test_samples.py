@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from ptgraph.build import graph_of
-from ptgraph.samples import Sample, Sampler
-from ptgraph.tracer import Source
+from ptgraph.tracing.build_graph import graph_of
+from ptgraph.tracing.sample_inputs import Sample, Sampler
+from ptgraph.tracing.source import Source
 
 
 class Words(nn.Module):

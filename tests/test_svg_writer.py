@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import Browser, Page
 
-from ptgraph.drawing import Drawing, Item, Path, Text
-from ptgraph.svg_writer import write
+from ptgraph.drawing.shapes import Drawing, Item, Path, Text
+from ptgraph.drawing.svg import write
 from tests.drawings import HOSTILE, WORDS, by_hand
 
 SVG = "{http://www.w3.org/2000/svg}"

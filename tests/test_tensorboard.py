@@ -19,11 +19,11 @@ from tensorboard.plugins.graph.graphs_plugin import GraphsPlugin
 from torch import Tensor, nn
 
 from ptgraph import trace
-from ptgraph.backends.tensorboard import graph_def, render
 from ptgraph.errors import ExportError
-from ptgraph.exporter import export
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
+from ptgraph.formats.export import export
+from ptgraph.formats.options import Options
+from ptgraph.formats.tensorboard import graph_def, render
+from ptgraph.graph.model import ModelGraph
 from tests.served import PATIENCE, served, visiting
 from tests.test_zoo import ZOO, graph_of
 

@@ -7,9 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ptgraph.figure_options import Theme
-from ptgraph.style import STYLES
-from ptgraph.theme import PALETTES, Palette, mix, palette
+from ptgraph.drawing.palettes import PALETTES, STYLES, Palette, Theme, mix, palette
 
 # How a colour of linear RGB is seen: Machado, Oliveira and Fernandes (2009), severity 1.
 SIGHTS = {

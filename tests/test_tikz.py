@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from ptgraph.backends import BACKENDS
-from ptgraph.figure import figure
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.tikz_writer import BY, comment, tex, write
+from ptgraph.drawing.tikz import BY, comment, tex, write
+from ptgraph.figure.compose import figure
+from ptgraph.formats.options import Options
+from ptgraph.formats.registry import FORMATS
+from ptgraph.graph.model import ModelGraph
 from tests.drawings import WORDS, by_hand
 
 ALONE = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{lmodern}\begin{document}%s\end{document}"
@@ -34,11 +34,11 @@ def words_of(reader: PdfReader) -> str:
 
 
 def test_a_model_compiles_to_one_page_of_its_size_with_its_words(tiny: ModelGraph, tmp_path: Path) -> None:
-    text = b"".join(BACKENDS["tikz"].render(tiny, Options())["tex"]).decode()
+    text = b"".join(FORMATS["tikz"].render(tiny, Options())["tex"]).decode()
     assert text.isascii()
     reader = compiled(text, tmp_path)
     (page,) = reader.pages
-    drawing = figure(tiny, Options())
+    drawing = figure(tiny)
     assert float(page.mediabox.width) == pytest.approx(drawing.width, abs=0.1)
     assert float(page.mediabox.height) == pytest.approx(drawing.height, abs=0.1)
     words = {mark.text for item in drawing.items for mark in item.marks if hasattr(mark, "text")}

@@ -12,11 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ptgraph import tracer
-from ptgraph.analysis import analyze
-from ptgraph.build import build
 from ptgraph.errors import TraceError, UsageError
-from ptgraph.tracer import Capture, Source, capture
+from ptgraph.graph.analysis import analyze
+from ptgraph.tracing import capture as tracer
+from ptgraph.tracing.build_graph import build
+from ptgraph.tracing.capture import capture
+from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.source import Source
 
 EXPORT, STRICT, DRAFT, SYMBOLIC, RECORDED = LADDER = (
     "torch.export",
@@ -109,12 +111,11 @@ def source(make: Callable[[], nn.Module], device: str = "cpu") -> Source:
 
 def by_rung(rung: str, given: Source, monkeypatch: pytest.MonkeyPatch) -> Capture:
     """Trace as if *rung* were the whole ladder."""
-    monkeypatch.setattr(tracer, "_LADDER", {rung: tracer._LADDER[rung]})
-    return capture(given)
+    return capture(given, tracers=[rung])
 
 
 def test_the_ladder_has_these_rungs_in_this_order() -> None:
-    assert tuple(tracer._LADDER) == LADDER
+    assert tuple(tracer.LADDER) == LADDER
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -173,7 +174,9 @@ def test_what_differs_by_machine_and_by_run_is_cut_out_of_a_reason(text: str, sa
 
 
 def test_a_model_that_defeats_all_gets_an_error_that_names_all_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptgraph.materialize.MATERIALIZE_LIMIT", -1)  # so that its weights may not be made up
+    monkeypatch.setattr(
+        "ptgraph.tracing.tracers.materialize.MATERIALIZE_LIMIT", -1
+    )  # so that its weights may not be made up
     with pytest.raises(TraceError) as caught:
         capture(source(Branch, "meta"))
     message = str(caught.value)
@@ -365,7 +368,7 @@ def test_weights_that_are_not_there_are_made_up_for_the_time(make: type[nn.Modul
 
 
 def test_so_many_weights_that_are_not_there_are_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptgraph.materialize.MATERIALIZE_LIMIT", 4)
+    monkeypatch.setattr("ptgraph.tracing.tracers.materialize.MATERIALIZE_LIMIT", 4)
     with pytest.raises(TraceError, match="GiB of them are too many"):
         capture(source(Branch, "meta"))
     assert capture(source(Branch, "cpu")).tracer == DRAFT

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ptgraph.cli import main
+from ptgraph.cli.main import main
 from ptgraph.models.training import read_metrics
 
 

@@ -20,10 +20,11 @@ from torch import nn
 
 import ptgraph
 from ptgraph import Comparison, ExportError, LoadError, PtgraphError, TraceError, UsageError
-from ptgraph.cli import main
+from ptgraph.cli.main import main
+from ptgraph.formats.options import Options
 from ptgraph.models import TransformerConfig, TransformerLM
-from ptgraph.options import OPSETS, Options
-from ptgraph.verification import COARSE, TOLERANCE
+from ptgraph.onnx.options import OPSETS
+from ptgraph.onnx.verifying.compare import COARSE, TOLERANCE
 from tests.test_api import snapshot
 
 NET = """
@@ -484,7 +485,7 @@ def test_outputs_that_differ_end_in_exit_code_1_and_a_line_that_names_them(folde
 
 def test_a_checkpoint_gives_a_file_without_weights_its_numbers(folder):
     assert run("export net.py:Net -f onnx -o .").exit_code == 0
-    from ptgraph.load import load
+    from ptgraph.loading.target import load
 
     torch.manual_seed(5)
     model = load("net.py:Net", weights=True).model

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ptgraph import trace
-from ptgraph.boxes import BOX_LIMIT
-from ptgraph.graph import ModelGraph
-from ptgraph.layout import scopes
-from ptgraph.view import GROUP_SIZE, SHARED_PLACES, Box, View, count_text, op_title, shape_text, view
+from ptgraph.graph.labels import count_text, op_title, shape_text
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.build import GROUP_SIZE, SHARED_PLACES, view
+from ptgraph.graph.view.model import BOX_LIMIT, Box, View
+from ptgraph.page.graphviz_layout import scopes
 from tests.test_zoo import RUNS, graph_of
 
 

@@ -31,7 +31,7 @@ def test_the_wheel_works_on_its_own(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"ptgraph"}
     for wanted in (
-        "schema.json",
+        "formats/schema.json",
         "py.typed",
         "page/page.html",
         "page/page.css",

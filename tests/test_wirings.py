@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ptgraph import FigureOptions, trace
-from ptgraph.chart import chart
-from ptgraph.drawing import Drawing
-from ptgraph.figure import figure
-from ptgraph.figure_options import points
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
+from ptgraph.drawing.shapes import Drawing
+from ptgraph.figure.compose import figure
+from ptgraph.figure.options import points
+from ptgraph.formats.flowchart import chart
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
 from tests.geometry import check, of_kind
 from tests.truth import torn
 from tests.wirings import WIRINGS, Gate, Shared, Wired
@@ -30,7 +30,7 @@ def graph_of(name: str) -> ModelGraph:
 
 
 def drawn(graph: ModelGraph, depth: int | None = None, width: str = "174mm") -> Drawing:
-    return figure(graph, Options(depth, figure=FigureOptions(width=width)))
+    return figure(graph, FigureOptions(width=width), depth)
 
 
 def stubs(drawing: Drawing) -> list[tuple[str, str]]:

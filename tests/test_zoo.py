@@ -20,17 +20,17 @@ from torch._higher_order_ops.while_loop import while_loop
 from torch.nn.utils import parametrizations
 
 from ptgraph import trace
-from ptgraph.analysis import analyze
-from ptgraph.backends import onnx
-from ptgraph.backends.json import document
-from ptgraph.backends.svg import draw
-from ptgraph.dimensions import Dynamic
 from ptgraph.errors import ExportError
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
-from ptgraph.tracer import Source
-from ptgraph.verification import compare
-from ptgraph.view import view
+from ptgraph.formats import onnx
+from ptgraph.formats.json import document
+from ptgraph.formats.options import Options
+from ptgraph.graph.analysis import analyze
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.build import view
+from ptgraph.onnx.verifying.compare import compare
+from ptgraph.tracing.source import Source
+from ptgraph.tracing.tracers.dynamic_dims import Dynamic
+from tests.drawings import draw
 
 
 class Two(nn.Module):
@@ -456,7 +456,7 @@ ZOO = {
     "indices": Case(Indices, x(2, 4, dtype=LONG), {"output": (2, 2, 4)}),
     "empty": Case(Empty, x(2, 4), {"output": (4,)}),
 }
-SCHEMA = json.loads((files("ptgraph") / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"))
 RUNS = [(name, device) for name, case in ZOO.items() for device in case.devices]
 GRAPHS: dict[tuple[str, str], tuple[nn.Module, ModelGraph]] = {}
 

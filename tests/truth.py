@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import networkx as nx
 
-from ptgraph.drawing import Drawing
-from ptgraph.graph import ModelGraph
+from ptgraph.drawing.shapes import Drawing
+from ptgraph.graph.model import ModelGraph
 from tests.geometry import of_kind
 
 _HELD = ("parameter", "buffer", "constant", "input", "output")

@@ -13,13 +13,13 @@ from playwright.sync_api import Browser
 from torch import Tensor, nn
 
 import ptgraph
-from ptgraph.backends.html import render, render_comparison
-from ptgraph.build import graph_of
-from ptgraph.comparison import compare
-from ptgraph.graph import ModelGraph
-from ptgraph.load import load
-from ptgraph.options import Options
-from ptgraph.overlay import Overlay
+from ptgraph.comparison.diff import compare
+from ptgraph.formats.html import render, render_comparison
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.loading.target import load
+from ptgraph.page.overlay import Overlay
+from ptgraph.tracing.build_graph import graph_of
 from tests.opened import Opened, visiting
 from tests.test_patterns import SMALL, graph_of_letters
 

@@ -11,8 +11,8 @@ import torch
 from playwright.sync_api import Browser
 
 import ptgraph
-from ptgraph.backends.html import render
-from ptgraph.options import Options
+from ptgraph.formats.html import render
+from ptgraph.formats.options import Options
 from tests.odd import Odd
 from tests.opened import Opened, visiting
 from tests.test_box_ids import EXAMPLES

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import ptgraph
-from ptgraph.graph import ModelGraph
+from ptgraph.graph.model import ModelGraph
 from ptgraph.models import PRESETS
 from tests.conftest import graph_of
 from tests.models.small import SIZES, make, tokens

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from ptgraph.view import view
+from ptgraph.graph.view.build import view
 from tests.browser.conftest import PATTERNS
 from tests.opened import Opened, check_geometry
 from tests.test_patterns import graph_of_letters, places_of

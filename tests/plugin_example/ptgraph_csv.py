@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Iterable
 
-from ptgraph.graph import ModelGraph
-from ptgraph.options import Options
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:

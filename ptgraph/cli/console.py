@@ -1,0 +1,219 @@
+"""What all commands share: errors in one line, progress on a terminal, and rows of text."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import errno
+import io
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from ptgraph.common.interrupts import check, end, handle_signals, release_signals
+from ptgraph.common.messages import named, printable
+from ptgraph.errors import ExportError, PtgraphError, PtgraphWarning, TraceError, UsageError
+
+EXIT_CODES = """\b
+Exit codes: 0 done, 2 usage, 3 the target cannot be loaded,
+4 it cannot be traced, 5 an export failed, 130 interrupted by Ctrl-C (143 by
+TERM, 129 by HUP): files are then whole, and old or new."""
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
+debug_option = click.option(
+    "--debug", is_flag=True, help="Show the traceback of an error, and say which blocks are traced once."
+)
+
+
+class Group(click.Group):
+    """A group that turns errors made for people into one line and an exit code."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["standalone_mode"] = False
+        given = args[0] if args else kwargs.get("args")
+        if given is None:  # the process is that of the command line alone
+            handle_signals()
+        argv = sys.argv[1:] if given is None else list(given)
+        debug = "--debug" in argv
+        _prepare_streams()
+        if debug:
+            _log_to_stderr()
+        try:
+            with _told_warnings({"-q", "--quiet"}.isdisjoint(argv)):
+                code = super().main(**{**kwargs, "args": argv}) or 0
+            if given is None:
+                release_signals()
+            sys.exit(code)
+        except PtgraphError as error:
+            self._fail(str(error), error.exit_code, debug)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(2)
+        except click.UsageError as error:
+            help_of = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
+            self._fail(error.format_message().rstrip(".") + help_of, 2, debug)
+        except click.ClickException as error:
+            self._fail(error.format_message(), 2, debug)
+        except (click.Abort, KeyboardInterrupt) as error:
+            if debug:
+                traceback.print_exc()
+            end(error)
+        except Exception as error:  # a fault of ours: still one line, and how to see more
+            if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:  # click's own help
+                _let_go_of_stdout()
+                self._fail(f"cannot write to standard output: {error.strerror}", ExportError.exit_code, debug)
+            text = f"unexpected {named(error)} (please report it; --debug shows more)"
+            self._fail(text, 1, debug)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SystemExit as error:  # none of ours: click has its own Exit
+            raise TraceError(f"the model's own code called sys.exit({error.code!r})") from error
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing and args[0][:1] != "-":
+            names = ", ".join(self.list_commands(ctx))
+            raise UsageError(f"unknown command {args[0]!r}; there are: {names}")
+        return super().resolve_command(ctx, args)
+
+    @staticmethod
+    def _fail(message: str, code: int, debug: bool) -> None:
+        if debug:
+            complain(traceback.format_exc().rstrip())
+        complain(f"ptgraph: error: {_one_line(message)}")
+        sys.exit(code)
+
+
+def say(text: str, *, end: str = "\n", styled: bool = False) -> None:
+    """Print to stdout; what is not *styled* by a library is made `printable`. All that is printed goes this way.
+
+    A reader that has seen enough gets no more; raises ExportError where it cannot be written.
+    """
+    try:
+        if sys.stdout is None or sys.stdout.closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        sys.stdout.write((text if styled else printable(text)) + end)
+        sys.stdout.flush()
+    except OSError as error:
+        _let_go_of_stdout()
+        if not isinstance(error, BrokenPipeError):
+            raise ExportError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def complain(text: str) -> None:
+    """Print to stderr what is said beside the results, if it can be read there."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # it is full, closed, or was so from the start
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
+
+
+def warn(text: str) -> None:
+    """Print a warning to stderr."""
+    complain(f"ptgraph: warning: {_one_line(text)}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+def _let_go_of_stdout() -> None:
+    """Lead what is buffered, and all that follows, nowhere: Python would try to write it again as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+_UNWRITABLE = {errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO}
+_PLAINER = str.maketrans({"×": "x", "–": "-", "—": "-", "−": "-", "→": "->", "…": "...", "·": "-", "≤": "<="})
+
+
+def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write characters that a terminal does not know as others like them, or as escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAINER)
+    return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def _prepare_streams() -> None:
+    """Let both streams take any text, and nothing that is opened later be taken for one that is closed."""
+    codecs.register_error("ptgraph", _plainer)
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if number != 2 else os.O_WRONLY)  # it gets this number, the first free one
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="ptgraph")
+
+
+@contextlib.contextmanager
+def _told_warnings(told: bool) -> Iterator[None]:
+    """Print warnings of ours as all else that is said, or not at all; those of others stay as they are."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+            if not issubclass(category, PtgraphWarning):
+                others(message, category, *rest, **more)
+            elif told:
+                warn(str(message))
+
+        warnings.showwarning = show
+        yield
+
+
+class _Printable(logging.Formatter):
+    """Writes a record as all else that is said."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Printable("ptgraph: debug: %(message)s"))
+    log = logging.getLogger("ptgraph")
+    log.setLevel(logging.DEBUG)
+    log.handlers = [handler]
+
+
+@contextlib.contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Yield a function that says what is being done; on a terminal only."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda text: check()
+        check()
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    # This stderr, not what sys.stderr is at the time: while a model is traced, that leads nowhere.
+    spinner = "dots" if (sys.stderr.encoding or "utf-8").lower().startswith("utf") else "line"
+    with Console(file=sys.stderr).status("starting", spinner=spinner) as status:
+
+        def step(text: str) -> None:
+            check()
+            status.update(Text(printable(text)))
+
+        yield step
+    check()
+
+
+def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    rows = [tuple(map(printable, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+__all__ = ["EXIT_CODES", "Group", "complain", "debug_option", "print_rows", "progress", "quiet_option", "say", "warn"]

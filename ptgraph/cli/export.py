@@ -1,0 +1,165 @@
+"""`ptgraph export`: a target → files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ptgraph.cli.console import debug_option, progress, quiet_option, say, warn
+from ptgraph.cli.figure_options import figure_of, figure_options, flags_of
+from ptgraph.cli.target_options import (
+    checkpoint_option,
+    epilog,
+    input_option,
+    opset_option,
+    structure_option,
+    target_argument,
+    trust_option,
+)
+from ptgraph.cli.tracing import graph_of_target, warn_of_attempts
+from ptgraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from ptgraph.graph.model import ModelGraph
+
+
+@click.command(epilog=epilog())
+@target_argument
+@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where files go.")
+@click.option(
+    "-f",
+    "--format",
+    "names",
+    multiple=True,
+    metavar="FORMAT",
+    help="One of `ptgraph formats`, or all; repeatable, or with commas. Default: onnx, html, svg, json.",
+)
+@click.option("--name", help="The files' name without its ending. Default: the target's.")
+@input_option
+@click.option("--depth", type=click.IntRange(min=1), help="How many levels of modules pictures open.")
+@click.option(
+    "--weights",
+    type=click.Choice(["none", "external", "embedded"]),
+    default="none",
+    show_default=True,
+    help="What becomes of parameter values in ONNX: left out, put in a file beside it, or inside. "
+    "With none, those of a --checkpoint are only checked.",
+)
+@checkpoint_option
+@trust_option
+@structure_option
+@opset_option
+@click.option(
+    "--overlay",
+    "overlays",
+    multiple=True,
+    metavar="FILE",
+    help="Numbers of your own that the page colours by: CSV (a header; a module path or operation, then numbers) or "
+    "JSON ({path: number}). Repeatable.",
+)
+@click.option(
+    "--compare",
+    "other",
+    metavar="TARGET",
+    help="Another model: write one page, DIR/NAME-vs-OTHER.html, of what it adds, removes and changes.",
+)
+@figure_options
+@click.option("--open", "open_page", is_flag=True, help="Show the page in the browser.")
+@quiet_option
+@debug_option
+def export(
+    target: str,
+    output: str,
+    names: tuple[str, ...],
+    name: str | None,
+    inputs: tuple[str, ...],
+    depth: int | None,
+    weights: Any,
+    checkpoint: str | None,
+    trust: bool,
+    structure: Any,
+    opset: int | None,
+    overlays: tuple[str, ...],
+    other: str | None,
+    open_page: bool,
+    quiet: bool,
+    debug: bool,
+    **figure: Any,
+) -> None:
+    """Write TARGET as files DIR/NAME.onnx (and .netron.json, its numbers), .html, .svg and .json."""
+    with progress(quiet) as step:
+        from ptgraph.common.atomic_write import check_folder
+        from ptgraph.formats import export as exporter
+        from ptgraph.formats.options import Options
+        from ptgraph.graph.labels import size_text
+        from ptgraph.page.overlay import match, read_overlays, unmatched_text
+
+        drawn = figure_of(figure)
+        chosen, _ = exporter.formats(names)
+        if open_page and "html" not in chosen:
+            raise UsageError(f"--open shows the page, and html is not among the formats: {', '.join(chosen)}")
+        check_folder(output)
+        numbers = read_overlays(overlays)
+        if other is None:
+            given = {"name": name, "weights": weights != "none", "checkpoint": checkpoint, "trust": trust}
+            graphs = [graph_of_target(target, inputs, step, **given)]
+            numbers, lost = match(numbers, graphs[0])
+            options = Options(depth, weights, structure or "functions", opset, numbers, drawn)
+            done = exporter.export(graphs[0], output, names, options, lambda f: step(f"writing {f}"))
+        else:
+            given = {"--weights": weights != "none", "--checkpoint": checkpoint, "--structure": structure}
+            given |= {"--opset": opset, "--overlay": overlays, **flags_of(figure)}
+            _check_comparison(chosen if names else ["html"], given, name)
+            graphs, lost = _both_graphs(target, other, inputs, step, trust), []
+            step("comparing")
+            done = exporter.export_comparison(graphs[0], graphs[1], output, name, Options(depth))
+    if not quiet and not done.failed:
+        for graph in graphs:
+            warn_of_attempts(graph)
+        if lost:
+            warn(unmatched_text(lost, graphs[0].name))
+        for skipped in done.skipped:
+            warn(f"no {skipped.format}: {skipped.reason}")
+    for path in done.files:
+        say(f"{path}\t{size_text(path.stat().st_size)}")
+    done.complain()
+    if open_page:
+        page = next(path for path in done.files if path.suffix == ".html")
+        if click.launch(page.resolve().as_uri()) and not quiet:
+            warn(f"no browser could be started to show {page}")
+
+
+def _check_comparison(formats: list[str], given: dict[str, Any], name: str | None) -> None:
+    """Raise UsageError for what was asked for beside --compare and does not go with it."""
+    from ptgraph.common.file_names import file_stem
+
+    others = [f for f in formats if f != "html"]
+    if others:
+        raise UsageError(f"a comparison is a page (html only), so that --compare writes no {', '.join(others)}")
+    unfit = [option for option, value in given.items() if value]
+    if unfit:
+        raise UsageError(f"a comparison is a page of two models, so that {unfit[0]} does not go with --compare")
+    if name is not None:
+        file_stem(name, strict=True)
+
+
+def _both_graphs(
+    target: str, other: str, inputs: tuple[str, ...], step: Callable[[str], None], trust: bool
+) -> list[ModelGraph]:
+    """Return the graphs of two targets, both on *inputs*; a file that was saved with its own keeps them."""
+    from ptgraph.loading.own_modules import own_modules
+
+    held = [which.endswith((".pt2", ".onnx")) for which in (target, other)]
+    with own_modules():
+        first = graph_of_target(target, () if held[0] and not held[1] else inputs, step, trust=trust)
+    try:
+        return [first, graph_of_target(other, () if held[1] and not held[0] else inputs, step, trust=trust)]
+    except UsageError as error:
+        raise UsageError(
+            f"--compare {other}, which is given the same --input: {error}" if inputs else str(error)
+        ) from error
+
+
+__all__ = ["export"]

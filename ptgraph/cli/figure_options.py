@@ -1,0 +1,60 @@
+"""The options of a command that draws figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+import click
+
+from ptgraph.drawing.palettes import Theme
+from ptgraph.figure.options import PAGE_WIDTH, Direction, FigureOptions, Shown
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--theme", type=click.Choice(get_args(Theme)), help="Colours of figures. Default: paper."),
+    click.option(
+        "--direction",
+        type=click.Choice(get_args(Direction)),
+        help="Where figures flow. Default: down, or to the right where only that fits.",
+    ),
+    click.option("--focus", metavar="PATH", help="The one module that figures draw, such as layers.0.attention."),
+    click.option(
+        "--show",
+        metavar="WHAT",
+        help=f"What figures say beside names: {', '.join(get_args(Shown))}, or none. Default: shapes,params.",
+    ),
+    click.option("--font", metavar="NAME", help="The font of figures. Default: a sans-serif."),
+    click.option(
+        "--width",
+        metavar="LENGTH",
+        help=f"The widest that figures may be, such as 84mm, a column; no text is under 6 pt. "
+        f"Default: {PAGE_WIDTH:g}mm.",
+    ),
+    click.option("--legend", is_flag=True, help="Say in figures what colours and marks mean."),
+)
+
+
+def figure_options(command: Command) -> Command:
+    """Add the options of figures to a command, which gets them by name."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def figure_of(given: dict[str, Any]) -> FigureOptions:
+    """Return what was given; raises UsageError for a choice that there is not."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if "show" in chosen:
+        words = [word.strip().lower() for word in chosen["show"].split(",") if word.strip()]
+        chosen["show"] = () if words == ["none"] else tuple(words)
+    return FigureOptions(**chosen)
+
+
+def flags_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options by how they are written on the command line."""
+    return {f"--{name}": value for name, value in given.items()}
+
+
+__all__ = ["figure_of", "figure_options", "flags_of"]

@@ -1,0 +1,46 @@
+"""`ptgraph list`, `ptgraph formats`, `ptgraph schema`: what there is to choose from."""
+
+from __future__ import annotations
+
+import click
+
+from ptgraph.cli.console import print_rows, say, warn
+
+
+@click.command("list")
+def list_presets() -> None:
+    """List the presets of the Pure Transformer, with their parameters."""
+    import torch
+
+    from ptgraph.graph.labels import count_text
+    from ptgraph.models import PRESETS, build
+
+    rows = []
+    for name, config in PRESETS.items():
+        with torch.device("meta"):
+            count = sum(p.numel() for p in build(name).parameters())
+        shape = f"{config.num_layers} layers × {config.hidden_size}, {config.num_heads} heads"
+        rows.append((name, f"{count:,}", count_text(count), shape))
+    print_rows(rows)
+
+
+@click.command()
+def formats() -> None:
+    """List the formats, what each is for and which viewer opens it, or which package it comes from."""
+    from ptgraph.formats.registry import FORMATS, plugins
+
+    others, refused = plugins()
+    print_rows([(b.name, b.purpose, b.viewer) for b in (FORMATS | others).values()])
+    for reason in refused:
+        warn(reason)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the json format."""
+    from importlib.resources import files
+
+    say((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"), end="")
+
+
+__all__ = ["formats", "list_presets", "schema"]

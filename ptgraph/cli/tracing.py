@@ -1,0 +1,58 @@
+"""A target of the command line → its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptgraph.cli.console import warn
+from ptgraph.errors import TraceError
+
+if TYPE_CHECKING:
+    from ptgraph.graph.model import ModelGraph
+
+
+def graph_of_target(
+    target: str,
+    inputs: tuple[str, ...],
+    step: Callable[[str], None],
+    *,
+    name: str | None = None,
+    weights: bool = False,
+    checkpoint: str | None = None,
+    trust: bool = False,
+) -> ModelGraph:
+    if target.endswith(".onnx"):
+        return read_onnx(target, name, step, input=inputs, weights=weights, checkpoint=checkpoint)
+    step("loading torch")
+    from ptgraph.loading.target import load
+    from ptgraph.tracing.build_graph import graph_of
+    from ptgraph.tracing.tracers.materialize import may_be_real
+
+    step(f"loading {target}")
+    source = load(target, inputs, name=name, weights=weights, checkpoint=checkpoint, trust=trust)
+    step("tracing")
+    if weights or checkpoint or not may_be_real(source.model):
+        return graph_of(source)
+    try:
+        return graph_of(source, tracers=["torch.export"])
+    except TraceError:  # it may need numbers: its own, not such as the tracer would make up
+        return graph_of(load(target, inputs, name=name, weights=True))
+
+
+def read_onnx(target: str, name: str | None, step: Callable[[str], None], **given: Any) -> ModelGraph:
+    """Return the graph of an ONNX file, without torch; *given* are options that do not go with one."""
+    from ptgraph.onnx.reading.read import read_target
+
+    step(f"reading {target}")
+    return read_target(Path(target), [f"--{option}" for option, value in given.items() if value], name)
+
+
+def warn_of_attempts(graph: ModelGraph) -> None:
+    if graph.attempts:
+        reasons = "; ".join(f"{tracer}: {reason}" for tracer, reason in graph.attempts)
+        warn(f"traced by {graph.tracer}, since {reasons}")
+
+
+__all__ = ["graph_of_target", "warn_of_attempts"]

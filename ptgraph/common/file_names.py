@@ -1,0 +1,38 @@
+"""File names: the stem of an export, and the check that an input file is there."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from ptgraph.errors import LoadError, UsageError
+
+
+def need_file(path: Path) -> None:
+    """Raise LoadError if *path* is no file, or cannot be looked at."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise LoadError(f"{path} does not exist") from None
+    except (OSError, ValueError) as error:  # no folder may be searched, the name is too long, or holds a NUL
+        raise LoadError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    if stat.S_ISDIR(mode):
+        raise LoadError(f"{path} is a folder, not a file")
+
+
+LONGEST = 180  # bytes of a stem; a name has 255, with an ending and what marks it as unfinished
+
+
+def file_stem(name: str, *, strict: bool = False) -> str:
+    """Return *name* fit for a file; *strict* raises UsageError instead of mending it."""
+    safe = re.sub(r"[^\w.+-]+", "_", name).strip(".").encode()[:LONGEST].decode(errors="ignore")
+    if strict and (safe != name or not name):
+        mended = safe.strip("_") or "model"
+        if len(name.encode(errors="replace")) > LONGEST:
+            raise UsageError(f"the name {name!r} is longer than {LONGEST} bytes")
+        raise UsageError(f"the name {name!r} is no file name of letters, digits and . _ + -, such as {mended!r}")
+    return safe or "model"
+
+
+__all__ = ["file_stem", "need_file"]

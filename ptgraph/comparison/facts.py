@@ -1,0 +1,60 @@
+"""What a box says of itself, and how two boxes differ, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Value = str | int | None  # None where there is none
+Line = tuple[str, Value, Value]  # what differs, before and after
+
+
+def differences(x: Facts, y: Facts) -> Iterator[Line]:
+    """Yield what the second says of itself otherwise than the first."""
+    if x.label != y.label or x.kind != y.kind:
+        yield ("class" if "module" in (x.kind, y.kind) else "operation", x.label, y.label)
+    elif x.operation != y.operation and x.operation and y.operation:
+        yield ("operation", x.operation, y.operation)
+    if x.kind in ("input", "output") and x.name != y.name:
+        yield ("name", x.name, y.name)
+    yield from _entries(x.settings, y.settings)
+    yield from _entries(x.weights, y.weights)
+    if x.operation == y.operation:
+        yield from _entries(x.attributes, y.attributes)
+    for word in ("shape", "dtype"):
+        before, after = getattr(x, word), getattr(y, word)
+        if before != after:
+            yield (word, before or None, after or None)
+
+
+def _entries(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Line]:
+    for name in [*before, *(name for name in after if name not in before)]:
+        one, other = before.get(name), after.get(name)  # a setting of None is as good as none
+        if _text(one) != _text(other):
+            yield name, _text(one, name in before), _text(other, name in after)
+
+
+def _text(value: Any, there: bool = True) -> str | int | None:
+    """Return a setting as it is shown: a whole number stays one, all else is text; None if it is not *there*."""
+    if not there:
+        return None
+    return value if type(value) is int else str(list(value) if isinstance(value, tuple) else value)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a box says of itself, apart from its parts; ``weights``, ``attributes`` and ``results`` are text."""
+
+    kind: str
+    label: str  # the class of a module, the operator of an operation
+    name: str  # within the module around it; an operation has none
+    operation: str = ""  # of a box that is one
+    settings: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    shape: str = ""
+    dtype: str = ""
+
+
+__all__ = ["Facts", "Line", "Value", "differences"]

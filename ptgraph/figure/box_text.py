@@ -1,0 +1,125 @@
+"""What each box of a figure says, and how much room it takes, in points at full size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptgraph.drawing.text_metrics import cut, plain_width, text_width
+from ptgraph.figure.options import Shown
+from ptgraph.graph.labels import count_text
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.model import Box
+
+TITLE, NOTE = 8.5, 7.0  # sizes of text
+SMALLEST = 6.0
+RADIUS = 6.0  # of ⊕ and ⊗
+LINE_UP = 1.18  # from line to line, in sizes of text
+STUB_HEIGHT = 11.0
+STUB_AWAY = 9.0  # between a stub and its box
+BROAD = 92.0  # a title that is broader is set in two lines
+NARROW, TIGHT, TIGHTEST = 66.0, 42.0, 28.0  # and in figures that are narrow, or in which nothing else fits
+_LONGEST = 1.7  # how much broader than that a line may be before it is cut
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The lines in a box or over a frame, and the size that they need."""
+
+    titles: tuple[str, ...]
+    note: str
+    width: float
+    height: float
+
+
+def box_text(graph: ModelGraph, box: Box, show: Sequence[Shown], broad: float = BROAD) -> Written:
+    """Return what a closed box says: its name, in two lines if it is broader than *broad*, its class and numbers."""
+    name = box_name(box)
+    name += f" ×{box.repeat}" if box.repeat > 1 else ""
+    titles = _broken(name, broad)
+    words = _note(graph, box, show) if broad > TIGHT else []
+    while len(words) > 1 and plain_width(" · ".join(words), NOTE) > _LONGEST * broad:
+        words.pop()  # its class says more than its numbers
+    note = short(" · ".join(words), broad)
+    width = max(*(text_width(title, TITLE) for title in titles), plain_width(note, NOTE) if note else 0.0) + 12
+    height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 6
+    return Written(titles, note, max(width, 40.0 if broad > TIGHT else 0.0), height)
+
+
+def frame_text(box: Box, broad: float = BROAD) -> Written:
+    """Return what stands over an open box: its name, at the left, and what it is, at the right."""
+    title, note = cut(box.title, TITLE, _LONGEST * broad), short(box.subtitle, broad)
+    width = text_width(title, TITLE) + (plain_width(note, NOTE) if note else 0.0)
+    return Written((title,), note, width, TITLE * LINE_UP)
+
+
+def short(note: str, broad: float) -> str:
+    """Return *note*, its end left out if it is too long for a figure whose titles are that *broad*."""
+    return cut(note, NOTE, _LONGEST * broad, bold=False)
+
+
+def box_name(box: Box) -> str:
+    """Return what a box is called: a module by its name, or by its class where that is only a number."""
+    if box.kind == "op":
+        return box.title.strip("_").replace("_", " ")
+    if box.kind == "output" and (last := box.title.rpartition(".")[2]).isidentifier():
+        return last
+    return box.subtitle if box.kind == "module" and box.title.isdigit() and box.subtitle else box.title
+
+
+def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
+    """Return the second line of a box: its class, and those of its numbers that are wanted."""
+    return " · ".join(_note(graph, box, show))
+
+
+def _note(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
+    words = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
+    if box.kind in ("input", "output"):
+        dtype, _, shape = box.subtitle.partition(" ")
+        words = [word for word, wanted in ((dtype, "dtype" in show), (shape, "shapes" in show)) if wanted and word]
+        return [" ".join(words)]
+    if "params" in show and box.params:
+        words.append(f"{count_text(box.params)} in all" if box.repeat > 1 else count_text(box.params))
+    if "flops" in show and box.flops:
+        words.append(f"{count_text(box.flops)} FLOPs")
+    if "dtype" in show and not graph.is_pipeline and (found := _dtype(graph, box)):
+        words.append(found)
+    return words
+
+
+def _dtype(graph: ModelGraph, box: Box) -> str:
+    if box.op is not None and box.op in graph.ops:
+        return graph.op(box.op).dtype or ""
+    return graph.component(box.component).dtype or "" if box.kind == "module" else ""
+
+
+def _broken(name: str, broad: float) -> tuple[str, ...]:
+    """Return a long name in two lines, broken where words end."""
+    if text_width(name, TITLE) <= broad:
+        return (name,)
+    ends = [place + (mark != " ") for place, mark in enumerate(name) if mark in "_. -" and 0 < place < len(name) - 1]
+    if not ends:
+        return (cut(name, TITLE, _LONGEST * broad),)
+    middle = min(ends, key=lambda place: abs(place - len(name) / 2))
+    return tuple(cut(line, TITLE, _LONGEST * broad) for line in (name[:middle].strip(), name[middle:].strip()))
+
+
+__all__ = [
+    "BROAD",
+    "LINE_UP",
+    "NARROW",
+    "NOTE",
+    "RADIUS",
+    "SMALLEST",
+    "STUB_AWAY",
+    "STUB_HEIGHT",
+    "TIGHT",
+    "TIGHTEST",
+    "TITLE",
+    "Written",
+    "box_name",
+    "box_text",
+    "frame_text",
+    "note_text",
+    "short",
+]

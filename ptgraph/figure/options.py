@@ -1,0 +1,68 @@
+"""What a person may choose about a figure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from ptgraph.drawing.palettes import Theme
+from ptgraph.errors import UsageError
+
+Direction = Literal["TB", "LR"]
+Shown = Literal["shapes", "params", "flops", "dtype"]
+
+PAGE_WIDTH = 174.0  # millimetres: two columns of a paper
+_POINTS = {"mm": 72 / 25.4, "cm": 72 / 2.54, "in": 72.0, "pt": 1.0}
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(mm|cm|in|pt)")
+
+
+@dataclass(frozen=True, slots=True)
+class FigureOptions:
+    """Choices for the formats that draw a figure; each has a default that serves.
+
+    ``theme`` is ``paper`` (reads in greyscale, and for the colour-blind), ``screen`` or ``dark``. ``direction`` is that
+    of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``focus`` is the path of the one
+    module to draw. ``show`` is what stands beside names: ``shapes`` on edges, ``params``, ``flops`` and ``dtype`` in
+    boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the widest that the figure may be, such
+    as ``"84mm"`` for a column: it is laid out to fit, and no text is set under 6 pt. ``legend`` adds what colours and
+    marks mean. Raises UsageError for a choice that there is not.
+    """
+
+    theme: Theme = "paper"
+    direction: Direction | None = None
+    focus: str | None = None
+    show: tuple[Shown, ...] = ("shapes", "params")
+    font: str | None = None
+    width: str = f"{PAGE_WIDTH:g}mm"
+    legend: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("theme", self.theme, get_args(Theme))
+        if self.direction is not None:
+            one_of("direction", self.direction, get_args(Direction))
+        if isinstance(self.show, str):
+            raise UsageError(f"show is {self.show!r}; it is a tuple of: {', '.join(get_args(Shown))}")
+        for word in self.show:
+            one_of("show", word, get_args(Shown))
+        if self.font is not None and not re.fullmatch(r"[\w .,'-]+", self.font):
+            raise UsageError(f"font is {self.font!r}; it is the name of a font, such as 'Source Sans 3'")
+        if not 20 <= points(self.width) * 25.4 / 72 <= 2000:
+            raise UsageError(f"width is {self.width!r}; a figure is from 20mm to 2000mm wide")
+
+
+def points(length: str) -> float:
+    """Return a length such as ``84mm``, ``3.3in``, ``8.4cm`` or ``240pt`` in points; UsageError if it is none."""
+    found = _LENGTH.fullmatch(length.strip()) if isinstance(length, str) else None
+    if found is None:
+        raise UsageError(f"width is {length!r}; it is a length such as 84mm, 8.4cm, 3.3in or 240pt")
+    return float(found[1]) * _POINTS[found[2]]
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise UsageError if *value* is none of the *choices* of *name*."""
+    if value not in choices:
+        raise UsageError(f"{name} is {value!r}; there are: {', '.join(choices)}")
+
+
+__all__ = ["PAGE_WIDTH", "Direction", "FigureOptions", "Shown", "one_of", "points"]

@@ -1,0 +1,161 @@
+"""ModelGraph → files: picks the formats, owns every file, and writes each whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ptgraph.common.atomic_write import make_folder, orderly, write_all
+from ptgraph.common.file_names import file_stem
+from ptgraph.common.interrupts import check
+from ptgraph.common.messages import named
+from ptgraph.common.silence import alone
+from ptgraph.comparison.diff import compare
+from ptgraph.errors import ExportError, PtgraphError, UsageError
+from ptgraph.formats.options import Options
+from ptgraph.formats.registry import FORMATS, Format, plugins
+from ptgraph.graph.model import ModelGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A format that could not be made, and why."""
+
+    format: str
+    reason: str
+    error: Exception | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote, in order, and what it could not.
+
+    ``skipped`` are formats that the model cannot have and that were not asked for; ``failed`` all others.
+    """
+
+    files: tuple[Path, ...]
+    skipped: tuple[Missing, ...] = ()
+    failed: tuple[Missing, ...] = ()
+
+    def complain(self) -> None:
+        """Raise ExportError if a format failed, with the reasons."""
+        if self.failed:
+            raise ExportError("; ".join(missing.reason for missing in self.failed)) from self.failed[0].error
+
+
+def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
+    """Return the formats meant by *names* (``"onnx,svg"``, a list, ``"all"``; None for the usual ones) and whether
+    by their own name. ``all`` are those of ptgraph.
+
+    Raises UsageError for one that is not known.
+    """
+    words = [names] if isinstance(names, str) else list(names or [])
+    asked = [part.strip().lower() for word in words for part in word.split(",") if part.strip()]
+    if words and not asked:
+        raise UsageError(f"no format is named; there are: {', '.join(FORMATS)}, all")
+    if not asked:
+        return [name for name, format in FORMATS.items() if format.usual], False
+    known = _known(asked)
+    for name in asked:
+        if name != "all" and name not in known:
+            raise UsageError(f"unknown format {name!r}; there are: {', '.join(known)}, all")
+    return [name for name in known if name in asked or ("all" in asked and name in FORMATS)], "all" not in asked
+
+
+def _known(names: Iterable[str]) -> dict[str, Format]:
+    """Return the formats by name, with those of other packages if *names* has one that is not ours."""
+    return FORMATS if {"all", *FORMATS}.issuperset(names) else FORMATS | plugins()[0]
+
+
+@alone
+def export(
+    graph: ModelGraph,
+    output: str | os.PathLike[str] = "exports",
+    names: str | Iterable[str] | None = None,
+    options: Options = Options(),  # noqa: B008 (frozen)
+    progress: Callable[[str], None] = lambda format: None,
+) -> Exported:
+    """Write *graph* as ``output/NAME.FORMAT`` for each format, and return the paths.
+
+    A file appears under its name only when it is whole; an older one stays until then, even if this process is
+    killed, and what a killed one has left behind is removed by the next export. A format that cannot be
+    made does not keep the others from being written: it is skipped, or failed if it was asked for by name or
+    with its weights, or if the fault is not the model's. `Exported.complain` raises for those. What was read from
+    an ONNX file needs no other, unless it is asked for by name. A KeyboardInterrupt ends the export, and has a note
+    of the files that are new.
+    Raises UsageError for an unknown format, or a choice that the model does not have; ExportError for a folder or
+    file that cannot be written.
+    """
+    chosen, by_name = formats(names)
+    known = _known(chosen)
+    folder = make_folder(output)
+    written: list[Path] = []
+    skipped: list[Missing] = []
+    failed: list[Missing] = []
+    with orderly(folder, written):
+        for name in chosen:
+            if not by_name and graph.kind == known[name].source:
+                continue  # the file that it was read from is one
+            progress(name)
+            try:
+                files = known[name].render(graph, options)
+            except Exception as error:  # without it, the other formats are still worth having
+                check(error)
+                if isinstance(error, UsageError):  # a choice that this model does not have, such as what to draw
+                    raise
+                asked = (
+                    by_name
+                    or (known[name].holds_weights and options.weights != "none")
+                    or not isinstance(error, ExportError)
+                )
+                (failed if asked else skipped).append(_missing(name, graph, error, known[name].package))
+                continue
+            try:
+                write_all(folder, graph.name, files, written)
+            except Exception as error:  # of a format that makes its bytes while they are written
+                check(error)
+                if isinstance(error, PtgraphError):
+                    raise
+                failed.append(_missing(name, graph, error, known[name].package))
+    return Exported(tuple(written), tuple(skipped), tuple(failed))
+
+
+@alone
+def export_comparison(
+    a: ModelGraph,
+    b: ModelGraph,
+    output: str | os.PathLike[str] = "exports",
+    name: str | None = None,
+    options: Options = Options(),  # noqa: B008 (frozen)
+) -> Exported:
+    """Write one page, ``output/A-vs-B.html`` or that called *name*, which shows what is different in *b*."""
+    from ptgraph.formats.html import render_comparison  # what the page needs takes a while to import
+
+    folder = make_folder(output)
+    written: list[Path] = []
+    with orderly(folder, written):
+        try:
+            write_all(
+                folder,
+                name or file_stem(f"{a.name}-vs-{b.name}"),
+                render_comparison(a, b, compare(a, b), options),
+                written,
+            )
+        except Exception as error:
+            check(error)
+            if isinstance(error, PtgraphError):
+                raise
+            return Exported((), failed=(_missing("comparison", a, error),))
+    return Exported(tuple(written))
+
+
+def _missing(name: str, graph: ModelGraph, error: Exception, package: str = "ptgraph") -> Missing:
+    if isinstance(error, ExportError):
+        return Missing(name, str(error), error)
+    whose = "" if package == "ptgraph" else f" by {package}"
+    return Missing(name, f"making the {name} of {graph.name}{whose} failed: {named(error)}", error)
+
+
+__all__ = ["Exported", "Missing", "export", "export_comparison", "formats"]

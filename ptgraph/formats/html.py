@@ -1,0 +1,25 @@
+"""HTML: the interactive page, of one graph or of two that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ptgraph.comparison.diff import Comparison
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.page.build import comparison_page, page
+
+
+def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
+    """Return the page of *graph* as one file, ``html``."""
+    return {"html": [page(graph, options.depth, options.overlays)]}
+
+
+def render_comparison(
+    a: ModelGraph, b: ModelGraph, comparison: Comparison, options: Options
+) -> dict[str, Iterable[bytes]]:
+    """Return the page of *a* beside *b* as one file, ``html``."""
+    return {"html": [comparison_page(a, b, comparison, options.depth)]}
+
+
+__all__ = ["render", "render_comparison"]

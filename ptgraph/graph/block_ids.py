@@ -1,0 +1,73 @@
+"""Which modules are the same block: two runs are, if their operations, wired alike, are equal one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+from ptgraph.graph.model import ModelGraph
+
+
+def with_blocks(graph: ModelGraph) -> ModelGraph:
+    """Return *graph* with the block of each run, and of each component: that of its first run."""
+    graph = replace(graph, blocks=block_ids(graph))
+    for call, block in graph.blocks.items():
+        node = graph.components.nodes[graph.calls[call].component]
+        node["block"] = node["block"] or block
+    return graph
+
+
+def block_ids(graph: ModelGraph) -> dict[str, str]:
+    """Return a block id for every run of a module (the keys of ``graph.calls``).
+
+    Two runs have the same id exactly when their operations have, in order, the same target, attributes, shape
+    and dtype, sit in the same parts, read the same places, and yield the same ones of their results: an operation
+    inside is known by its position, one outside by the order of its first use, a parameter by its name within the
+    module, and a constant by its value, or by its name where nobody knows its value (on meta).
+    """
+    inside: dict[str, list[str]] = defaultdict(list)
+    facts = {
+        name: json.dumps([op["target"], op["attributes"], op["shape"], op["dtype"]], sort_keys=True)
+        for name, op in graph.ops.nodes(data=True)
+    }
+    for name, op in graph.ops.nodes(data=True):
+        key: str | None = op["call"] if op["kind"] == "op" else None
+        while key is not None:
+            inside[key].append(name)
+            key = graph.calls[key].parent
+    return {key: _signature(graph, key, names, facts) for key, names in inside.items()}
+
+
+def _signature(graph: ModelGraph, key: str, names: list[str], facts: dict[str, str]) -> str:
+    path = graph.calls[key].component
+    position = {name: index for index, name in enumerate(names)}
+    outside: dict[str, int] = {}
+    ops = graph.ops.nodes
+    lines = [graph.components.nodes[path]["type"]]
+    for name in names:
+        reads: list[Any] = []
+        for source, edge in graph.ops.pred[name].items():
+            origin = ops[source]
+            if source in position:
+                place: Any = position[source]
+            elif origin["kind"] in ("parameter", "buffer"):
+                place = [_within(origin["target"], path), origin["shape"], origin["dtype"]]
+            elif origin["kind"] == "constant":
+                place = [origin["attributes"] or _within(origin["target"], path), origin["shape"], origin["dtype"]]
+            else:
+                place = ["outside", outside.setdefault(source, len(outside)), edge["shape"], edge["dtype"]]
+            reads.append([edge["slots"], edge["outputs"], place])
+        yields = any(target not in position for target in graph.ops.succ[name])
+        lines.append(f"{facts[name]} {_within(ops[name]['scope'], path)} {reads} {yields}")
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _within(name: str, path: str) -> str:
+    """Return *name* relative to the module at *path*, or whole if it is outside."""
+    return name[len(path) :] if name == path or name.startswith(path + ".") else name
+
+
+__all__ = ["block_ids", "with_blocks"]

@@ -1,0 +1,41 @@
+"""Text of labels: shapes, counts, sizes in bytes, titles of operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def op_title(target: str) -> str:
+    """Return the short name of an operator: ``aten.add.Tensor`` → ``add``."""
+    parts = target.split(".")
+    overloaded = len(parts) > 2 and (parts[0] in ("aten", "prims") or parts[-1] == "default")
+    return parts[-2] if overloaded else parts[-1]
+
+
+def shape_text(shape: Any) -> str:
+    """Return ``batch×16×512``; a scalar's is ``scalar``, and no shape is the empty string."""
+    if shape is None:
+        return ""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def count_text(count: float) -> str:
+    """Return a count in three digits: ``85.3M``."""
+    for unit in ("", "K", "M", "G", "T", "P"):
+        if count < 999.5:
+            return f"{count:.3g}{unit}"
+        count /= 1000
+    return f"{count:.3g}E"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes with its unit."""
+    value, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+__all__ = ["count_text", "op_title", "shape_text", "size_text"]

@@ -1,0 +1,114 @@
+"""Module paths such as ``layers.0.norm``: their parents, their order, and many of them folded into one."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any
+
+CONTAINER = "torch.nn.modules.container.ModuleList"
+
+
+def upwards(path: str) -> Iterator[str]:
+    """Yield *path* and the paths above it, up to the root's."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield ""
+
+
+def parent(path: str, known: Container[str]) -> str:
+    """Return the nearest path above *path* that is known."""
+    return next(above for above in upwards(path.rpartition(".")[0]) if above in known)
+
+
+def natural(path: str) -> list[tuple[int, str]]:
+    """Return a key that sorts numbers in paths as numbers."""
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in path.split(".")]
+
+
+def completed(types: Mapping[str, str], others: Iterable[str] = ()) -> dict[str, str]:
+    """Return path → class of modules that are known, of *others*, and of all above them, each after its parent.
+
+    A module that never ran itself and whose parts are numbered is a ModuleList; that of which nobody knows the class
+    has the empty string.
+    """
+    found = dict.fromkeys(above for path in ("", *types, *others) for above in reversed([*upwards(path)]))
+    parts: dict[str, set[str]] = defaultdict(set)
+    for path in found:
+        if path:
+            above, _, own = path.rpartition(".")
+            parts[above].add(own)
+    numbered = {path for path, names in parts.items() if path and all(name.isdigit() for name in names)}
+    return {path: types.get(path, CONTAINER if path in numbered else "") for path in found}
+
+
+def folded_paths(paths: Iterable[str]) -> list[list[Any]]:
+    """Return paths with how many each stands for: those that differ in their numbers alone are one.
+
+    ``layers.0.norm`` … ``layers.23.norm`` become ``layers.{0–23}.norm``. Only whole parts of a path are numbers.
+    """
+    kinds: dict[tuple[str | None, ...], dict[tuple[int, ...], None]] = defaultdict(dict)
+    for path in paths:
+        parts = path.split(".")
+        kind = tuple(None if _is_number(part) else part for part in parts)
+        kinds[kind][tuple(int(part) for part in parts if _is_number(part))] = None
+    found: list[list[Any]] = []
+    for kind, numbers in kinds.items():
+        for ranges, count in _folded_numbers(numbers):
+            left = iter(ranges)
+            found.append([".".join(next(left) if part is None else part for part in kind), count])
+    return found
+
+
+def _is_number(part: str) -> bool:
+    """Return whether a part of a path is a number as Python writes it, and no longer than a list may be."""
+    return part.isascii() and part.isdecimal() and len(part) < 10 and (part == "0" or part[0] != "0")
+
+
+def _folded_numbers(numbers: Iterable[tuple[int, ...]]) -> list[tuple[tuple[str, ...], int]]:
+    """Join tuples that differ in one place, from the last place to the first; return texts and what each counts."""
+    state: list[tuple[tuple[int, ...], tuple[str, ...], int]] = [(tuple_, (), 1) for tuple_ in numbers]
+    while state and state[0][0]:
+        alike: dict[tuple[tuple[int, ...], tuple[str, ...]], list[tuple[int, int]]] = defaultdict(list)
+        for left, texts, count in state:
+            alike[left[:-1], texts].append((left[-1], count))
+        state = [
+            (left, (_ranges([number for number, _ in joined]), *texts), sum(count for _, count in joined))
+            for (left, texts), joined in alike.items()
+        ]
+    return [(texts, count) for _, texts, count in state]
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return ``{0–3,7}``; a number alone is itself."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    if len(numbers) == 1:
+        return str(numbers[0])
+    return "{" + ",".join(str(low) if low == high else f"{low}–{high}" for low, high in runs) + "}"
+
+
+_BRACES = re.compile(r"\{(\{|[\d,–]+\})")
+
+
+def unfolded(text: str) -> Iterable[str]:
+    """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for; ``{{`` is a brace of a name."""
+    found = _BRACES.search(text)
+    if found is None:
+        yield text
+        return
+    before, held, after = text[: found.start()], found[1], text[found.end() :]
+    ranges = [part.partition("–") for part in held[:-1].split(",")] if held != "{" else []
+    numbers = [str(n) for low, _, high in ranges for n in range(int(low), int(high or low) + 1)] or ["{"]
+    for number in numbers:
+        for tail in unfolded(after):
+            yield f"{before}{number}{tail}"
+
+
+__all__ = ["completed", "folded_paths", "natural", "parent", "unfolded", "upwards"]

@@ -1,0 +1,166 @@
+"""What a picture shows, as data: boxes in boxes, the links between them, and how their numbers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from ptgraph.graph.view.folding import Carry
+
+BOX_LIMIT = 60  # what a picture of automatic depth may show
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box of the picture. ``id`` is an operation's name; for a run of a module, ``/`` and its key.
+
+    ``parts`` are the boxes inside, in order of execution; a module with one operation has none, and stands
+    for it (``op``). ``repeat`` counts the equal blocks that the box stands for, ``runs`` are the paths of their
+    modules, and ``carries`` is what each of them feeds the next. ``bytes`` are those of activations.
+
+    A pattern stands for several blocks in a row that repeat as a whole: its ``parts`` are those of one period, which
+    may be folds again, ``repeat`` counts the periods, and ``runs`` has the paths of all of them, period after period.
+    It is no module; its ``component`` is the one that it is in. ``id`` is ``*``, the length of a period, and the id
+    of its first block.
+    """
+
+    id: str
+    kind: Literal["input", "output", "op", "module", "group", "pattern"]
+    title: str
+    subtitle: str
+    category: str
+    component: str
+    parent: str | None
+    parts: tuple[str, ...] = ()
+    op: str | None = None
+    repeat: int = 1
+    params: int = 0
+    flops: int = 0
+    bytes: int = 0
+    runs: tuple[str, ...] = ()
+    carries: tuple[Carry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A value that flows between two boxes without parts, with its shape; ``shared`` ones are drawn as stubs."""
+
+    source: str
+    target: str
+    label: str
+    slots: tuple[int, ...] = (0,)
+    shared: bool = False
+
+
+class BoxTree:
+    """Boxes in boxes, by id, from the *root*, which is around all of them: what a view and a sketch have in common."""
+
+    boxes: dict[str, Box]
+    root: str
+
+    def chain(self, box: str) -> list[str]:
+        """Return *box* and the boxes around it, innermost first."""
+        found: list[str] = []
+        at: str | None = box
+        while at is not None:
+            found.append(at)
+            at = self.boxes[at].parent
+        return found
+
+    def to_level(self, depth: int, start: Sequence[str] = (), *, through_patterns: bool = False) -> set[str]:
+        """Return the boxes that are open when *depth* levels are, the first of them *start*, or else the root.
+
+        *through_patterns*, those are no level.
+        """
+        opened, level = set(), [*start] or [self.root]
+        for _ in range(depth):
+            level = [box for box in level if self.boxes[box].parts]
+            if not level:
+                break
+            opened.update(level)
+            level = [part for box in level for part in self.boxes[box].parts]
+            while through_patterns and (patterns := {box for box in level if self.boxes[box].kind == "pattern"}):
+                opened |= patterns
+                level = [part for box in level for part in (self.boxes[box].parts if box in patterns else (box,))]
+        return opened
+
+    def visible(self, opened: set[str]) -> list[str]:
+        """Return the closed boxes that show when the root and those *opened* are open, in order."""
+        found: list[str] = []
+        waiting = list(self.boxes[self.root].parts[::-1])
+        while waiting:
+            box = waiting.pop()
+            if box in opened:
+                waiting.extend(reversed(self.boxes[box].parts))
+            else:
+                found.append(box)
+        return found
+
+
+@dataclass(frozen=True)
+class View(BoxTree):
+    """The boxes by id, the outermost first, and the links between those without parts.
+
+    ``stands`` maps an operation that was folded away to the box that stands for it, and its number in each fold.
+    """
+
+    boxes: dict[str, Box]
+    links: tuple[Link, ...]
+    stands: dict[str, tuple[str, dict[str, int]]]
+    root: str = "/"
+
+    def label(self, box: str) -> str:
+        """Return what a box is called where it is out of sight: an operation by its module, too."""
+        shown = self.boxes[box]
+        above = self.boxes[shown.parent] if shown.parent is not None else shown
+        if shown.kind != "op" or above.parent is None:
+            return shown.title
+        alike = [part for part in above.parts if self.boxes[part].title == shown.title]
+        return f"{above.title}.{shown.title if len(alike) == 1 else shown.id}"
+
+    @cached_property
+    def meetings(self) -> tuple[tuple[str, str, str], ...]:
+        """For each link: the innermost box that both ends are in, and the parts of it that they are in."""
+        return tuple(self._meet(link) for link in self.links)
+
+    def _meet(self, link: Link) -> tuple[str, str, str]:
+        above, below = self.chain(link.source), self.chain(link.target)
+        around = set(above)
+        scope = next(box for box in below if box in around)
+        return scope, above[above.index(scope) - 1], below[below.index(scope) - 1]
+
+    def opened(self, depth: int | None = None, limit: int = BOX_LIMIT) -> set[str]:
+        """Return the boxes that are open in a picture *depth* levels deep.
+
+        Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups. A pattern
+        is no level then: closed it says little, so that it is open wherever there is room.
+        """
+        if depth is not None:
+            return self.to_level(max(depth, 1))
+        groups = {box.id for box in self.boxes.values() if box.kind == "group"}
+        opened = self.to_level(1)
+        for level in range(1, 1 + max(len(self.chain(box)) for box in self.boxes)):
+            deeper = self.to_level(level, through_patterns=True) - groups
+            if len(self.visible(deeper)) > limit:
+                break
+            opened = deeper
+        for box in self.boxes.values():  # the outer ones first
+            if box.kind == "pattern" and box.parent in opened and len(self.visible(opened | {box.id})) <= limit:
+                opened.add(box.id)
+        return opened
+
+    def shown(self, opened: set[str]) -> dict[str, str]:
+        """Map every box without parts to the visible box that it is, or is inside of."""
+        at = {}
+        for box in self.visible(opened):
+            stack = [box]
+            while stack:
+                inner = stack.pop()
+                at[inner] = box
+                stack.extend(self.boxes[inner].parts)
+        return at
+
+
+__all__ = ["BOX_LIMIT", "Box", "BoxTree", "Link", "View"]

@@ -1,0 +1,77 @@
+"""A class or factory → a model, on ``meta`` where no weights are wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ptgraph.common.silence import quiet
+from ptgraph.errors import LoadError
+from ptgraph.loading.meta_init import on_meta, parameters_on_meta
+from ptgraph.loading.request import Request
+from ptgraph.loading.user_code import run_user_code
+
+
+def need_memory(model: nn.Module, path: Path) -> None:
+    """Raise LoadError if the weights of *model*, which is on meta, are more than this machine can hold."""
+    size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory:
+        raise LoadError(
+            f"the weights of {path} take {size / 2**30:.1f} GiB, and this machine has {memory / 2**30:.1f} GiB"
+        )
+
+
+def construct(factory: Callable[[], Any], what: str, wanted: Request) -> nn.Module:
+    """Call *factory*, on ``meta`` if it can be and no weights are *wanted*; the random state is seeded."""
+    required = [
+        name
+        for name, p in _signature(factory).items()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if required:
+        raise LoadError(
+            f"{what} needs arguments to be built ({', '.join(required)}); name an instance, or a factory without any"
+        )
+    with torch.random.fork_rng(devices=[]):
+        model = _empty(factory, wanted)
+        if model is None:
+            torch.manual_seed(0)
+            model = run_user_code(factory, f"building {what}")
+    if not isinstance(model, nn.Module):
+        raise LoadError(f"{what} returned something of type {type(model).__name__}, not a torch.nn.Module")
+    return model
+
+
+def _empty(factory: Callable[[], Any], wanted: Request) -> Any:
+    """Call *factory* where no numbers are made that nobody wants; return None if some are, or it cannot do without."""
+    if wanted.checkpoint is None and (wanted.weights or wanted.made_up):
+        return None
+    torch.manual_seed(0)
+    with contextlib.suppress(Exception, SystemExit), quiet():
+        if wanted.checkpoint is not None:
+            with parameters_on_meta():
+                return factory()
+        with on_meta():
+            model = factory()
+        if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
+            model.to("meta")  # what came from numpy or by an old constructor ignored the device
+        return model
+    return None
+
+
+def _signature(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(factory).parameters)
+    except (TypeError, ValueError):
+        return {}
+
+
+__all__ = ["construct", "need_memory"]

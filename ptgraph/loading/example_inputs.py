@@ -1,0 +1,105 @@
+"""The example inputs of a model: its own, changed by those that the user gave."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from ptgraph.errors import LoadError, UsageError
+from ptgraph.loading.checkpoint import fill
+from ptgraph.loading.input_spec import FORM
+from ptgraph.loading.request import Request
+from ptgraph.loading.user_code import run_user_code
+from ptgraph.tracing.source import Source
+
+
+def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any] = ()) -> Source:
+    """Return the source with the weights that are wanted, and the example inputs that the model, or one of *says*,
+    gives, changed by those that are wanted."""
+    given = wanted.inputs
+    if wanted.checkpoint is not None:
+        fill(model, wanted.checkpoint, name)
+    args, kwargs = example_inputs(model, says) or ((), {})
+    if not given and not args and not kwargs and _wanted(model):
+        raise UsageError(
+            f"{name} gives no example inputs; its forward takes {', '.join(_wanted(model))}: "
+            f"give each as --input {FORM}, or write a method example_inputs()"
+        )
+    parameters = inspect.signature(model.forward).parameters
+    names = [n for n, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    in_order = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    by_any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for item in given:
+        if item.name not in names and (item.dynamic if in_order else not by_any_name):
+            why = ", which a dimension that varies needs" if item.dynamic else ""
+            takes = ", ".join(str(p).partition(":")[0].partition("=")[0] for p in parameters.values())
+            raise UsageError(f"--input {item.name}: forward has no argument of that name{why}; it takes {takes}")
+    if given and in_order:
+        args, kwargs = tuple(item.tensor() for item in given), {}
+    elif given:
+        kwargs = {**dict(zip(names, args, strict=False)), **kwargs, **{i.name: i.tensor() for i in given}}
+        args = tuple(kwargs.pop(n) for n, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and n in kwargs)
+    args, kwargs = separate(on_device_of(model, (args, kwargs)))
+    return Source(name, model, args, kwargs, {item.name: item.dynamic for item in given if item.dynamic})
+
+
+def example_inputs(model: nn.Module, says: Sequence[Any] = ()) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Return the (args, kwargs) that ``example_inputs()`` of the model, or of one of *says*, gives, or None.
+
+    It may return a dict by argument name, a tuple or list in order, or one tensor.
+    """
+    for owner in (model, *says):
+        method = getattr(owner, "example_inputs", None)
+        if not callable(method) or inspect.isclass(owner):
+            continue
+        with torch.random.fork_rng(devices=[]):
+            found = run_user_code(method, "example_inputs()")
+        if isinstance(found, Mapping) and all(isinstance(key, str) for key in found):
+            return (), dict(found)
+        if isinstance(found, tuple | list | torch.Tensor):
+            return (tuple(found) if isinstance(found, tuple | list) else (found,)), {}
+        kind = "a dict with keys that are no names" if isinstance(found, Mapping) else f"type {type(found).__name__}"
+        raise LoadError(
+            f"example_inputs() returned {kind}; it may return a dict by argument name, "
+            "a tuple or list in order, or one tensor"
+        )
+    return None
+
+
+def on_device_of(model: nn.Module, inputs: Any) -> Any:
+    """Return *inputs* with zeros in place of tensors that are on meta while the model is not, or the reverse."""
+    state = [*model.parameters(), *model.buffers()]
+    meta = any(tensor.is_meta for tensor in state)
+
+    def move(tensor: torch.Tensor) -> torch.Tensor:
+        if meta:
+            return tensor.to("meta")
+        if not tensor.is_meta:
+            return tensor
+        try:
+            return torch.zeros_like(tensor, device=state[0].device if state else "cpu")
+        except RuntimeError as error:  # the model has real weights, so its inputs need real memory
+            raise UsageError(f"an input of the shape {tuple(tensor.shape)} does not fit into memory") from error
+
+    return pytree.tree_map_only(torch.Tensor, move, inputs)
+
+
+def separate(inputs: Any) -> Any:
+    """Return *inputs* with another tensor object, on the same memory, in place of each tensor.
+
+    torch.export leaves marks on those that it is given, and takes one that is given twice for a single input.
+    """
+    return pytree.tree_map_only(torch.Tensor, lambda t: t.detach().requires_grad_(t.requires_grad), inputs)
+
+
+def _wanted(model: nn.Module) -> list[str]:
+    parameters = inspect.signature(model.forward).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+
+
+__all__ = ["example_inputs", "on_device_of", "separate", "with_inputs"]

@@ -1,0 +1,275 @@
+"""A file of torch.export.save → the program, without running anything that the file holds.
+
+torch runs code of a file in more places than its pickles: it evaluates sizes and guards as Python, imports what the
+structure of inputs names, calls every function that a node names, loads compiled libraries, and writes names into the
+source of a function. All these are looked at first, as torch will read them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._export.serde import serialize
+
+from ptgraph.common.messages import first_line
+from ptgraph.common.silence import quiet
+from ptgraph.errors import LoadError
+from ptgraph.loading.size_arithmetic import is_arithmetic, is_guard
+
+OLD_PROGRAM = "serialized_exported_program.json"  # as torch up to 2.7 wrote it
+LIBRARIES = "data/aotinductor/"
+OBJECTS = ("data/constants/custom_obj_", "data/constants/opaque_obj_")
+FACTORIES = {"builtins": {"list", "dict", "set", "tuple", "int", "float", "bool", "str"}}  # of a defaultdict
+
+_OPERATOR = re.compile(r"torch\.ops\.(?P<namespace>\w+)\.(?P<name>\w+)\.(?P<overload>\w+)", re.ASCII)
+_FUNCTION = re.compile(
+    r"_operator\.(eq|ne|le|ge|lt|gt|neg|pos|abs|not_|add|sub|mul|floordiv|truediv|mod|pow|and_|or_|xor|lshift|rshift"
+    r"|getitem)|math\.[a-z]\w*|torch\.(_?sym_\w+)|torch\._functorch\.predispatch\.(_[a-z]\w*|lazy_load_decompositions)"
+    r"|torch\.ops\.higher_order\.(cond|while_loop|while_loop_stack_output|scan|associative_scan|map_impl|foreach_map"
+    r"|wrap|wrap_with_set_grad_enabled|wrap_with_autocast|wrap_activation_checkpoint|tag_activation_checkpoint"
+    r"|invoke_subgraph|auto_functionalized|auto_functionalized_v2|with_effects|out_dtype|strict_mode|hints_wrapper"
+    r"|flex_attention|flex_attention_backward|run_with_rng_state|run_and_save_rng_state|local_map_hop"
+    r"|autograd_function_apply|_export_tracepoint)"
+    r"|torch\._C\._set_grad_enabled|torch\.amp\.autocast_mode\._(enter|exit)_autocast",
+    re.ASCII,
+)
+_NAMES = {"name", "as_name", "forward_arg_names"}  # torch writes them into the source of a function, as they are
+_MAPS = {  # fields whose keys are no fields
+    *("tensor_values", "sym_int_values", "sym_bool_values", "sym_float_values", "custom_obj_values", "opset_version"),
+    *("range_constraints", "treespec_namedtuple_fields", "as_string_to_argument"),
+}
+_LEAVES_QUOTES = re.compile(r'["\\\x00-\x1f\x7f\u2028\u2029]')
+
+
+class _Refused(Exception):
+    """Something in a file would be run; the text says what."""
+
+
+def read_program(path: Path, *, trust: bool = False) -> torch.export.ExportedProgram:
+    """Return the program in a file of torch.export.save; raises LoadError.
+
+    With *trust*, code in the file is run.
+    """
+    try:
+        with quiet():
+            if trust:
+                return torch.export.load(path)
+            _check(path)
+            with _no_code_in_pickles():
+                program = torch.export.load(path)
+            _check_keys(program.example_inputs)
+            return program
+    except _Refused as refused:
+        raise _refusal(path, str(refused)) from refused
+    except pickle.UnpicklingError as error:
+        found = re.search(r"(?i)unsupported (?:global|class|operand)[: ]+(?:GLOBAL )?([\w.]+)", str(error))
+        if found is None:
+            raise _damaged(path, error) from error
+        raise _refusal(path, f"a pickle that names {found[1].rstrip('.')}") from error
+    except Exception as error:  # zip, json and torch errors, all of them a bad file
+        raise _damaged(path, error) from error
+
+
+def _refusal(path: Path, what: str) -> LoadError:
+    return LoadError(
+        f"{path} holds {what}, and torch would run that; if you trust whoever made the file, "
+        "read it with --trust (in Python, trust=True)"
+    )
+
+
+def _damaged(path: Path, error: BaseException) -> LoadError:
+    reason = first_line(error).partition(". ")[0]
+    return LoadError(f"{path} is not a program written by torch.export.save, or it is damaged: {reason}")
+
+
+def _check(path: Path) -> None:
+    """Raise _Refused for what torch.export.load would run; other faults of a file are left to it."""
+    for document in _documents(path):
+        _walk(json.loads(document.decode()))
+
+
+def _documents(path: Path) -> Iterator[bytes]:
+    """Yield each program in an archive, read as torch reads it: by its own reader, and of old files by zipfile."""
+    size = path.stat().st_size
+    with contextlib.suppress(RuntimeError):  # it is of the old format, or no archive
+        reader = torch._C.PyTorchFileReader(os.fspath(path))
+        names = reader.get_all_records()
+        _check_records(names, sum(map(reader.get_record_size, names)), size)
+        yield from [reader.get_record(name) for name in names if name.startswith("models/")]
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            _check_records([entry.filename for entry in entries], sum(entry.file_size for entry in entries), size)
+            yield from [archive.read(entry) for entry in entries if entry.filename == OLD_PROGRAM]
+
+
+def _check_records(names: list[str], unpacked: int, size: int) -> None:
+    again = [name for name, count in Counter(names).items() if count > 1]
+    if again:
+        raise ValueError(f"it holds {again[0]!r} twice")
+    if unpacked > size:
+        raise ValueError(f"its {size:,} bytes unpack to {unpacked:,}, and torch.export.save compresses nothing")
+    for name in names:
+        if name.startswith(LIBRARIES):
+            raise _Refused(f"compiled code ({name})")
+        if name.startswith(OBJECTS):
+            raise _Refused(f"an object of a class of its own ({name})")
+
+
+def _walk(part: Any, free: bool = False) -> None:
+    """Raise _Refused for what is no plain data in a part of a program (torch._export.serde.schema says what it holds).
+
+    Text that is *free* is only ever written as a literal.
+    """
+    if isinstance(part, list):
+        for item in part:
+            _walk(item, free)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            _look(name, value, free or name == "nodes")
+    elif isinstance(part, str) and not free and _LEAVES_QUOTES.search(part):
+        raise _Refused(f"a name that ends the quotes around it ({_short(part)})")
+
+
+def _look(name: str, value: Any, free: bool) -> None:
+    """Look at a field of a part of a program by what torch does with it."""
+    if value is None:
+        return
+    if name in _NAMES:
+        for text in value if isinstance(value, list) else [value]:
+            _check_name(text)
+    elif name in _MAPS:
+        for key, item in value.items():
+            _walk(key)
+            _walk(item, free)
+    elif name == "metadata":
+        if not all(isinstance(text, str) for text in value.values()):  # torch only keeps it
+            raise _Refused(f"metadata that is no text ({_short(value)})")
+    elif name == "expr_str":
+        if not is_arithmetic(value):
+            raise _Refused(f"a size that is no plain arithmetic ({_short(value)})")
+    elif name == "guards_code":
+        for guard in value:
+            if not is_guard(guard):
+                raise _Refused(f"a guard that is no plain condition on sizes ({_short(guard)})")
+    elif name in ("target", "as_operator"):
+        _check_operator(value)
+    elif name in ("in_spec", "out_spec"):
+        _check_structure(json.loads(value), is_input=name == "in_spec")
+    elif name == "class_fqn":
+        raise _Refused(f"an object of a class of its own ({_short(value)})")
+    elif name == "as_string" and not free and "'" in value:
+        raise _Refused(f"an input that ends the quotes around it ({_short(value)})")
+    else:
+        _walk(value, free)
+
+
+def _check_name(text: Any) -> None:
+    if text and not (isinstance(text, str) and all(part.isidentifier() for part in text.split("."))):
+        raise _Refused(f"a name that is no identifier ({_short(text)})")
+
+
+def _check_operator(target: Any) -> None:
+    """Raise _Refused for a function that is no operator, or one that reads or writes files."""
+    found = _OPERATOR.fullmatch(str(target))
+    if found is not None and found["namespace"] != "higher_order":
+        try:
+            operator = getattr(getattr(getattr(torch.ops, found["namespace"]), found["name"]), found["overload"])
+        except AttributeError:
+            return  # of a library that is not imported: torch says so
+        if isinstance(operator, torch._ops.OpOverload) and not _touches_files(operator):
+            return
+    elif _FUNCTION.fullmatch(str(target)):
+        return
+    raise _Refused(f"a call of what is no operator for tensors ({_short(target)})")
+
+
+def _touches_files(operator: torch._ops.OpOverload) -> bool:
+    names = [argument.name for argument in operator._schema.arguments if "str" in str(argument.type)]
+    return operator.namespace in ("prim", "debugprims", "rpc") or any(re.search("file|path|url", n) for n in names)
+
+
+def _check_structure(spec: Any, *, is_input: bool) -> None:
+    """Look at the structure of inputs or outputs, as pytree writes it: [version, {type, context, children_spec}]."""
+    root = spec[1]
+    children = root["children_spec"]
+    if is_input and len(children) == 2 and children[1]["type"] == "builtins.dict":
+        for name in json.loads(children[1]["context"]):
+            _check_name(name)
+    level = [root]
+    while level:
+        for node in level:
+            _check_context(node, is_input)
+        level = [child for node in level for child in node["children_spec"]]
+
+
+def _check_context(node: dict[str, Any], is_input: bool) -> None:
+    context = node["context"]
+    if isinstance(context, str):
+        with contextlib.suppress(ValueError):
+            context = json.loads(context)
+    if node["type"] == "collections.defaultdict":
+        module, name = context["default_factory_module"], context["default_factory_name"]
+        if name not in FACTORIES.get(module, ()):
+            raise _Refused(f"inputs or outputs whose structure names {_short(f'{module}.{name}')}")
+    level = [context]
+    while level:
+        for item in level:
+            if isinstance(item, dict) and "__enum__" in item:
+                raise _Refused(f"inputs or outputs whose structure names {_short(item.get('fqn'))}")
+            if is_input and isinstance(item, str) and ("'" in item or _LEAVES_QUOTES.search(item)):
+                raise _Refused(f"an input whose name ends the quotes around it ({_short(item)})")
+        inside = [item for item in level if isinstance(item, list | dict)]
+        level = [part for item in inside for part in ([*item, *item.values()] if isinstance(item, dict) else item)]
+
+
+def _check_keys(inputs: Any) -> None:
+    """Raise _Refused for a text in example inputs that would end the quotes which torch puts around it."""
+    if isinstance(inputs, list | tuple):
+        for item in inputs:
+            _check_keys(item)
+    elif isinstance(inputs, dict):
+        _check_keys([*inputs, *inputs.values()])
+    elif isinstance(inputs, str) and ("'" in inputs or _LEAVES_QUOTES.search(inputs)):
+        raise _Refused(f"an input that ends the quotes around it ({_short(inputs)})")
+
+
+@contextlib.contextmanager
+def _no_code_in_pickles() -> Iterator[None]:
+    """Read each pickle as torch reads weights: tensors and plain data; torch.export.load would take all others, too."""
+    names = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+    before = {name: os.environ.pop(name, None) for name in names}
+    os.environ[names[0]] = "1"
+    make = (_fake_tensor, f"{serialize.__name__}.{serialize._reconstruct_fake_tensor.__name__}")
+    try:
+        with torch.serialization.safe_globals([make]):
+            yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _fake_tensor(meta: bytes, is_parameter: bool) -> torch.Tensor:
+    """Make a tensor without numbers, which torch.export.save writes of one, if its sizes are plain arithmetic."""
+    _walk(json.loads(meta.decode()))
+    return serialize._reconstruct_fake_tensor(meta, is_parameter)
+
+
+def _short(text: Any) -> str:
+    shown = str(text)
+    return shown if len(shown) <= 80 else f"{shown[:79]}…"
+
+
+__all__ = ["read_program"]

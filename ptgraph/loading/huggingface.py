@@ -1,0 +1,216 @@
+"""A Hugging Face ``config.json`` → the model that it describes, on ``meta``."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as hooks
+
+from ptgraph.errors import LoadError
+from ptgraph.loading.huggingface_inputs import nested_configs, one_line
+from ptgraph.loading.meta_init import on_meta
+
+# How a mixture of experts computes: "eager" loops over the experts that were hit, which depends on values,
+# and "grouped_mm" is an operation of transformers' own; this one is gathers and matrix products.
+EXPERTS = "batched_mm"
+
+MANY = 100_000  # layers and the like, which are made one by one
+MANY_MODULES = 300_000
+_COUNT = re.compile(r"(num|n)_\w*(layers?|blocks|labels|experts|heads|stages)|\w*_layers|depths?|num_layer")
+_IGNORED = {  # what would be fetched or run, or is chosen by ptgraph
+    *("auto_map", "trust_remote_code", "quantization_config", "use_kernels", "kernel_config"),
+    *(f"{name}_implementation{end}" for name in ("attn", "_attn", "experts", "_experts") for end in ("", "_internal")),
+}
+
+
+def is_config(path: Path) -> bool:
+    """Whether *path* names a JSON file or a folder that holds a `config.json`."""
+    return path.suffix == ".json" or (path / "config.json").is_file()
+
+
+def model_name(path: Path) -> str:
+    """A file stem for the model: the name its config records, else the folder's, else its model type."""
+    settings = _read(path)
+    path_or_name = settings.get("_name_or_path")
+    recorded = PurePosixPath(path_or_name).name if isinstance(path_or_name, str) else ""
+    file = _config_file(path).resolve()
+    folder = file.parent.name if file.name == "config.json" else ""
+    return recorded or folder or str(settings.get("model_type", "model"))
+
+
+def is_quantized(path: Path) -> bool:
+    """Whether the config at *path*, or one within it, says how weights are quantized."""
+    return any(name == "quantization_config" and value for name, value in _fields(_read(path)))
+
+
+def build(path: Path, device: str = "meta") -> nn.Module:
+    """The model that the config at *path* describes, in eval mode and without caches.
+
+    On `meta` it has no weights, elsewhere the random ones that it starts with.
+    """
+    transformers = _transformers()
+    settings = _read(path)
+    with _offline():
+        config = _config(transformers, settings, path)
+    for part in nested_configs(config):
+        if getattr(part, "use_cache", None):
+            part.use_cache = False
+    make = _maker(transformers, config, settings, path)
+    try:
+        with on_meta() if device == "meta" else torch.device(device), _offline(), _not_too_many(path):
+            model = make(config, experts_implementation=EXPERTS)
+        if device == "meta":
+            model.to(device)  # parameters made by torch.Tensor(n), an old constructor, ignored the device above
+    except LoadError:
+        raise
+    except Exception as error:  # whatever a config can make transformers raise
+        raise LoadError(f"{path}: transformers cannot build this model: {one_line(error)}") from error
+    return model.eval()
+
+
+def dynamic_shapes(inputs: Mapping[str, torch.Tensor]) -> dict[str, dict[int, str]]:
+    """Names for the dimensions of *inputs* that may vary: the batch, and the length of token sequences."""
+    return {name: {0: "batch", **AXES.get(name, {})} for name in inputs}
+
+
+AXES = {
+    "input_ids": {1: "sequence"},
+    "bbox": {1: "sequence"},
+    "decoder_input_ids": {1: "decoder_sequence"},
+}
+
+
+# Reading a config
+
+Maker = Callable[..., nn.Module]
+
+
+def _config_file(path: Path) -> Path:
+    return path / "config.json" if path.is_dir() else path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    file = _config_file(path)
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8-sig"))
+        for name, value in _fields(settings):
+            if _COUNT.fullmatch(name) and isinstance(value, int) and value > MANY:
+                raise LoadError(f"{file}: {name} is {value:,}, and ptgraph makes no more than {MANY:,}")
+    except OSError as error:
+        raise LoadError(f"{file}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise LoadError(f"{file}: not JSON: {error}") from error
+    except RecursionError as error:
+        raise LoadError(f"{file}: not a config: it is nested too deeply") from error
+    if not isinstance(settings, dict):
+        raise LoadError(f"{file}: not a config: a JSON {type(settings).__name__} instead of an object")
+    kind, names = settings.get("model_type"), settings.get("architectures")
+    if not isinstance(kind, str | None):
+        raise LoadError(f"{file}: 'model_type' is {json.dumps(kind)}, not a name")
+    if not (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names))):
+        raise LoadError(f"{file}: 'architectures' is {json.dumps(names)}, not a list of names")
+    return settings
+
+
+def _fields(settings: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each field of a config and of those within, with its value."""
+    if isinstance(settings, dict):
+        yield from settings.items()
+    for value in settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list) else ():
+        yield from _fields(value)
+
+
+def _own(settings: Any) -> Any:
+    """Return a config without what would be fetched or run, in it and in those within."""
+    if isinstance(settings, list):
+        return [_own(value) for value in settings]
+    if not isinstance(settings, dict):
+        return settings
+    kept = {name: _own(value) for name, value in settings.items() if name not in _IGNORED}
+    return kept | ({"use_pretrained_backbone": False} if "use_pretrained_backbone" in kept else {})
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Keep transformers from fetching what a config names."""
+    constants: Any = importlib.import_module("huggingface_hub.constants")
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+@contextlib.contextmanager
+def _not_too_many(path: Path) -> Iterator[None]:
+    """Raise LoadError where a model gets more modules than anything could show."""
+    made = 0
+
+    def count(module: nn.Module, name: str, submodule: Any) -> None:
+        nonlocal made
+        made += 1
+        if made > MANY_MODULES:
+            raise LoadError(f"{path}: a model of more than {MANY_MODULES:,} modules, which nothing could show")
+
+    handle = hooks.register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _transformers() -> Any:
+    try:
+        return importlib.import_module("transformers")
+    except ModuleNotFoundError as error:
+        raise LoadError("transformers is not installed; pip install 'ptgraph[hf]'") from error
+
+
+def _config(transformers: Any, settings: dict[str, Any], path: Path) -> Any:
+    known = transformers.CONFIG_MAPPING
+    kind = settings.get("model_type")
+    if kind is None:
+        raise LoadError(f"{path}: no 'model_type', which every Hugging Face config has")
+    if kind not in known:
+        raise LoadError(_unknown(path, "model type", kind, known.keys(), settings))
+    try:
+        # Not from_dict, which does not decode the infinities that transformers writes.
+        return known[kind](**known[kind]._decode_special_floats(_own(settings)))
+    except Exception as error:  # a config class checks its own values, each in its way
+        raise LoadError(f"{path}: not a valid {kind} config: {one_line(error)}") from error
+
+
+def _maker(transformers: Any, config: Any, settings: dict[str, Any], path: Path) -> Maker:
+    """The function that builds a model from a config: of its architecture, or of its model type."""
+    names = settings.get("architectures")
+    if not names and type(config) not in transformers.MODEL_MAPPING:
+        raise LoadError(f"{path}: {config.model_type!r} has no base model; name a class in 'architectures'")
+    if not names:
+        return transformers.AutoModel.from_config  # type: ignore[no-any-return]  # untyped
+    found = getattr(transformers, names[0], None)
+    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        known = [name for name in dir(transformers) if name.endswith("Model") or "For" in name]
+        raise LoadError(_unknown(path, "architecture", names[0], known, settings))
+    return found._from_config  # type: ignore[attr-defined,no-any-return]  # what AutoModel calls too
+
+
+def _unknown(path: Path, what: str, name: str, known: Iterable[str], settings: dict[str, Any]) -> str:
+    if "auto_map" in settings:
+        return f"{path}: {what} {name!r} needs the model's own code (auto_map), which ptgraph does not run"
+    near = get_close_matches(str(name), known)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"{path}: unknown {what} {name!r}{hint}"
+
+
+__all__ = ["build", "dynamic_shapes", "is_config", "is_quantized", "model_name"]

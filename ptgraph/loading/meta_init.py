@@ -1,0 +1,60 @@
+"""Build a model without numbers: on ``meta``, where filling a tensor with random ones has no effect and takes time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as hooks
+from torch.nn.parameter import UninitializedParameter
+from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakIdKeyDictionary
+
+_FILLS = {
+    *("normal_", "uniform_", "trunc_normal_", "zeros_", "ones_", "constant_", "fill_", "zero_", "orthogonal_"),
+    *("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_"),
+}
+
+
+@contextlib.contextmanager
+def on_meta() -> Iterator[None]:
+    """Let tensors be made on ``meta``, and what would fill such a tensor leave it as it is."""
+    with torch.device("meta"), _NoNumbers():
+        yield
+
+
+class _NoNumbers(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        filled = args[0] if args else named.get("tensor")
+        if getattr(func, "__name__", "") in _FILLS and isinstance(filled, torch.Tensor) and filled.is_meta:
+            return filled
+        return func(*args, **named)
+
+
+@contextlib.contextmanager
+def parameters_on_meta() -> Iterator[None]:
+    """Put each parameter that a module is given on ``meta``, and leave buffers, which a file may not hold, real."""
+    moved: Any = WeakIdKeyDictionary()  # of one given to several modules, there is one on meta too
+
+    def move(module: nn.Module, name: str, parameter: Any) -> nn.Parameter | None:
+        if parameter is None or parameter.is_meta or isinstance(parameter, UninitializedParameter):
+            return None
+        if parameter not in moved:
+            moved[parameter] = nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
+        on_meta: nn.Parameter = moved[parameter]
+        return on_meta
+
+    handle = hooks.register_module_parameter_registration_hook(move)  # type: ignore[arg-type]  # it may give one
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+__all__ = ["on_meta", "parameters_on_meta"]

@@ -1,0 +1,31 @@
+"""What a target imports is forgotten after it, so that a second one in another folder finds modules of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def own_modules() -> Iterator[None]:
+    """Forget the modules that are imported within, if they are neither installed nor Python's, and where they were."""
+    before, path = set(sys.modules), [*sys.path]
+    try:
+        yield
+    finally:
+        folders = {Path(folder).resolve() for folder in [*sys.path, ""] if folder not in path} | {Path.cwd()}
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and _of_the_user(Path(file), folders):
+                del sys.modules[name]
+        sys.path[:] = path
+
+
+def _of_the_user(file: Path, folders: set[Path]) -> bool:
+    inside = any(folder in file.parents for folder in folders)
+    return inside and "site-packages" not in file.parts and Path(__file__).parents[1] not in file.parents
+
+
+__all__ = ["own_modules"]

@@ -1,0 +1,101 @@
+"""``package.module:attribute`` and ``file.py:attribute`` → Source."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from ptgraph.common.file_names import need_file
+from ptgraph.errors import LoadError
+from ptgraph.loading.construct import construct
+from ptgraph.loading.example_inputs import with_inputs
+from ptgraph.loading.request import KINDS, Request
+from ptgraph.loading.sibling_modules import add_folder, is_library
+from ptgraph.loading.user_code import reason_of, run_user_code
+from ptgraph.tracing.source import Source
+
+MANY = 20  # names, beyond which a message lists no more
+
+
+def load_attribute(place: str, attribute: str, wanted: Request) -> Source:
+    module = _import(place)
+    value: Any = module
+    target, parts = f"{place}:{attribute}", attribute.split(".")
+    for depth, part in enumerate(parts):
+        owner = f"{place}:{'.'.join(parts[:depth])}".removesuffix(":")
+        try:
+            value = run_user_code(partial(getattr, value, part), f"reading {part!r} of {owner}", AttributeError)
+        except AttributeError as error:
+            raise LoadError(f"{owner} has no attribute {part!r}{_others(value, part)}") from error
+    says = [value, module]
+    if isinstance(value, nn.Module):
+        model = value
+    elif callable(value):
+        model = construct(value, target, wanted)
+    else:
+        raise LoadError(f"{target} is of type {type(value).__name__}, neither a torch.nn.Module nor a factory of one")
+    return with_inputs(attribute.rpartition(".")[2], model, wanted, says)
+
+
+def _others(owner: Any, part: str) -> str:
+    """Say which attribute of *owner* was meant by *part*, or which of them may be targets."""
+    if isinstance(owner, nn.Module):
+        names = [name for name, _ in owner.named_children()]
+    elif isinstance(owner, ModuleType):
+        names = [n for n, v in vars(owner).items() if not n.startswith("_") and _may_be_target(v, owner.__name__)]
+    else:
+        names = []
+    public = [name for name in dir(owner) if not name.startswith("_")]
+    near = get_close_matches(part, names, n=1) or get_close_matches(part, public, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    more = ", …" if len(names) > MANY else ""
+    return f"; it has: {', '.join(names[:MANY])}{more}" if names else "; it has no models"
+
+
+def _may_be_target(value: Any, module: str) -> bool:
+    made_here = (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module
+    return made_here or isinstance(value, nn.Module)
+
+
+def _import(place: str) -> ModuleType:
+    path = Path(place)
+    if path.suffix == ".py":
+        need_file(path)
+        return run_user_code(lambda: _import_file(path), f"importing {place}")
+    if not all(part.isidentifier() for part in place.split(".")):
+        raise LoadError(f"{place!r} is neither a Python file nor the name of a module; a target is {KINDS}")
+    folder = Path.cwd()
+    add_folder(folder)
+    try:
+        return run_user_code(lambda: importlib.import_module(place), f"importing {place}", ModuleNotFoundError)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{place}.".startswith(f"{error.name}."):
+            raise LoadError(f"there is no module {error.name!r}, neither in {folder} nor installed") from error
+        raise LoadError(f"importing {place} failed: {reason_of(error)}") from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    resolved = path.resolve()
+    add_folder(resolved.parent)
+    name = path.stem
+    loaded = sys.modules.get(name)
+    if is_library(name) or (loaded is not None and getattr(loaded, "__file__", None) != str(resolved)):
+        name = f"user_{name}"  # it is called like a module that others import
+    spec = importlib.util.spec_from_file_location(name, resolved)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+__all__ = ["load_attribute"]

@@ -1,0 +1,129 @@
+"""A target, as a person writes it → Source. The form of the target chooses the loader."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+from ptgraph.common.file_names import file_stem, need_file
+from ptgraph.common.messages import kind_of
+from ptgraph.common.silence import quiet
+from ptgraph.errors import LoadError, PtgraphWarning, UsageError
+from ptgraph.loading.construct import construct, need_memory
+from ptgraph.loading.example_inputs import with_inputs
+from ptgraph.loading.input_spec import parse_inputs
+from ptgraph.loading.python_target import load_attribute
+from ptgraph.loading.request import KINDS, Request
+from ptgraph.onnx.reading.read import read_target
+from ptgraph.tracing.source import Source
+
+
+def load(
+    target: str,
+    inputs: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    weights: bool = False,
+    made_up: bool = False,
+    checkpoint: str | None = None,
+    trust: bool = False,
+) -> Source:
+    """Return the model that *target* names, with example inputs: its own, or those of *inputs*.
+
+    A class, factory or preset is built on ``meta``, or with real random weights where *weights* asks for them;
+    a config, which promises the weights of another file, only if they may be *made_up*. With the file
+    *checkpoint*, the weights are those in it. Code in a .pt2 file is run only with *trust*.
+    Raises LoadError where the target cannot be loaded or the checkpoint does not fit it, UsageError where
+    *inputs* are malformed or missing.
+    """
+    file = Path(checkpoint) if checkpoint is not None else None
+    wanted = Request(parse_inputs(inputs), weights, made_up, file, trust)
+    try:
+        source = _load(target, wanted)
+    except OSError as error:
+        raise LoadError(f"cannot read {error.filename or target}: {error.strerror or error}") from error
+    return replace(source, name=file_stem(name if name is not None else source.name, strict=name is not None))
+
+
+def _load(target: str, wanted: Request) -> Source:
+    from ptgraph.models import PRESETS, build
+
+    path = Path(target)
+    if not target:
+        raise LoadError(f"the target is empty; a target is {KINDS}")
+    if target in PRESETS:
+        return with_inputs(target, construct(lambda: build(target), target, wanted), wanted)
+    if path.suffix == ".pt2":
+        return _load_program(path, wanted)
+    if path.suffix == ".onnx":
+        return _load_onnx(path, wanted)
+    if path.suffix == ".json" or kind_of(path) == "folder":
+        return _load_huggingface(path, wanted)
+    place, colon, attribute = target.rpartition(":")
+    if colon and place and attribute:
+        return load_attribute(place, attribute, wanted)
+    file = target.removesuffix(":")
+    if file.endswith(".py"):
+        need_file(Path(file))
+        raise LoadError(f"{file} names a file; say which attribute of it, such as {file}:Model")
+    if path.is_file():
+        raise LoadError(f"{target} is no file that ptgraph reads (weights alone are no model); a target is {KINDS}")
+    near = get_close_matches(target, PRESETS, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise LoadError(f"unknown target {target!r}{hint} The presets are {', '.join(PRESETS)}; a target is {KINDS}")
+
+
+def _load_onnx(path: Path, wanted: Request) -> Source:
+    if wanted.made_up:
+        raise UsageError(
+            f"{path} is an ONNX file, and ptgraph makes no model in torch of one; "
+            "name the model itself, and to verify the file, name it as --onnx"
+        )
+    given = {"--input": wanted.inputs, "--weights": wanted.weights, "--checkpoint": wanted.checkpoint}
+    return Source(path.stem, graph=read_target(path, [option for option, value in given.items() if value]))
+
+
+def _load_program(path: Path, wanted: Request) -> Source:
+    if wanted.inputs:
+        raise UsageError(f"{path} holds its own inputs; --input cannot change them")
+    if wanted.checkpoint is not None:
+        raise UsageError(f"{path} holds its own weights; --checkpoint cannot change them")
+    need_file(path)
+    from ptgraph.loading.exported_program import read_program  # torch's reader of programs takes a second to import
+
+    return Source(path.stem, program=read_program(path, trust=wanted.trust))
+
+
+def _load_huggingface(path: Path, wanted: Request) -> Source:
+    from ptgraph.loading import huggingface, huggingface_inputs
+
+    if not path.exists():
+        raise LoadError(f"{path} does not exist")
+    if path.is_dir() and not huggingface.is_config(path):
+        raise LoadError(f"the folder {path} holds no config.json")
+    batch = next((item.shape[0] for item in wanted.inputs if item.shape), 1)
+    with quiet():
+        model = huggingface.build(path)
+        try:
+            example = huggingface_inputs.example_inputs(model, batch)
+        except LoadError:  # it names the first input that it has no rule for; those given may be all
+            if not wanted.inputs:
+                raise
+            example = {}
+    if huggingface.is_quantized(path):
+        text = f"{path}: quantization_config is ignored, and the model is drawn as it is before it is quantized"
+        warnings.warn(text, PtgraphWarning, stacklevel=3)
+    if wanted.made_up and wanted.checkpoint is None:
+        need_memory(model, path)
+    if wanted.made_up or wanted.checkpoint is not None:
+        model = construct(partial(huggingface.build, path, "cpu"), str(path), wanted).eval()
+    says = SimpleNamespace(example_inputs=lambda: dict(example))
+    return with_inputs(huggingface.model_name(path), model, wanted, [says])
+
+
+__all__ = ["load"]

@@ -1,0 +1,145 @@
+"""What attends to what: the attention probabilities of a real forward pass, of any model, head by head."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+from torch.overrides import TorchFunctionMode
+
+from ptgraph.common.silence import alone
+from ptgraph.graph.categories import category
+from ptgraph.tracing.state_guard import left_as_found
+
+_SOFTMAX = (torch.softmax, F.softmax, Tensor.softmax)
+_MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
+
+
+@alone
+def attention_patterns(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    """Run ``model(*args, **kwargs)`` in evaluation mode, and return module path → attention probabilities.
+
+    Each is ``[batch, heads, queries, keys]``, and every row sums to one (to zero, where a query may see no key).
+    A path whose module attends more than once has ``#2``, ``#3`` and so on behind it. Found are calls of
+    ``scaled_dot_product_attention``, those of ``nn.MultiheadAttention``, and softmaxes over the last of four
+    dimensions within a module of the category Attention. The model is left as it was found.
+    """
+    names = {module: name for name, module in model.named_modules()}
+    watch = _Watch()
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # it gives no probabilities away
+    try:
+        with left_as_found(model), torch.no_grad(), _entered(names, watch.modules), watch:
+            model.eval()
+            model(*args, **kwargs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    found: dict[str, Tensor] = {}
+    for module, pattern in watch.found:
+        name = key = names.get(module, "")
+        number = 1
+        while key in found:
+            number += 1
+            key = f"{name}#{number}"
+        found[key] = pattern
+    return found
+
+
+class _Watch(TorchFunctionMode):
+    """Looks at every call of a torch function, and keeps the probabilities of those that attend."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modules: list[nn.Module] = []  # that are running, the innermost last
+        self.found: list[tuple[nn.Module, Tensor]] = []
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            self._keep(_probabilities(*args, **kwargs))
+        elif func is F.multi_head_attention_forward:
+            return self._multi_head(args, kwargs)
+        result = func(*args, **kwargs)
+        if func in _SOFTMAX and self._attends(result, kwargs.get("dim", args[1] if len(args) > 1 else None)):
+            self._keep(result)
+        return result
+
+    def _attends(self, result: Tensor, dim: int | None) -> bool:
+        return result.ndim == 4 and dim in (-1, 3) and category(self._owner()) == "Attention"
+
+    def _owner(self) -> nn.Module:
+        """Return the innermost module that runs, and that is more than a softmax."""
+        return next(module for module in reversed(self.modules) if not isinstance(module, nn.Softmax))
+
+    def _multi_head(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Ask for the weights of every head, and return what was asked for."""
+        given = _MULTI_HEAD.bind(*args, **kwargs)
+        given.apply_defaults()
+        asked = dict(given.arguments)
+        output, weights = F.multi_head_attention_forward(
+            **{**asked, "need_weights": True, "average_attn_weights": False}
+        )
+        assert weights is not None
+        self._keep(weights if weights.ndim == 4 else weights[None])
+        if not asked["need_weights"]:
+            return output, None
+        return output, weights.mean(dim=-3) if asked["average_attn_weights"] else weights
+
+    def _keep(self, pattern: Tensor) -> None:
+        """Note a pattern ``[…, batch, heads, queries, keys]``; without a batch, or without heads, there is one."""
+        if pattern.ndim < 4:
+            pattern = pattern[:, None] if pattern.ndim == 3 else pattern[None, None]
+        self.found.append((self._owner(), pattern.flatten(0, -4).detach().float().cpu()))
+
+
+def _probabilities(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Return the probabilities that ``scaled_dot_product_attention`` uses and keeps to itself."""
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+    scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        seen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        scores = scores.masked_fill(~seen, -torch.inf)
+    if attn_mask is not None:
+        scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
+    return scores.softmax(dim=-1).nan_to_num()
+
+
+@contextmanager
+def _entered(names: dict[nn.Module, str], running: list[nn.Module]) -> Iterator[None]:
+    """Keep in *running* which of the modules in *names* are running."""
+
+    def enter(module: nn.Module, args: Any) -> None:
+        if module in names:
+            running.append(module)
+
+    def leave(module: nn.Module, args: Any, result: Any) -> None:
+        if module in names:
+            running.pop()
+
+    handles = hooks.register_module_forward_pre_hook(enter), hooks.register_module_forward_hook(leave, always_call=True)
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+__all__ = ["attention_patterns"]

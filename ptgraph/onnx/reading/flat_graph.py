@@ -1,0 +1,73 @@
+"""The nodes of an ONNX model in order, without functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import onnx
+from onnx import AttributeProto
+
+from ptgraph.errors import LoadError
+from ptgraph.onnx.reading.module_calls import Runs
+from ptgraph.onnx.reading.module_scopes import Style
+from ptgraph.onnx.reading.tensor_types import domain_of
+
+
+class Contradiction(LoadError):
+    """A model is not what ONNX allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the flat graph. ``inputs`` are those of the node, then what the bodies that it has yield; an input
+    that is left out is the empty string. ``call`` is the run of a module that it is in, ``attributes`` those that
+    the node has here, with what a function was called with filled in.
+    """
+
+    proto: onnx.NodeProto
+    name: str
+    call: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, AttributeProto]
+
+    @property
+    def domain(self) -> str:
+        """The domain of the operator; that of ONNX itself is the empty string."""
+        return domain_of(self.proto)
+
+    @property
+    def target(self) -> str:
+        """The operator, with its domain: ``onnx.MatMul``, ``com.microsoft.Gelu``."""
+        return f"{self.domain or 'onnx'}.{self.proto.op_type}"
+
+
+@dataclass
+class Flat:
+    """A flat graph.
+
+    ``types`` maps a value to what the file says of it, ``constants`` the weights that bodies hold to their tensors.
+    ``copies`` maps a weight of which the file has an equal one to that, ``formals`` the run of a function and a value
+    to what the function calls it, ``slices`` what the body of a scan is given to what that is sliced from.
+    ``outputs`` are names and values; ``root`` is the class of the whole model, if the file says it.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    runs: Runs = field(default_factory=Runs)
+    types: dict[str, onnx.TypeProto] = field(default_factory=dict)
+    constants: dict[str, onnx.TensorProto | onnx.SparseTensorProto] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
+    formals: dict[tuple[str, str], str] = field(default_factory=dict)
+    slices: dict[str, str] = field(default_factory=dict)
+    outputs: list[tuple[str, str]] = field(default_factory=list)
+    root: str = ""
+    style: Style = "none"
+
+    def whole(self, value: str) -> str:
+        """Return what *value* is sliced from, or itself if it is no slice."""
+        while value in self.slices:
+            value = self.slices[value]
+        return value
+
+
+__all__ = ["Contradiction", "Flat", "Node"]

@@ -1,0 +1,135 @@
+"""Where a node of an ONNX file is from: the modules that it is in, as the exporter wrote them down.
+
+``torch.onnx.export`` writes the path and the class of every module around a node, and ptgraph does too, with a star for
+what differs between the runs that share a function. The exporter of TorchScript and most others write paths as names
+of nodes: ``/layers.0/attn/MatMul``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Literal, NamedTuple
+
+import onnx
+
+from ptgraph.graph.model import UNKNOWN_CLASS
+
+Style = Literal["metadata", "names", "none"]
+_CLASSES, _SCOPES = "pkg.torch.onnx.class_hierarchy", "pkg.torch.onnx.name_scopes"
+_RUN = re.compile(r"@\d+$")
+_AGAIN = re.compile(r"_\d+$")
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_INSTALLED = re.compile(r"^.*[/\\](?:site|dist)-packages[/\\]|^.*[/\\]lib[/\\]python3[^/\\]*[/\\]")
+
+
+class Step(NamedTuple):
+    """A module around a node: its path, and its class as ``package.module.Class``."""
+
+    path: str
+    type: str
+
+
+Chain = tuple[Step, ...]  # from the outermost below the root to the innermost
+
+
+def metadata(item: onnx.NodeProto | onnx.FunctionProto | onnx.ModelProto | onnx.GraphProto) -> dict[str, str]:
+    """Return the metadata of a part of a model."""
+    return {entry.key: entry.value for entry in item.metadata_props}
+
+
+def style_of(nodes: Iterable[onnx.NodeProto]) -> Style:
+    """Return how *nodes* say where they are from: most of those that say anything decide."""
+    named = paths = 0
+    for node in nodes:
+        if any(entry.key in (_CLASSES, "namespace") for entry in node.metadata_props):
+            return "metadata"
+        if node.op_type != "Constant":
+            named += 1
+            paths += "/" in node.name.strip("/")
+    return "names" if paths * 2 > named else "none"
+
+
+def chain_of_metadata(node: onnx.NodeProto) -> tuple[str, Chain] | None:
+    """Return the class of the root and the modules around *node* by its metadata, or None if it has none."""
+    found = metadata(node)
+    classes = _strings(found.get(_CLASSES, ""))
+    scopes = _strings(found.get(_SCOPES, ""))
+    if not scopes and "namespace" in found:
+        entries = [entry.rpartition(": ") for entry in found["namespace"].split("/")]
+        scopes = tuple(path for path, _, _ in entries)
+        if len(classes) < len(scopes):
+            classes = tuple(type_ for _, _, type_ in entries)
+    if not scopes or len(scopes) > len(classes):
+        return None
+    if "ptgraph.class" not in found:  # torch names the operation last
+        scopes, classes = scopes[:-1], classes[: len(scopes) - 1]
+    if not scopes:
+        return "", ()
+    pairs = zip(scopes[1:], classes[1:], strict=False)
+    return classes[0], tuple(Step(_RUN.sub("", path), type_) for path, type_ in pairs)
+
+
+@cache
+def _strings(text: str) -> tuple[str, ...]:
+    try:
+        found = ast.literal_eval(text) if text else ()
+    except (ValueError, SyntaxError):
+        return ()
+    return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+
+
+class Names:
+    """Reads module paths from the names of nodes, such as ``/layers.0/attn/MatMul``.
+
+    A module that runs twice has names with a number the second time (``/norm_1/Add``); it is the same one if there is
+    one without the number, and no weight is called after the one with it.
+    """
+
+    def __init__(self, nodes: Sequence[onnx.NodeProto], weights: Iterable[str]) -> None:
+        self._held = {above for name in weights for above in _prefixes(name.split("."))[:-1]}
+        self._paths = {path for node in nodes for path in _prefixes(_joined(node.name))}
+
+    def chain_of(self, node: onnx.NodeProto) -> Chain:
+        """Return the modules around *node*; nobody knows their classes."""
+        found: list[str] = []
+        for step in _joined(node.name):
+            path = f"{found[-1]}.{step}" if found else step
+            first = _AGAIN.sub("", path)
+            found.append(first if first in self._paths and path not in self._held else path)
+        return tuple(Step(path, UNKNOWN_CLASS) for path in found)
+
+
+@cache
+def _joined(name: str) -> tuple[str, ...]:
+    """Return the steps of a node's name but for its own: within ``seq``, ``seq.0`` is called ``0``."""
+    steps = [step for step in name.split("/") if step][:-1]
+    above = ["", *steps]
+    return tuple(step.removeprefix(f"{outer}.") for outer, step in zip(above, steps, strict=False))
+
+
+def _prefixes(steps: Sequence[str]) -> list[str]:
+    return [".".join(steps[: index + 1]) for index in range(len(steps))]
+
+
+def unstarred(path: str, pattern: str, own: str) -> str:
+    """Return *path*, which is within a function of ptgraph called *pattern*, for the run of it at *own*."""
+    return own + path[len(pattern) :] if path == pattern or path.startswith(pattern + ".") else path
+
+
+def source_of(found: Mapping[str, str]) -> tuple[str | None, int | None]:
+    """Return file and line of the code that a node with this metadata is from, or two Nones."""
+    file, _, line = found.get("ptgraph.source", "").rpartition(":")
+    if file and line.isdigit():
+        return file, int(line)
+    frames = _FRAME.findall(found.get("pkg.torch.onnx.stack_trace", ""))
+    if not frames:
+        return None, None
+    file, line = frames[-1]
+    inside = _INSTALLED.sub("", file)
+    return (inside if inside != file else re.split(r"[/\\]", file)[-1]).replace("\\", "/"), int(line)
+
+
+__all__ = ["Chain", "Names", "Step", "Style", "chain_of_metadata", "metadata", "source_of", "style_of", "unstarred"]

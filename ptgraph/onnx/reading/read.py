@@ -1,0 +1,75 @@
+"""An ONNX file → ModelGraph: its nodes are the operations, and what the file says of modules is their tree.
+
+No torch is needed, and no weights. ``torch.onnx.export`` and ptgraph write which modules a node is in; of other files,
+names such as ``/layers.0/attn/MatMul`` say it, or functions. A name ``onnx.MatMul`` is that of ONNX's own operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+
+from ptgraph.common.file_names import file_stem
+from ptgraph.common.messages import named
+from ptgraph.errors import LoadError, UsageError
+from ptgraph.graph.block_ids import with_blocks
+from ptgraph.graph.model import ONNX_FILE, ModelGraph
+from ptgraph.onnx.reading.build_ops import Operations
+from ptgraph.onnx.reading.flat_graph import Contradiction
+from ptgraph.onnx.reading.flatten import flatten
+from ptgraph.onnx.reading.load_proto import is_garbled, read_model
+from ptgraph.onnx.reading.module_tree import components
+from ptgraph.onnx.reading.parameters import held, weights_of
+from ptgraph.onnx.reading.shape_inference import infer
+
+
+def read_target(path: Path, given: Sequence[str] = (), name: str | None = None) -> ModelGraph:
+    """Return the graph of an ONNX file that is a target, called *name* or as the file is.
+
+    Raises UsageError if options are *given* that do not go with one or the name is none, and what `read` does.
+    """
+    if given:
+        raise UsageError(f"{path} is an ONNX file, which is drawn as it is; {given[0]} cannot change it")
+    return read(path, file_stem(path.stem) if name is None else file_stem(name, strict=True))
+
+
+def read(path: Path, name: str) -> ModelGraph:
+    """Return the graph of the ONNX file *path*, called *name*.
+
+    Raises LoadError if it cannot be read, holds no ONNX model, or one that contradicts itself.
+    """
+    model = read_model(path)
+    try:
+        return graph_of_model(model, name)
+    except Contradiction as error:
+        raise LoadError(f"{path} is no valid ONNX model: {error}") from error
+    except Exception as error:
+        if is_garbled(model):
+            raise LoadError(f"{path} is damaged: there is text in it that is no UTF-8") from error
+        raise LoadError(f"{path} cannot be read as an ONNX model: {named(error)}") from error
+
+
+def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:
+    """Return the graph of an ONNX model in memory, called *name*; raises LoadError if it contradicts itself."""
+    flat = flatten(model)
+    weights = weights_of(model, flat)
+    infer(flat, model, weights)
+    found = held(model, flat, weights)
+    operations = Operations(model, flat, weights, found)
+    tree, classes = components(operations.ops, flat.runs.calls, {"": flat.root, **flat.runs.types}, found)
+    graph = ModelGraph(
+        name=name,
+        ops=operations.ops,
+        components=tree,
+        calls=flat.runs.calls,
+        parameters=tuple(found.parameters),
+        classes=classes,
+        tracer=ONNX_FILE,
+        dimensions={word: word for word in operations.dimensions},
+    )
+    return with_blocks(graph)
+
+
+__all__ = ["graph_of_model", "read", "read_target"]

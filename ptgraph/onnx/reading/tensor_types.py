@@ -1,0 +1,154 @@
+"""What flows: the shape and dtype of ONNX types, and the values of small tensors, JSON-plain."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import onnx
+from onnx import AttributeProto, TensorProto, numpy_helper
+
+from ptgraph.graph.model import Shape
+
+UNKNOWN_SIZE = "?"
+UNKNOWN_SHAPE: Shape = ("…",)  # of a tensor of unknown rank, a sequence, or a map
+SMALL = 16  # a constant of so many elements, or fewer, is written down
+_NAMES = {"FLOAT": "float32", "DOUBLE": "float64", "COMPLEX64": "complex64", "COMPLEX128": "complex128"}
+_WORDS = {code: _NAMES.get(name, name.lower()) for name, code in TensorProto.DataType.items()}
+_BITS = {"string": 0, "bool": 8, "undefined": 0}
+
+
+def dtype_of(code: int) -> str:
+    """Return the name of an element type, as torch calls it: ``float32``."""
+    return str(_WORDS.get(code, f"type {code}"))
+
+
+def bytes_of(shape: Shape | None, dtype: str | None) -> int:
+    """Return the bytes of a tensor; a size that is not known counts 1."""
+    if shape is None or shape == UNKNOWN_SHAPE or dtype is None:
+        return 0
+    digits = dtype.removeprefix("complex").removeprefix("bfloat").lstrip("abcdefghijklmnopqrstuvwxyz")
+    bits = _BITS.get(dtype, int("".join(c for c in digits.partition("e")[0] if c.isdigit()) or 0))
+    return -(-elements(shape) * bits // 8)
+
+
+def elements(shape: Shape | None) -> int:
+    """Return how many elements a tensor has; a size that is not known counts 1."""
+    return math.prod(size for size in shape or () if isinstance(size, int))
+
+
+def type_of(info: onnx.TypeProto | None) -> tuple[Shape, str | None]:
+    """Return shape and dtype of a type; those of a sequence or an optional value say what is in it."""
+    if info is None:
+        return UNKNOWN_SHAPE, None
+    kind = info.WhichOneof("value")
+    if kind in ("tensor_type", "sparse_tensor_type"):
+        tensor = getattr(info, kind)
+        dtype = dtype_of(tensor.elem_type) if tensor.elem_type else None
+        return (shape_of(tensor.shape) if tensor.HasField("shape") else UNKNOWN_SHAPE), dtype
+    if kind in ("sequence_type", "optional_type"):
+        word = kind.removesuffix("_type")
+        return UNKNOWN_SHAPE, f"{word} of {type_of(getattr(info, kind).elem_type)[1] or 'values'}"
+    return UNKNOWN_SHAPE, kind.removesuffix("_type") if kind else None
+
+
+def domain_of(item: onnx.NodeProto | onnx.OperatorSetIdProto) -> str:
+    """Return a domain of operators; that of ONNX itself, which has two names, is the empty string."""
+    return "" if item.domain == "ai.onnx" else str(item.domain)
+
+
+def is_known(info: onnx.TypeProto | None) -> bool:
+    """Return whether a type says what it is a type of, and of a tensor the shape."""
+    if info is None or info.WhichOneof("value") is None:
+        return False
+    return info.WhichOneof("value") != "tensor_type" or bool(info.tensor_type.HasField("shape"))
+
+
+def without(info: onnx.TypeProto, dimension: int) -> onnx.TypeProto:
+    """Return the type of a slice of a tensor: without one of its dimensions, if it has that."""
+    found = onnx.TypeProto()
+    found.CopyFrom(info)
+    sizes = found.tensor_type.shape.dim
+    if -len(sizes) <= dimension < len(sizes):
+        del sizes[dimension]
+    return found
+
+
+def shape_of(shape: onnx.TensorShapeProto) -> Shape:
+    """Return a shape; a size that may vary has its name, or a question mark."""
+
+    def size(dim: Any) -> int | str:
+        if dim.HasField("dim_value"):
+            return int(dim.dim_value)
+        named = dim.dim_param and not dim.dim_param.startswith("unk__")
+        return str(dim.dim_param) if named else UNKNOWN_SIZE
+
+    return tuple(size(dim) for dim in shape.dim)
+
+
+def tensor_value(tensor: TensorProto) -> dict[str, Any]:
+    """Return the value of a constant, or its digest if it is large; nothing if its values are in another file."""
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return {}
+    if tensor.data_type == TensorProto.STRING:
+        return {"value": [_text(item) for item in tensor.string_data[:SMALL]]}
+    try:
+        array = numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError):  # a damaged tensor, or a type of elements that numpy lacks
+        return {}
+    if array.size <= SMALL:
+        return {"value": _plain(array.astype(float).tolist() if array.dtype.kind == "V" else array.tolist())}
+    return {"digest": hashlib.sha256(array.tobytes()).hexdigest()[:12]}
+
+
+def attribute_value(attribute: AttributeProto) -> Any:
+    """Return an attribute JSON-plain: of a tensor its value, or its digest if it is large."""
+    kind = attribute.type
+    if kind == AttributeProto.TENSOR:
+        found = tensor_value(attribute.t)
+        return found.get("value", found.get("digest"))
+    if kind == AttributeProto.SPARSE_TENSOR:
+        return f"sparse tensor of {'×'.join(map(str, attribute.sparse_tensor.dims))}"
+    if kind in (AttributeProto.TYPE_PROTO, AttributeProto.TYPE_PROTOS, AttributeProto.GRAPHS):
+        return kind_name(kind)
+    value = onnx.helper.get_attribute_value(attribute)
+    is_one = isinstance(value, bytes) or not hasattr(value, "__len__")
+    return _plain(value if is_one else list(value))
+
+
+def kind_name(kind: int) -> str:
+    """Return the name of a kind of attribute."""
+    return str(AttributeProto.AttributeType.Name(kind)).lower().replace("_", " ")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value[:200]]
+    if isinstance(value, bytes):
+        return _text(value)
+    if isinstance(value, complex):
+        return str(value)
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if value - value == 0 else str(value)
+    return value if isinstance(value, bool | int | str) or value is None else str(value)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+__all__ = [
+    "UNKNOWN_SHAPE",
+    "UNKNOWN_SIZE",
+    "attribute_value",
+    "bytes_of",
+    "domain_of",
+    "dtype_of",
+    "elements",
+    "is_known",
+    "shape_of",
+    "tensor_value",
+    "type_of",
+    "without",
+]

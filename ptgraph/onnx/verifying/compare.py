@@ -1,0 +1,209 @@
+"""A model and its ONNX file → how far what ONNX Runtime gives is from what torch gives, on the same inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from ptgraph.common.file_names import need_file
+from ptgraph.common.interrupts import check as check_interrupt
+from ptgraph.common.messages import first_line
+from ptgraph.common.silence import alone, quiet
+from ptgraph.common.temporary_files import temporary_folder
+from ptgraph.errors import ExportError, TraceError, UsageError
+from ptgraph.formats import export as exporter
+from ptgraph.formats.options import Options
+from ptgraph.graph.model import ModelGraph
+from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain
+from ptgraph.tracing.sample_inputs import Sample, Sampler
+from ptgraph.tracing.source import Source
+from ptgraph.tracing.state_guard import left_as_found, values_kept
+from ptgraph.tracing.tracers.forward_signature import plain_containers
+
+TOLERANCE = 1e-3
+COARSE = {torch.float16: 1e-2, torch.bfloat16: 5e-2}  # types with few digits
+SMALLEST = 1e-3  # outputs below this are compared as if the largest of them were this
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One output of one run, by torch and by ONNX Runtime.
+
+    ``case`` says which run: its ``sizes`` of the dimensions that may vary, or whose values. ``max_abs`` is the
+    largest difference, ``max_rel`` the same as a share of the largest number that torch gave. ``agrees`` says
+    whether each is small enough for ``tolerance``; if none could be computed, ``reason`` says why.
+    ``finite`` is False where torch gave no finite number, so that there was nothing to compare.
+    """
+
+    output: str
+    case: str
+    sizes: dict[str, int]
+    shape: tuple[int, ...]
+    dtype: str
+    max_abs: float
+    max_rel: float
+    tolerance: float
+    agrees: bool
+    finite: bool = True
+    reason: str = ""
+
+
+def check(file: str | os.PathLike[str] | None, tolerance: float | None) -> None:
+    """Raise what `compare` would raise for these and for a missing ONNX Runtime, before any long work."""
+    if tolerance is not None and not 0 <= tolerance < math.inf:
+        raise UsageError(f"the tolerance is {tolerance}; it must be a number, 0 or more")
+    need_runtime()
+    if file is not None:
+        need_file(Path(file))
+
+
+@alone
+def compare(
+    source: Source,
+    graph: ModelGraph,
+    file: str | os.PathLike[str] | None = None,
+    options: Options = Options(weights="external"),  # noqa: B008 (frozen)
+    tolerance: float | None = None,
+    progress: Callable[[str], None] = lambda doing: None,
+) -> tuple[Comparison, ...]:
+    """Run the model of *source*, and the ONNX *file* or else one exported with *options*, and compare all outputs.
+
+    It runs twice, with another size of every dimension that may vary, or else with other values. A number b of
+    torch's may be off by *tolerance* × (|b| + scale), where the scale is the largest |b| of the output, but no more
+    than 1 and no less than 0.001. Without a tolerance, it is that of the output's type; integers must be equal.
+    Raises UsageError for an unfit tolerance or file, LoadError for a file that cannot be read, ExportError
+    where there is no ONNX or no weights, TraceError where the model runs at no other size.
+    """
+    check(file, tolerance)
+    if graph.program is None:
+        reason = "; ".join(f"{tracer}: {why}" for tracer, why in graph.attempts)
+        raise ExportError(f"{graph.name} has no ONNX, since torch.export cannot trace it: {reason}")
+    module = source.model if source.model is not None else graph.program.module()
+    state = _state(graph)
+    sampler = Sampler(source, graph)
+    first = sampler.first()
+    with temporary_folder() as folder:
+        progress("writing onnx")
+        path = Path(file) if file is not None else _export(graph, folder, options)
+        progress("loading ONNX Runtime")
+        runtime = Runtime(path, graph.name, first.named, state, folder)
+        names = [graph.op(name).target for name in graph.of_kind("output")]
+        if len(names) != len(runtime.outputs):
+            raise UsageError(
+                f"{path} does not fit {graph.name}: its outputs are {', '.join(runtime.outputs)}, "
+                f"and those of the model {', '.join(names)}"
+            )
+        found: list[Comparison] = []
+        for samples in ([first], sampler.others()):
+            sample, expected = _run_torch(module, graph.name, samples, progress)
+            if len(expected) != len(names):
+                raise TraceError(
+                    f"{graph.name} gives {len(expected)} outputs, and gave {len(names)} when it was traced"
+                )
+            found += _run_both(runtime, sample, list(zip(names, expected, strict=True)), tolerance)
+    return tuple(found)
+
+
+def _export(graph: ModelGraph, folder: Path, options: Options) -> Path:
+    done = exporter.export(graph, folder, "onnx", options)
+    done.complain()
+    return next(path for path in done.files if path.suffix == ".onnx")
+
+
+def _state(graph: ModelGraph) -> dict[str, torch.Tensor]:
+    """Return the weights by all their names; raises ExportError if some are not there."""
+    held = {**graph.program.state_dict, **graph.program.constants}
+    state = {name: tensor for name, tensor in held.items() if isinstance(tensor, torch.Tensor)}
+    empty = [name for name, tensor in state.items() if tensor.is_meta]
+    if empty:
+        raise ExportError(
+            f"{graph.name} has no weights to run with ({empty[0]} is on the meta device); "
+            "give a checkpoint, or a model with real weights"
+        )
+    return state
+
+
+def _run_torch(
+    module: nn.Module, name: str, samples: Iterable[Sample], progress: Callable[[str], None]
+) -> tuple[Sample, list[torch.Tensor]]:
+    """Return the first of *samples* that the model can run on, and what it gives; raises TraceError if none is."""
+    failed = []
+    for sample in samples:
+        progress(f"running {sample.case}")
+        try:
+            return sample, _results(module, sample)
+        except Exception as error:  # whatever the model raises
+            check_interrupt(error)
+            failed.append((sample.case, error))
+    if not failed:
+        raise TraceError(f"{name} runs at no other sizes than those that were traced")
+    reasons = "; ".join(f"with {case}: {first_line(error)}" for case, error in failed)
+    raise TraceError(f"torch cannot run {name} {reasons}") from failed[0][1]
+
+
+def _results(module: nn.Module, sample: Sample) -> list[torch.Tensor]:
+    """Return the tensors that the model gives in evaluation mode; it is left as it was found."""
+    device = next((tensor.device for tensor in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
+    args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: t.clone().to(device), (sample.args, sample.kwargs))
+    with left_as_found(module), values_kept(module), quiet(), torch.no_grad():
+        with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
+            module.eval()
+        found = pytree.tree_leaves(plain_containers(module(*args, **kwargs)))
+        return [plain(value).clone().cpu() for value in found if isinstance(value, torch.Tensor)]
+
+
+def _run_both(
+    runtime: Runtime, sample: Sample, expected: list[tuple[str, torch.Tensor]], tolerance: float | None
+) -> Iterator[Comparison]:
+    try:
+        results: Sequence[torch.Tensor | str] = runtime.run(sample.named)
+    except ExportError as error:
+        results = [f"ONNX Runtime fails: {error}"] * len(expected)
+    for (output, theirs), ours in zip(expected, results, strict=True):
+        if isinstance(ours, torch.Tensor) and (ours.dtype, ours.shape) != (theirs.dtype, theirs.shape):
+            ours = f"ONNX Runtime gives {_text(ours)} where torch gives {_text(theirs)}"
+        yield _compared(output, sample, ours, theirs, tolerance)
+
+
+def _compared(
+    output: str, sample: Sample, ours: torch.Tensor | str, theirs: torch.Tensor, tolerance: float | None
+) -> Comparison:
+    """Compare two tensors of one shape and type, or say why there is only one.
+
+    What is not finite must be the same in the same places.
+    """
+    floats = theirs.is_floating_point()
+    tolerance = (COARSE.get(theirs.dtype, TOLERANCE) if tolerance is None else tolerance) if floats else 0.0
+    made = partial(Comparison, output, sample.case, sample.sizes, tuple(theirs.shape), _dtype(theirs))
+    if isinstance(ours, str):
+        return made(math.inf, math.inf, tolerance, agrees=False, reason=ours)
+    a, b = ours.double(), theirs.double()
+    same = (a == b) | (a.isnan() & b.isnan()) if floats else ours == theirs
+    error = torch.where(same, 0.0, (a - b).abs()).nan_to_num(nan=math.inf, posinf=math.inf)
+    finite = b[b.isfinite()].abs()
+    largest = finite.max().item() if finite.numel() else 0.0
+    if floats:
+        same |= (error <= tolerance * (b.abs() + min(max(largest, SMALLEST), 1.0))) & error.isfinite()
+    worst = error.max().item() if error.numel() else 0.0
+    share = worst / largest if largest else (math.inf if worst else 0.0)
+    return made(worst, share, tolerance, agrees=bool(same.all()), finite=bool(finite.numel() or not theirs.numel()))
+
+
+def _text(tensor: torch.Tensor) -> str:
+    return f"{_dtype(tensor)}[{'×'.join(map(str, tensor.shape))}]"
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+__all__ = ["COARSE", "TOLERANCE", "Comparison", "check", "compare"]

@@ -1,0 +1,42 @@
+"""Whether an ONNX model is valid, by the checker and the strict shape inference of onnx.
+
+A model is checked before it gets its weights, with an input in the place of each: this takes as long as its structure
+is large, however large the weights are, and shape inference knows the shapes of weights that a file has no values of.
+"""
+
+from __future__ import annotations
+
+import onnx
+import torch
+
+from ptgraph.onnx.writing.weight_storage import onnx_type
+
+LONGEST = 400  # characters of a reason
+
+
+def fault(proto: onnx.ModelProto, weights: dict[str, torch.Tensor]) -> str | None:
+    """Return what is wrong with *proto*, which is without its *weights*, or None if it is valid."""
+    own = len(proto.graph.input)
+    for name, tensor in weights.items():
+        proto.graph.input.append(onnx.helper.make_tensor_value_info(name, onnx_type(tensor), tensor.shape))
+    try:
+        return _fault(proto.SerializeToString(), full=True)
+    finally:
+        del proto.graph.input[own:]
+
+
+def fault_of_file(data: bytes) -> str | None:
+    """Return what is wrong with the bytes of an ONNX file, or None if it is valid; shapes are not inferred."""
+    return _fault(data, full=False)
+
+
+def _fault(data: bytes, *, full: bool) -> str | None:
+    try:
+        onnx.checker.check_model(data, full_check=full)
+    except Exception as error:  # the two have no base in common, and what they call raises others
+        said = " ".join(str(error).split()) or type(error).__name__
+        return said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
+    return None
+
+
+__all__ = ["fault", "fault_of_file"]

@@ -1,0 +1,178 @@
+"""ModelGraph → what the page says in words: of components, operations and classes, JSON-plain.
+
+What has the value that the schema gives it anyway is left out. Source is highlighted here, so that the page needs no
+lexer: a list of [kind, text], where joining the texts gives the source, and ``KINDS`` are the kinds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from pygments.lexers.python import PythonLexer
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
+
+from ptgraph.graph.labels import shape_text
+from ptgraph.graph.model import ModelGraph, Parameter
+from ptgraph.graph.module_paths import folded_paths
+from ptgraph.graph.serialize import attributes, sparse
+from ptgraph.graph.view.model import Box
+
+KINDS = {
+    Keyword: "k",
+    Operator.Word: "k",
+    String: "s",
+    Comment: "c",
+    Name.Decorator: "d",
+    Number: "m",
+    Name.Builtin: "b",
+}
+LONGEST = 300_000  # characters of one source that is still highlighted
+_WEIGHTS = ("parameter", "buffer", "constant")
+
+
+def described(graph: ModelGraph, boxes: Iterable[Box]) -> dict[str, Any]:
+    """Return what there is to say of *boxes*: ``components`` by path, and ``ops`` by name.
+
+    A component lists its own parameters, an operation the weights that it reads.
+    """
+    paths: dict[str, None] = {}
+    ops: dict[str, None] = {}
+    for box in boxes:
+        paths[box.component] = None
+        if box.op is not None:
+            ops[box.op] = None
+    own: dict[str, list[Parameter]] = defaultdict(list)
+    for parameter in graph.parameters:
+        own[parameter.name.rpartition(".")[0]].append(parameter)
+    return {
+        "components": {path: _component(graph, path, own.get(path, ())) for path in sorted(paths)},
+        "ops": {name: _op(graph, name) for name in ops},
+    }
+
+
+def described_classes(graph: ModelGraph) -> dict[str, Any]:
+    """Return what there is to say of each class that a component has, in the order in which the model uses them.
+
+    Besides the fields of `ClassInfo`, with ``tokens`` for its source: ``category`` (that of most of its components),
+    ``uses`` (their paths, see `folded_paths`), and ``statistics`` of all of them together.
+    """
+    paths: dict[str, list[str]] = defaultdict(list)
+    categories: dict[str, Counter[str]] = defaultdict(Counter)
+    for path, component in graph.components.nodes(data=True):
+        paths[component["type"]].append(path)
+        categories[component["type"]][component["category"]] += 1
+    params, work = _params_by_class(graph), _work_by_class(graph)
+    total = graph.components.nodes[""]["total_params"]
+    found: dict[str, Any] = {}
+    for name, uses in paths.items():
+        about = attributes(graph.classes[name])
+        source = about.pop("source")
+        found[name] = {
+            **about,
+            "tokens": tokens(source or ""),
+            "category": categories[name].most_common(1)[0][0],
+            "uses": folded_paths(uses),
+            "statistics": {
+                "count": len(uses),
+                "calls": sum(graph.components.nodes[path]["calls"] for path in uses),
+                "params": params[name],
+                "share": params[name] / total if total else 0.0,
+                **work[name],
+            },
+        }
+    return found
+
+
+def tokens(source: str) -> list[list[str]]:
+    """Return Python source as [kind, text]; space has the kind of what is before it."""
+    if len(source) > LONGEST:
+        return [["", source]]
+    found: list[list[str]] = []
+    before = ""
+    for _, token, text in PythonLexer().get_tokens_unprocessed(source):
+        if text.isspace() and found:
+            found[-1][1] += text
+            continue
+        kind = "n" if before in ("def", "class") and token in Name else _kind(token)
+        before = text
+        if found and found[-1][0] == kind:
+            found[-1][1] += text
+        elif text:
+            found.append([kind, text])
+    return found
+
+
+def _kind(token: Any) -> str:
+    if token in Name.Exception:
+        return "b"
+    while token is not None and token not in KINDS:  # `in` of a dict: the very type, not one of its kind
+        token = token.parent
+    return KINDS.get(token, "")
+
+
+def _params_by_class(graph: ModelGraph) -> dict[str, int]:
+    """Return how many elements the parameters within a class's components have, each tensor once."""
+    types: dict[str, frozenset[str]] = {}  # a path → the classes of the component and those around it
+    for path, component in graph.components.nodes(data=True):
+        above = next(graph.components.predecessors(path), None)
+        types[path] = _with(types[above] if above is not None else frozenset(), component["type"])
+    counts: dict[str, int] = {}
+    holders: dict[str, frozenset[str]] = {}  # a tensor → the classes that have it
+    for parameter in graph.parameters:
+        if parameter.kind == "parameter":
+            tensor = parameter.tied_to or parameter.name
+            counts[tensor] = parameter.count
+            within = types.get(parameter.name.rpartition(".")[0], types[""])
+            before = holders.get(tensor, within)
+            holders[tensor] = before if before is within else before | within
+    sums: dict[str, int] = defaultdict(int)
+    for tensor, within in holders.items():
+        for type_ in within:
+            sums[type_] += counts[tensor]
+    return sums
+
+
+def _work_by_class(graph: ModelGraph) -> dict[str, dict[str, int]]:
+    """Return what runs of a class's components compute and keep, and all that is within them, each operation once."""
+    types: dict[str | None, frozenset[str]] = {None: frozenset()}
+    for key, call in graph.calls.items():  # a run stands after the one that made it
+        types[key] = _with(types[call.parent], graph.components.nodes[call.component]["type"])
+    sums: dict[str, dict[str, int]] = defaultdict(lambda: {"flops": 0, "bytes": 0})
+    for _, op in graph.ops.nodes(data=True):
+        if op["flops"] or op["activation_bytes"]:
+            for type_ in types[op["call"]]:
+                sums[type_]["flops"] += op["flops"]
+                sums[type_]["bytes"] += op["activation_bytes"]
+    return sums
+
+
+def _with(types: frozenset[str], type_: str) -> frozenset[str]:
+    return types if type_ in types else types | {type_}
+
+
+def _component(graph: ModelGraph, path: str, own: Iterable[Parameter]) -> dict[str, Any]:
+    inside = path + "." if path else ""
+    found = sparse(graph.component(path))
+    if not path and (graph.config or "settings" in found):  # the sizes of a configured model are in its config
+        found["settings"] = {**graph.config, **found.get("settings", {})}
+    parameters = [
+        {**sparse(parameter), "name": parameter.name.removeprefix(inside), "shape": shape_text(parameter.shape)}
+        for parameter in own
+    ]
+    return {**found, "parameters": parameters} if parameters else found
+
+
+def _op(graph: ModelGraph, name: str) -> dict[str, Any]:
+    nodes = graph.ops.nodes
+    reads = [
+        {"name": nodes[source]["target"], "shape": shape_text(nodes[source]["shape"])}
+        for source in graph.ops.predecessors(name)
+        if nodes[source]["kind"] in _WEIGHTS
+    ]
+    found = sparse(graph.op(name))
+    return {**found, "reads": reads} if reads else found
+
+
+__all__ = ["KINDS", "described", "described_classes", "tokens"]

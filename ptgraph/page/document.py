@@ -1,0 +1,155 @@
+"""ModelGraph → what the page draws of it: boxes, where they stand, and the links between them, JSON-plain.
+
+What is left out of a box has the value that most boxes have (`PLAIN`). A place is stored once for all scopes that
+look alike, and equal blocks are stored once, as the first of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ptgraph.graph.analysis import analyze
+from ptgraph.graph.labels import count_text, shape_text
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.box_ids import block_id
+from ptgraph.graph.view.model import Box, View
+from ptgraph.page import graphviz_layout as layout
+
+FIRST_SIGHT = 14  # boxes that the page may show when it opens
+PLAIN: dict[str, Any] = {
+    "kind": "op",
+    "label": None,
+    "subtitle": "",
+    "one": None,
+    "category": "Operation",
+    "component": "",
+    "parts": [],
+    "op": None,
+    "repeat": 1,
+    "params": 0,
+    "flops": 0,
+    "bytes": 0,
+    "dtype": "",
+    "shape": "",
+    "runs": [],
+    "carries": [],
+}
+
+
+def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[str, Any]:
+    """Return what the page draws of *graph*, whose view is *picture*.
+
+    ``boxes``: id → what it is (see `view.Box`), its ``size``, and of a fold the subtitle of ``one`` of its blocks.
+    ``scopes``: id of a box with parts → which of the ``layouts`` its inside has; its ``stubs`` (a value, and the box
+    that reads it); and the ``links`` between its parts (source, target, shape, whether shared, slots). A layout: its
+    size, and places of parts and stubs as [x, y, width, height]. ``opened``: what is open at first.
+    """
+    sizes = {box.id: layout.box_size(*_longest(picture, box)) for box in picture.boxes.values()}
+    scopes = layout.scopes(picture, sizes)
+    distinct = list({id(scope): scope for scope, _ in scopes.values()}.values())
+    numbers = {id(scope): k for k, scope in enumerate(distinct)}
+    links: dict[str, list[Any]] = defaultdict(list)
+    for link, (scope, *_) in zip(picture.links, picture.meetings, strict=True):
+        slots = [link.slots] if link.slots != (0,) else []
+        links[scope].append([link.source, link.target, link.label, int(link.shared), *slots])
+    return {
+        "title": graph.name,
+        "origin": graph.origin,
+        "attempts": [list(attempt) for attempt in graph.attempts],
+        "totals": analyze(graph).totals,
+        "opened": sorted(picture.opened(depth, FIRST_SIGHT)),
+        "boxes": {box.id: _box(graph, picture, box, sizes[box.id]) for box in picture.boxes.values()},
+        "scopes": {
+            name: {"layout": numbers[id(place)]}
+            | ({"stubs": stubs} if stubs else {})
+            | ({"links": links[name]} if name in links else {})
+            for name, (place, stubs) in scopes.items()
+        },
+        "layouts": [
+            {
+                "size": [scope.width, scope.height],
+                "places": [[place.x, place.y, place.width, place.height] for place in scope.places],
+            }
+            for scope in distinct
+        ],
+    }
+
+
+def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:
+    """Return numbers by path and operation with those of operations by place, too: as the page names a box.
+
+    An operation in the 18th of equal blocks or periods is ``~17`` after the id of the box that stands for it.
+    """
+    leaves = {box.op: box.id for box in picture.boxes.values() if box.op is not None}
+    found = dict(values)
+    for name, value in values.items():
+        leaf, numbers = picture.stands.get(name, (leaves.get(name, ""), {}))
+        if leaf:
+            folds = [box for box in reversed(picture.chain(leaf)) if picture.boxes[box].repeat > 1]
+            found.setdefault(block_id(leaf, [numbers.get(fold, 0) for fold in folds]), value)
+    return found
+
+
+def lines(box: Box) -> tuple[str, str]:
+    """Return the two lines that a closed box says."""
+    title = f"{box.title} ×{box.repeat}" if box.repeat > 1 else box.title
+    notes = (
+        box.subtitle,
+        f"{count_text(box.params)} params" if box.params and box.kind in ("module", "pattern") else "",
+    )
+    return _cut(title), _cut(" · ".join(note for note in notes if note))
+
+
+def _longest(picture: View, box: Box) -> tuple[str, str]:
+    """Return the lines that a closed box may say: in the last period of a pattern, numbers have more digits."""
+    title, subtitle = lines(box)
+    around = picture.boxes[box.parent] if box.parent is not None else box
+    digits = len(around.runs[-1]) - len(around.runs[0]) if around.kind == "pattern" else 0
+    return title + "0" * digits * (2 if box.repeat > 1 else 1), subtitle
+
+
+def _params_of_one(graph: ModelGraph, picture: View, box: Box) -> int:
+    """Return how many parameters one block of a fold has."""
+    if box.kind == "pattern":
+        return sum(picture.boxes[part].params for part in box.parts)
+    params: int = graph.components.nodes[box.component]["total_params"]
+    return params
+
+
+def _cut(text: str, limit: int = 48) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) -> dict[str, Any]:
+    title, subtitle = lines(box)
+    one = replace(box, params=_params_of_one(graph, picture, box)) if box.repeat > 1 else box
+    of: Any = graph.components.nodes[box.component] if box.kind == "module" else {}
+    if box.op is not None:
+        of = graph.ops.nodes[box.op]
+    label = picture.label(box.id)
+    found = {
+        "kind": box.kind,
+        "title": title,
+        "label": label if label != title else None,
+        "subtitle": subtitle,
+        "one": lines(one)[1] if one.params != box.params else None,
+        "category": box.category,
+        "component": box.component,
+        "parts": list(box.parts),
+        "op": box.op if box.op != box.id else None,
+        "repeat": box.repeat,
+        "params": box.params,
+        "flops": box.flops,
+        "bytes": box.bytes,
+        "dtype": of.get("dtype") or "",
+        "shape": shape_text(of.get("shape")),
+        "runs": list(box.runs),
+        "carries": [list(carry) for carry in box.carries],
+    }
+    return {name: value for name, value in found.items() if value != PLAIN.get(name)} | {"size": list(size)}
+
+
+__all__ = ["PLAIN", "diagram", "lines", "placed"]

@@ -1,0 +1,74 @@
+"""Source → ModelGraph: every operation and component with its metadata, parameter counts and FLOPs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+
+from ptgraph.common.silence import alone
+from ptgraph.graph.block_ids import with_blocks
+from ptgraph.graph.model import ModelGraph, Origins
+from ptgraph.tracing.capture import capture
+from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.fx_graph.reader import Reader
+from ptgraph.tracing.module_tree import components, config_of, parameters, tensors_of
+from ptgraph.tracing.source import Source
+
+log = logging.getLogger(__name__)
+
+
+@alone
+def graph_of(source: Source, *, tracers: Collection[str] | None = None) -> ModelGraph:
+    """Trace *source*, by *tracers* of the ladder or by all, and return its graph.
+
+    Blocks that are alike are traced once, if the two of them that are always traced prove to be the same.
+    Raises what `ptgraph.tracing.capture.capture` does.
+    """
+    if source.graph is not None:
+        return replace(source.graph, name=source.name)
+    graph = build(capture(source, tracers=tracers))
+    if graph is None:
+        graph = build(capture(source, tracers=tracers, once=False))
+    assert graph is not None
+    return graph
+
+
+def build(capture: Capture) -> ModelGraph | None:
+    """Return the graph of a traced model, or None if blocks were taken for the same that are not.
+
+    Nothing of *capture* is changed.
+    """
+    for note in capture.notes:
+        log.debug("%s", note)
+    tensors = tensors_of(capture)
+    reader = Reader(capture, {name: held.first for name, held in tensors.items()})
+    reader.read(capture.graph)
+    reader.finish()
+    tree, classes = components(capture, reader.ops, reader.calls, reader.types, tensors)
+    runs = {id_: traced[0].call for id_, traced in reader.traced.items()}
+    graph = ModelGraph(
+        name=capture.name,
+        ops=reader.ops,
+        components=tree,
+        calls=reader.calls,
+        parameters=parameters(tensors, reader.ops),
+        classes=dict(sorted(classes.items())),
+        tracer=capture.tracer,
+        attempts=capture.attempts,
+        config=config_of(capture.model),
+        dimensions=capture.dimensions,
+        program=capture.program,
+        origins=Origins(reader.nodes, runs, reader.repeated),
+    )
+    graph = with_blocks(graph)
+    for run in {run for run, _, _ in reader.repeated.values()}:
+        first, *others = [traced.call for traced in reader.traced[run]]
+        for other in others:
+            if graph.blocks.get(first) != graph.blocks.get(other):
+                log.debug("%s and %s look alike and are not the same: all blocks are traced", first, other)
+                return None
+    return graph
+
+
+__all__ = ["build", "graph_of"]

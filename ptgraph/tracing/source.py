@@ -1,0 +1,28 @@
+"""Source: what is to be traced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+from torch.export import ExportedProgram
+
+from ptgraph.graph.model import ModelGraph
+from ptgraph.tracing.tracers.dynamic_dims import Dynamic
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be traced: a model with example inputs, or a program exported before; or a graph that was read."""
+
+    name: str
+    model: nn.Module | None = None
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    dynamic: Dynamic = field(default_factory=dict)
+    program: ExportedProgram | None = None
+    graph: ModelGraph | None = None
+
+
+__all__ = ["Source"]

@@ -1,0 +1,95 @@
+"""Where code lives, said without an absolute path; and what a class says of itself."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import textwrap
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ptgraph.graph.model import ClassInfo
+from ptgraph.tracing.plain_values import public
+
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
+
+
+@cache
+def _modules_by_file(count: int) -> dict[str, str]:
+    """Map file → module name for all that is imported; *count* renews the map when more is."""
+    return {
+        file: name
+        for name, module in sorted(sys.modules.items())
+        if isinstance(file := getattr(module, "__file__", None), str) and name != "__main__"
+    }
+
+
+@cache
+def relative_path(file: str) -> str:
+    """Return *file* as ``package/module.py``: the same wherever the package is installed or checked out."""
+    name = _modules_by_file(len(sys.modules)).get(file)
+    path = Path(file)
+    if name is None:
+        return path.name
+    parts = name.split(".")
+    return "/".join([*parts, "__init__.py"] if path.name == "__init__.py" else [*parts[:-1], path.name])
+
+
+def last_frame(stack_trace: str | None) -> tuple[str | None, int | None]:
+    """Return file and line of the innermost frame of a stack trace, or two Nones; a tracer's own are left out."""
+    for file, line in reversed(_FRAME.findall(stack_trace or "")):
+        path = relative_path(file)
+        if not path.startswith(("torch/fx/", "torch/_")):
+            return path, int(line)
+    return None, None
+
+
+def qualified_name(cls: Any) -> str:
+    """Return ``package.module.Class``, the name by which a class or function is known in ``ModelGraph.classes``."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+@cache
+def describe(cls: Any) -> ClassInfo:
+    """Return what the code says of a class or function; without readable source, its name and docstring."""
+    try:
+        lines, line = inspect.getsourcelines(cls)
+        file = relative_path(inspect.getsourcefile(cls) or "")
+    except (OSError, TypeError):  # built in the interpreter, or compiled
+        return ClassInfo(cls.__qualname__, cls.__module__, doc=_own_doc(cls), methods=_methods(cls))
+    source = textwrap.dedent("".join(lines))
+    return ClassInfo(cls.__qualname__, cls.__module__, _own_doc(cls), file, line, source, _methods(cls))
+
+
+def _own_doc(item: Any) -> str | None:
+    """Return the docstring; not that of what it overrides, which for most is ``nn.Module.forward``."""
+    return inspect.cleandoc(item.__doc__) if item.__doc__ else None
+
+
+def _methods(cls: Any) -> tuple[dict[str, str | None], ...]:
+    """Return name, signature and docstring of the public methods, but for those every module has."""
+    found = {}
+    for base in reversed(getattr(cls, "__mro__", ())):  # a function has none
+        if base in (object, nn.Module) or base.__module__ == "torch.nn.modules.module":
+            continue
+        for name, value in vars(base).items():
+            function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+            if not name.startswith("_") and inspect.isfunction(function):
+                found[name] = function
+    return tuple(
+        {"name": name, "signature": _signature(function), "doc": _own_doc(function)} for name, function in found.items()
+    )
+
+
+def _signature(function: Any) -> str:
+    try:
+        return public(str(inspect.signature(function)))
+    except (TypeError, ValueError):
+        return "(…)"
+
+
+__all__ = ["describe", "last_frame", "qualified_name", "relative_path"]

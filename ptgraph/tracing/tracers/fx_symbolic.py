@@ -1,0 +1,88 @@
+"""torch.fx.symbolic_trace as a tracer, with shapes by ShapeProp."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import operator
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.utils import _pytree as pytree
+
+from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.source import Source
+from ptgraph.tracing.tracers.forward_signature import output_names
+from ptgraph.tracing.tracers.materialize import with_numbers
+
+
+def trace_symbolically(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
+    from torch.fx.passes.shape_prop import ShapeProp
+
+    with with_numbers(source) as (model, args, kwargs):
+        values, fixed = _placeholder_values(model, args, kwargs)
+        graph = _Symbolic().trace(model, fixed)
+        module = fx.GraphModule(model, graph)
+        ShapeProp(module).propagate(*values)
+    for node in graph.nodes:
+        node.meta["val"] = _as_tensors(node.meta.get("tensor_meta"))
+    reads = {node.name: str(node.target) for node in graph.nodes if node.op == "get_attr"}
+    kinds = {name: "parameter" for name, _ in model.named_parameters(remove_duplicate=False)}
+    kinds |= {name: "buffer" for name, _ in model.named_buffers(remove_duplicate=False)}
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    return Capture(
+        source.name,
+        graph,
+        {node: (kinds.get(name, "constant"), name) for node, name in reads.items()},
+        output_names(pytree.tree_map(_fields, output.args[0])),
+        tracer,
+        attempts,
+        source.model,
+        constants={name: operator.attrgetter(name)(module) for name in reads.values() if name not in kinds},
+    )
+
+
+class _Symbolic(fx.Tracer):
+    record_stack_traces = True
+
+
+def _placeholder_values(model: nn.Module, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Return what the placeholders of fx take, in their order, and the arguments that are no tensors, by name."""
+    bound = inspect.signature(model.forward).bind(*args, **kwargs)
+    bound.apply_defaults()
+    parameters = inspect.signature(model.forward).parameters
+    several = [name for name, p in parameters.items() if p.kind is p.VAR_POSITIONAL]
+    single = [name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    values = [bound.arguments[name] for name in single]
+    for name in several:
+        values += bound.arguments[name]
+    fixed = {
+        name: bound.arguments[name]
+        for name in single
+        if not any(isinstance(leaf, torch.Tensor) for leaf in pytree.tree_leaves(bound.arguments[name]))
+    }
+    return values, fixed
+
+
+def _fields(value: Any) -> Any:
+    """Return the fields of a dataclass that the graph makes, by name; anything else as it is."""
+    made = getattr(value, "target", None)
+    if not isinstance(value, fx.Node) or not isinstance(made, type) or not dataclasses.is_dataclass(made):
+        return value
+    names = [f.name for f in dataclasses.fields(made)]
+    return {**dict(zip(names, value.args, strict=False)), **value.kwargs}
+
+
+def _as_tensors(meta: Any) -> Any:
+    """Turn what ShapeProp noted (TensorMetadata) into meta tensors of the same shape, strides and dtype."""
+    if hasattr(meta, "shape") and hasattr(meta, "dtype"):
+        if len(meta.stride) != len(meta.shape):  # it is sparse
+            return torch.empty(meta.shape, dtype=meta.dtype, device="meta")
+        return torch.empty_strided(meta.shape, meta.stride, dtype=meta.dtype, device="meta")
+    if isinstance(meta, dict):
+        return {key: _as_tensors(value) for key, value in meta.items()}
+    return [_as_tensors(item) for item in meta] if isinstance(meta, list | tuple) else None
+
+
+__all__ = ["trace_symbolically"]

@@ -1,0 +1,80 @@
+"""Give a model on ``meta`` real numbers for the time, small random ones: a tracer that runs the model needs them."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from ptgraph.tracing.containers import contents, is_a, put
+from ptgraph.tracing.source import Source
+from ptgraph.tracing.state_guard import reached, values_kept
+
+MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that tracers which run numbers will make up on this machine
+
+
+def may_be_real(model: nn.Module | None) -> bool:
+    """Return whether *model* is on meta and small enough to be built with real numbers instead."""
+    tensors = [*model.parameters(), *model.buffers()] if model is not None else []
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return any(tensor.is_meta for tensor in tensors) and size <= MATERIALIZE_LIMIT
+
+
+@contextlib.contextmanager
+def materialized(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
+    """Give model and inputs with real numbers: small random ones take the place of what is on meta, for the time."""
+    inputs = {id(t): t for t in pytree.tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+    given = {key: _real(tensor) for key, tensor in inputs.items()}  # what is passed twice stays one tensor
+    args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: given[id(t)], (args, kwargs))
+    everything = reached(model)
+    empty = {id(t): t for t, _ in everything if is_a(t, torch.Tensor) and t.is_meta}
+    size = sum(tensor.numel() * tensor.element_size() for tensor in empty.values())
+    if size > MATERIALIZE_LIMIT:
+        raise MemoryError(f"it needs real weights, and {size / 2**30:.1f} GiB of them are too many")
+    made = {key: _real(tensor) for key, tensor in empty.items()}
+    held = [(value, items) for value, items in everything if made and items is not None]
+    with values_kept(model):
+        try:
+            for value, items in held:
+                put(value, [_swapped(item, made) for item in items])
+            yield model, args, kwargs
+        finally:
+            for value, items in held:
+                put(value, items)
+
+
+def _swapped(item: Any, made: dict[int, torch.Tensor]) -> Any:
+    """Return what takes the place of *item*: a tensor that was made, or a tuple with such a tensor in it."""
+    if not is_a(item, tuple):
+        return made.get(id(item), item)
+    items = contents(item)
+    new = [_swapped(part, made) for part in items]
+    return item if all(map(operator.is_, items, new)) else tuple.__new__(type(item), new)
+
+
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a copy of *tensor*; of one on meta, one with small random numbers, or zeros, or true."""
+    if not tensor.is_meta:
+        return tensor.detach().clone()
+    if tensor.dtype.is_floating_point:
+        random = torch.Generator().manual_seed(0)
+        real = torch.empty(tensor.shape).normal_(0.0, 0.02, generator=random).to(tensor.dtype)
+    else:
+        real = torch.full(tensor.shape, tensor.dtype == torch.bool, dtype=tensor.dtype)
+    return nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else real
+
+
+def with_numbers(source: Source) -> AbstractContextManager[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
+    assert source.model is not None
+    return materialized(source.model, source.args, source.kwargs)
+
+
+__all__ = ["materialized", "may_be_real", "with_numbers"]
