@@ -24,6 +24,7 @@ from ptgraph.graph.analysis import analyze as analysis_of
 from ptgraph.graph.model import ModelGraph
 from ptgraph.loading.example_inputs import example_inputs, on_device_of, separate
 from ptgraph.loading.target import load
+from ptgraph.notebook import display
 from ptgraph.onnx.options import Structure, Weights
 from ptgraph.page.overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
 from ptgraph.tracing.build_graph import graph_of
@@ -33,6 +34,8 @@ from ptgraph.tracing.tracers.dynamic_dims import Dynamic
 if TYPE_CHECKING:
     from ptgraph.comparison import diff as comparison
     from ptgraph.onnx.verifying.compare import Comparison
+
+display.register()
 
 
 @alone

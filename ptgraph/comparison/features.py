@@ -13,6 +13,7 @@ from typing import Any
 from ptgraph.comparison.facts import Facts
 from ptgraph.graph.labels import shape_text
 from ptgraph.graph.model import ModelGraph, Parameter
+from ptgraph.graph.module_paths import moved
 from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box
 
@@ -207,8 +208,7 @@ class Side:
 
 def _shifted(path: str, shift: Shift) -> str:
     for before, after in shift:
-        if path == before or path.startswith(before + "."):
-            path = after + path[len(before) :]
+        path = moved(path, before, after)
     return path
 
 

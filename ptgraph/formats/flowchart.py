@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import NamedTuple
 
+from ptgraph.common.unique import unique
 from ptgraph.drawing.text import clean
 from ptgraph.figure.box_text import box_name, note_text
 from ptgraph.figure.fit_to_page import fit
@@ -63,8 +63,7 @@ class Chart:
         taken: set[str] = set()
         for name in [*self.inside(self.root), *(stub for stubs in self.stubs.values() for stub, _ in stubs)]:
             plain = re.sub(r"[^\w.@]+", "_", name.replace("/", ""), flags=re.ASCII) or "_"
-            free = (plain if n == 1 else f"{plain}_{n}" for n in count(1))
-            found[name] = next(name for name in free if name not in taken)
+            found[name] = unique(plain, taken)
             taken.add(found[name])
         return found
 

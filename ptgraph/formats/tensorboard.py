@@ -9,9 +9,9 @@ import io
 import json
 import re
 from collections.abc import Iterable
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from ptgraph.common.unique import unique
 from ptgraph.errors import ExportError
 from ptgraph.formats.nested_names import namespaces
 from ptgraph.formats.options import Options
@@ -110,7 +110,7 @@ def _names(graph: ModelGraph) -> dict[str, str]:
 def _unique(scope: str, name: str, taken: set[str]) -> str:
     """Return a name in *scope* that is not taken, and take it."""
     safe = scope + (_NOT_IN_NAMES.sub(".", name).lstrip("_-") or ".")
-    found = next(text for text in (safe if n == 1 else f"{safe}.{n}" for n in count(1)) if text not in taken)
+    found = unique(safe, taken, "{name}.{number}")
     taken.add(found)
     return found
 

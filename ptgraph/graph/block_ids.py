@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.module_paths import moved
 
 
 def with_blocks(graph: ModelGraph) -> ModelGraph:
@@ -54,20 +55,15 @@ def _signature(graph: ModelGraph, key: str, names: list[str], facts: dict[str, s
             if source in position:
                 place: Any = position[source]
             elif origin["kind"] in ("parameter", "buffer"):
-                place = [_within(origin["target"], path), origin["shape"], origin["dtype"]]
+                place = [moved(origin["target"], path, ""), origin["shape"], origin["dtype"]]
             elif origin["kind"] == "constant":
-                place = [origin["attributes"] or _within(origin["target"], path), origin["shape"], origin["dtype"]]
+                place = [origin["attributes"] or moved(origin["target"], path, ""), origin["shape"], origin["dtype"]]
             else:
                 place = ["outside", outside.setdefault(source, len(outside)), edge["shape"], edge["dtype"]]
             reads.append([edge["slots"], edge["outputs"], place])
         yields = any(target not in position for target in graph.ops.succ[name])
-        lines.append(f"{facts[name]} {_within(ops[name]['scope'], path)} {reads} {yields}")
+        lines.append(f"{facts[name]} {moved(ops[name]['scope'], path, '')} {reads} {yields}")
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-def _within(name: str, path: str) -> str:
-    """Return *name* relative to the module at *path*, or whole if it is outside."""
-    return name[len(path) :] if name == path or name.startswith(path + ".") else name
 
 
 __all__ = ["block_ids", "with_blocks"]

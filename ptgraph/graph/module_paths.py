@@ -18,6 +18,20 @@ def upwards(path: str) -> Iterator[str]:
     yield ""
 
 
+def is_within(path: str, above: str) -> bool:
+    """Return whether *path* is *above*, or the path of something in it."""
+    return not above or path == above or path.startswith(f"{above}.")
+
+
+def moved(path: str, old: str, new: str) -> str:
+    """Return *path* with *new* in place of the beginning *old*, or unchanged where it is not within *old*.
+
+    >>> moved("layers.0.norm", "layers.0", "layers.7")
+    'layers.7.norm'
+    """
+    return new + path[len(old) :] if path == old or path.startswith(f"{old}.") else path
+
+
 def parent(path: str, known: Container[str]) -> str:
     """Return the nearest path above *path* that is known."""
     return next(above for above in upwards(path.rpartition(".")[0]) if above in known)
@@ -111,4 +125,4 @@ def unfolded(text: str) -> Iterable[str]:
             yield f"{before}{number}{tail}"
 
 
-__all__ = ["completed", "folded_paths", "natural", "parent", "unfolded", "upwards"]
+__all__ = ["completed", "folded_paths", "is_within", "moved", "natural", "parent", "unfolded", "upwards"]

@@ -14,6 +14,7 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
 from ptgraph.common.silence import alone
+from ptgraph.common.unique import unique
 from ptgraph.graph.categories import category
 from ptgraph.tracing.state_guard import left_as_found
 
@@ -42,12 +43,7 @@ def attention_patterns(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str,
         torch.backends.mha.set_fastpath_enabled(fast)
     found: dict[str, Tensor] = {}
     for module, pattern in watch.found:
-        name = key = names.get(module, "")
-        number = 1
-        while key in found:
-            number += 1
-            key = f"{name}#{number}"
-        found[key] = pattern
+        found[unique(names.get(module, ""), found, "{name}#{number}")] = pattern
     return found
 
 

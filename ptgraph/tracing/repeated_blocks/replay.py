@@ -68,23 +68,23 @@ def copy_run(reader: Ledger, run: Run, call: str, inputs: list[Value]) -> tuple[
     calls = {run.call: call}
     names: dict[str, str] = {}
 
-    def moved(path: str) -> str:
-        return new + path[len(old) :] if path == old or path.startswith(old + ".") else path
+    def in_copy(path: str) -> str:
+        return moved(path, old, new)
 
     def call_of(key: str) -> str:
         if key not in calls:
             made = reader.calls[key]
             assert made.parent is not None
-            calls[key] = reader.new_call(moved(made.component), call_of(made.parent))
-            reader.types.setdefault(moved(made.component), reader.types[made.component])
+            calls[key] = reader.new_call(in_copy(made.component), call_of(made.parent))
+            reader.types.setdefault(in_copy(made.component), reader.types[made.component])
         return calls[key]
 
     def value(ref: Ref) -> Ref:
         if ref.op in names:
             return Ref(names[ref.op], ref.result)
         target = reader.ops.nodes[ref.op]["target"]
-        if reader.ops.nodes[ref.op]["kind"] in ("parameter", "buffer") and moved(target) != target:
-            return reader.states[reader.first.get(moved(target), moved(target))]
+        if reader.ops.nodes[ref.op]["kind"] in ("parameter", "buffer") and in_copy(target) != target:
+            return reader.states[reader.first.get(in_copy(target), in_copy(target))]
         other: Ref = given.get(ref, ref)
         return other
 
@@ -94,7 +94,7 @@ def copy_run(reader: Ledger, run: Run, call: str, inputs: list[Value]) -> tuple[
         for source, _, edge in reader.ops.in_edges(name, data=True):
             for slot, result in zip(edge["slots"], edge["outputs"], strict=True):
                 reads[slot] = Read(value(Ref(source, result)), edge["shape"], edge["dtype"])
-        names[name] = reader.add(Op(**{**op, "scope": moved(op["scope"]), "call": call_of(op["call"])})).op
+        names[name] = reader.add(Op(**{**op, "scope": in_copy(op["scope"]), "call": call_of(op["call"])})).op
         reader.connect([reads[slot] for slot in sorted(reads)], names[name])
     return [value(ref) if isinstance(ref, Ref) else ref for ref in run.results], names
 
