@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import networkx as nx
 
 from ptgraph.graph.model import Call, Op, Shape
+from ptgraph.graph.module_paths import moved
 
 
 class Ref(NamedTuple):
