@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from ptgraph.errors import LoadError, UsageError
 from ptgraph.loading.checkpoint import fill
@@ -16,6 +15,7 @@ from ptgraph.loading.input_spec import FORM
 from ptgraph.loading.request import Request
 from ptgraph.loading.user_code import run_user_code
 from ptgraph.tracing.source import Source
+from ptgraph.tracing.torch_internals import pytree
 
 
 def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any] = ()) -> Source:

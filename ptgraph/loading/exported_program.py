@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch._export.serde import serialize
 
 from ptgraph.common.messages import first_line
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
 from ptgraph.loading.size_arithmetic import is_arithmetic, is_guard
+from ptgraph.tracing.torch_internals import ArchiveReader, OpOverload, fake_tensor_reader, schema_of
 
 OLD_PROGRAM = "serialized_exported_program.json"  # as torch up to 2.7 wrote it
 LIBRARIES = "data/aotinductor/"
@@ -102,7 +102,7 @@ def _documents(path: Path) -> Iterator[bytes]:
     """Yield each program in an archive, read as torch reads it: by its own reader, and of old files by zipfile."""
     size = path.stat().st_size
     with contextlib.suppress(RuntimeError):  # it is of the old format, or no archive
-        reader = torch._C.PyTorchFileReader(os.fspath(path))
+        reader = ArchiveReader(os.fspath(path))
         names = reader.get_all_records()
         _check_records(names, sum(map(reader.get_record_size, names)), size)
         yield from [reader.get_record(name) for name in names if name.startswith("models/")]
@@ -127,7 +127,7 @@ def _check_records(names: list[str], unpacked: int, size: int) -> None:
 
 
 def _walk(part: Any, free: bool = False) -> None:
-    """Raise _Refused for what is no plain data in a part of a program (torch._export.serde.schema says what it holds).
+    """Raise _Refused for what is no plain data in a part of a program (torch's schema of programs says what it holds).
 
     Text that is *free* is only ever written as a literal.
     """
@@ -187,15 +187,15 @@ def _check_operator(target: Any) -> None:
             operator = getattr(getattr(getattr(torch.ops, found["namespace"]), found["name"]), found["overload"])
         except AttributeError:
             return  # of a library that is not imported: torch says so
-        if isinstance(operator, torch._ops.OpOverload) and not _touches_files(operator):
+        if isinstance(operator, OpOverload) and not _touches_files(operator):
             return
     elif _FUNCTION.fullmatch(str(target)):
         return
     raise _Refused(f"a call of what is no operator for tensors ({_short(target)})")
 
 
-def _touches_files(operator: torch._ops.OpOverload) -> bool:
-    names = [argument.name for argument in operator._schema.arguments if "str" in str(argument.type)]
+def _touches_files(operator: OpOverload) -> bool:
+    names = [argument.name for argument in schema_of(operator).arguments if "str" in str(argument.type)]
     return operator.namespace in ("prim", "debugprims", "rpc") or any(re.search("file|path|url", n) for n in names)
 
 
@@ -250,7 +250,7 @@ def _no_code_in_pickles() -> Iterator[None]:
     names = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
     before = {name: os.environ.pop(name, None) for name in names}
     os.environ[names[0]] = "1"
-    make = (_fake_tensor, f"{serialize.__name__}.{serialize._reconstruct_fake_tensor.__name__}")
+    make = (_fake_tensor, fake_tensor_reader()[1])
     try:
         with torch.serialization.safe_globals([make]):
             yield
@@ -264,7 +264,7 @@ def _no_code_in_pickles() -> Iterator[None]:
 def _fake_tensor(meta: bytes, is_parameter: bool) -> torch.Tensor:
     """Make a tensor without numbers, which torch.export.save writes of one, if its sizes are plain arithmetic."""
     _walk(json.loads(meta.decode()))
-    return serialize._reconstruct_fake_tensor(meta, is_parameter)
+    return fake_tensor_reader()[0](meta, is_parameter)
 
 
 def _short(text: Any) -> str:

@@ -11,9 +11,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch._subclasses import fake_tensor
 
 from ptgraph.errors import LoadError
+from ptgraph.tracing.torch_internals import (
+    FAKE_TENSOR_LOGGER,
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+)
 
 SEQUENCE = 16  # tokens
 FRAMES = 128  # of a spectrogram, where the model has no length of its own
@@ -87,13 +92,13 @@ def _example(model: nn.Module, name: str, batch: int) -> torch.Tensor:
 
 def _accepts(model: nn.Module, inputs: dict[str, torch.Tensor]) -> bool:
     """Whether forward runs on *inputs*, as fake tensors: an optional modality can need companions."""
-    log = logging.getLogger(fake_tensor.__name__)
+    log = logging.getLogger(FAKE_TENSOR_LOGGER)
     level = log.level
     log.setLevel(logging.CRITICAL)
     try:
-        with torch.no_grad(), fake_tensor.FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
             model(**{name: mode.from_tensor(tensor) for name, tensor in inputs.items()})
-    except (fake_tensor.DataDependentOutputException, fake_tensor.DynamicOutputShapeException):
+    except (DataDependentOutputException, DynamicOutputShapeException):
         return True  # past its inputs, at a step that depends on their values: torch.export may follow it
     except Exception:  # whatever a model raises for inputs it cannot use
         return False

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.modules import module as hooks
 from torch.nn.parameter import UninitializedParameter
 from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakIdKeyDictionary
+
+from ptgraph.tracing.torch_internals import WeakIdKeyDictionary
 
 _FILLS = {
     *("normal_", "uniform_", "trunc_normal_", "zeros_", "ones_", "constant_", "fill_", "zero_", "orthogonal_"),

@@ -23,6 +23,7 @@ from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import fast_paths_off, left_as_found
+from ptgraph.tracing.torch_internals import export_errors
 from ptgraph.tracing.tracers.dynamic_dims import dynamic_shapes
 from ptgraph.tracing.tracers.eager_recorder import ForwardError, record
 from ptgraph.tracing.tracers.forward_signature import bind, inputs_text
@@ -48,7 +49,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
     shapes = dynamic_shapes(given, source.dynamic)
     attempts: list[tuple[str, str]] = []
     with quiet():
-        import torch._dynamo.exc  # what a tracer may raise is known before one runs
+        export_errors()  # what a tracer may raise is known before one runs
     for tracer, trace in LADDER.items():
         if tracers is not None and tracer not in tracers:
             continue

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils import _pytree as pytree
 
 from ptgraph.graph.model import ModelGraph, Op, Shape
 from ptgraph.tracing.source import Source
+from ptgraph.tracing.torch_internals import expression_of, hint_of, input_spec, pytree
 
 # Operations that change the shape of integers, or leave some out, but not their values.
 _SAME_VALUES = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "repeat", "permute"}
@@ -68,7 +68,7 @@ class Sampler:
 
     def _given(self, source: Source) -> dict[str, torch.Tensor]:
         """Return the example inputs, by their names in the program."""
-        names = pytree.tree_unflatten([spec.name for spec in self.specs], self.program.call_spec.in_spec)
+        names = pytree.tree_unflatten([spec.name for spec in self.specs], input_spec(self.program))
         example = self.program.example_inputs if source.model is None else (source.args, source.kwargs)
         values = dict(pytree.tree_flatten_with_path(tuple(example or ()))[0])
         named = {name: values.get(path) for path, name in pytree.tree_flatten_with_path(names)[0]}
@@ -80,10 +80,10 @@ class Sampler:
         for name, tensor in self.traced.items():
             given = self.given[name].shape if name in self.given else [_hint(n) for n in tensor.shape]
             for size, value in zip(tensor.shape, given, strict=True):
-                symbols = [] if isinstance(size, int) else list(size.node.expr.free_symbols)
+                symbols = [] if isinstance(size, int) else list(expression_of(size).free_symbols)
                 if len(symbols) == 1:  # one that stands in sums only is known from elsewhere
-                    rest = int(value) - size.node.expr.subs({symbols[0]: 0})
-                    found.setdefault(symbols[0], int(rest / size.node.expr.diff(symbols[0])))
+                    rest = int(value) - expression_of(size).subs({symbols[0]: 0})
+                    found.setdefault(symbols[0], int(rest / expression_of(size).diff(symbols[0])))
         return found
 
     def _step(self, steps: tuple[Callable[[int], int], ...]) -> Symbols | None:
@@ -113,13 +113,13 @@ class Sampler:
         for name, tensor in self.traced.items():
             shape = []
             for size in tensor.shape:
-                expression: Any = size if isinstance(size, int) else size.node.expr
+                expression: Any = size if isinstance(size, int) else expression_of(size)
                 shape.append(size if isinstance(size, int) else int(expression.subs(sizes)))
                 if getattr(expression, "is_Symbol", False) or str(expression) in self.graph.dimensions:
                     labels[self._name(expression)] = shape[-1]
             named[name] = self._value(name, tensor.dtype, tuple(shape), given.get(name))
         leaves = [named.get(spec.name, getattr(spec, "value", None)) for spec in self.specs]
-        args, kwargs = pytree.tree_unflatten(leaves, self.program.call_spec.in_spec)
+        args, kwargs = pytree.tree_unflatten(leaves, input_spec(self.program))
         case = " ".join(f"{name}={size}" for name, size in labels.items()) or case
         return Sample(case, labels, args, kwargs, named)
 
@@ -147,7 +147,7 @@ class Sampler:
 
 
 def _hint(size: Any) -> int:
-    return size if isinstance(size, int) else int(size.node.hint)
+    return size if isinstance(size, int) else int(hint_of(size))
 
 
 def _table_sizes(graph: ModelGraph, name: str) -> list[int]:

@@ -14,6 +14,7 @@ from torch import nn
 
 from ptgraph.graph.model import ClassInfo
 from ptgraph.tracing.plain_values import public
+from ptgraph.tracing.torch_internals import OWN_FRAMES
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
 
@@ -43,7 +44,7 @@ def last_frame(stack_trace: str | None) -> tuple[str | None, int | None]:
     """Return file and line of the innermost frame of a stack trace, or two Nones; a tracer's own are left out."""
     for file, line in reversed(_FRAME.findall(stack_trace or "")):
         path = relative_path(file)
-        if not path.startswith(("torch/fx/", "torch/_")):
+        if not path.startswith(OWN_FRAMES):
             return path, int(line)
     return None, None
 

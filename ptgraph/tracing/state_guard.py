@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ptgraph.tracing.containers import attributes, container, contents, is_a, put, state
+from ptgraph.tracing.torch_internals import version_of
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), type))
 
@@ -34,13 +35,13 @@ def left_as_found(model: nn.Module) -> Iterator[None]:
 @contextlib.contextmanager
 def values_kept(model: nn.Module) -> Iterator[None]:
     """Give the buffers of *model* their values back, where a forward with real numbers changed them in place."""
-    buffers = [(b, b._version, b.detach().clone()) for b in model.buffers() if not b.is_meta]
+    buffers = [(b, version_of(b), b.detach().clone()) for b in model.buffers() if not b.is_meta]
     try:
         yield
     finally:
         with torch.no_grad():
             for buffer, version, value in buffers:
-                if buffer._version != version:
+                if version_of(buffer) != version:
                     buffer.copy_(value)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.utils import _pytree as pytree
 
 from ptgraph.tracing.fx_graph.alias_analysis import PERHAPS, memory_of
 from ptgraph.tracing.fx_graph.node import example_size, nested_graphs
+from ptgraph.tracing.torch_internals import pytree, schema_of
 
 _HAND_ON = {"aten::alpha_dropout", "aten::dropout", "aten::feature_alpha_dropout", "aten::feature_dropout"}
 
@@ -33,7 +33,7 @@ def activation_bytes(node: fx.Node, function: Callable[..., Any]) -> int:
 
 def _made(node: fx.Node, function: Callable[..., Any], count: int) -> list[bool]:
     """Return for each result whether it is new, as far as the operator itself can tell; if nobody knows, it is."""
-    schema = getattr(node.target, "_schema", None)
+    schema = schema_of(node.target)
     if "writes" in node.meta or nested_graphs(node):  # recorded as it ran: the values tell all; or a branch or loop
         return [True] * count
     if schema is None or schema.name in PERHAPS | _HAND_ON:

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.utils import _pytree as pytree
+
+from ptgraph.tracing.torch_internals import memory_key, pytree, schema_of
 
 # They return their input or a copy of it, which only the memory of the traced values can tell.
 PERHAPS = {"aten::contiguous", "aten::flatten", "aten::reshape", "aten::reshape_as", "aten::to", "aten::type_as"}
@@ -49,7 +50,7 @@ def memory_of(tensor: Any) -> int | None:
     if not isinstance(tensor, torch.Tensor):
         return None
     try:
-        return int(tensor.untyped_storage()._cdata)
+        return memory_key(tensor)
     except (NotImplementedError, RuntimeError):  # sparse, or a class of its own
         return None
 
@@ -59,7 +60,7 @@ def _viewed(node: fx.Node) -> Iterator[fx.Node]:
     if node.target is operator.getitem and isinstance(node.args[0], fx.Node):
         yield from _viewed(node.args[0])
         return
-    schema = getattr(node.target, "_schema", None)
+    schema = schema_of(node.target)
     if schema is not None and schema.name not in PERHAPS and any(r.alias_info for r in schema.returns):
         yield from _arguments(node, lambda argument: argument.alias_info is not None)
 
@@ -75,7 +76,7 @@ def _written(node: fx.Node) -> Iterator[fx.Node]:
 
 
 def _arguments(node: fx.Node, wanted: Any) -> Iterator[fx.Node]:
-    schema = getattr(node.target, "_schema", None)
+    schema = schema_of(node.target)
     for index, argument in enumerate(schema.arguments if schema is not None else ()):
         if wanted(argument):
             value = node.args[index] if index < len(node.args) else node.kwargs.get(argument.name)

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
 from ptgraph.tracing.fx_graph.node import example_size, nested_graphs
+from ptgraph.tracing.torch_internals import pytree
 
 
 class FlopCounter:

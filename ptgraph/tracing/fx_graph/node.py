@@ -15,6 +15,7 @@ from torch import fx, nn
 from ptgraph.tracing.plain_values import plain_value, public
 from ptgraph.tracing.source_info import qualified_name
 from ptgraph.tracing.state_guard import left_as_found
+from ptgraph.tracing.torch_internals import hint_of, schema_of
 from ptgraph.tracing.tracers.dynamic_dims import named_size
 
 _NO_WORD = re.compile(r"\W+")
@@ -75,7 +76,7 @@ def function_of(node: fx.Node, module: nn.Module | None) -> Any:
 
 def literals(node: fx.Node, dimensions: Mapping[str, str]) -> dict[str, Any]:
     """Return the arguments that are not tensors, by name where the operator has a schema; *dimensions* names sizes."""
-    schema = getattr(node.target, "_schema", None)
+    schema = schema_of(node.target)
     names = [argument.name for argument in schema.arguments] if schema else []
     pairs = [(names[i] if i < len(names) else f"arg{i}", value) for i, value in enumerate(node.args)]
     found = {}
@@ -156,7 +157,7 @@ def example_size(size: Any) -> int:
     """Return a size as a number: that of the example where it may vary, and 1 where it depends on data."""
     if isinstance(size, int):
         return size
-    hint = size.node.hint
+    hint = hint_of(size)
     return int(hint) if isinstance(hint, int) else 1
 
 

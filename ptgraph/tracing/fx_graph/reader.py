@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import networkx as nx
 import torch
 from torch import fx, nn
-from torch.utils import _pytree as pytree
 
 from ptgraph.graph.model import Call, Kind, Op, Shape
 from ptgraph.graph.serialize import attributes
@@ -34,12 +32,11 @@ from ptgraph.tracing.fx_graph.node import (
 from ptgraph.tracing.repeated_blocks.interceptor import ENTER, LEAVE, REPEAT
 from ptgraph.tracing.repeated_blocks.replay import Read, Ref, Run, Value, copy_run
 from ptgraph.tracing.source_info import last_frame, qualified_name
+from ptgraph.tracing.torch_internals import CHECKS, OUTSIDE, VMAP, VMAP_ENTER, pytree
 from ptgraph.tracing.tracers.dynamic_dims import named_size
 from ptgraph.tracing.tracers.forward_signature import key_name
 
-# Bookkeeping of the tracer, not computation of the model: checks, and copies that exist only while tracing.
-_CHECKS = re.compile(r"\b_assert|aten\.sym_constrain|_guards_fn")
-_VMAP = "torch._functorch."  # marks of torch.func.vmap; within them shapes are those of one example
+# Copies that exist only while tracing.
 _COPIES = {"aten.lift_fresh_copy.default", "aten.detach.default", "aten.detach_.default", "aten.alias.default"}
 _COPIES |= {"torch.Tensor.detach", "torch.Tensor.data"}
 _WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
@@ -84,9 +81,9 @@ class Reader:
             target = target_of(node)
             if node.op in ("placeholder", "get_attr"):
                 self._state(node)
-            elif _CHECKS.search(target):
+            elif CHECKS.search(target):
                 self.env[node] = None
-            elif target.startswith(_VMAP):
+            elif target.startswith(VMAP):
                 self._mark(node, target)
             elif node.target is operator.getitem and self._is_part(node):
                 self._part(node)
@@ -123,7 +120,7 @@ class Reader:
         self.env[node] = self.env.get(value)
         levels = self.batched[node] = dict(self.batched.get(value, {}))
         numbers: Any = node.args[1:]
-        if target.endswith("._add_batch_dim"):
+        if target.endswith(VMAP_ENTER):
             dimension, level = numbers
             levels[level] = example_size(value.meta["val"].shape[dimension])
         elif target.endswith("._remove_batch_dim"):
@@ -318,7 +315,7 @@ class Reader:
         for key, (path, type_) in stack.items():
             if self.paths is not None and path not in self.paths:  # strict export writes odd names in its own way
                 path = self.by_id.get(key.partition("@")[0])
-            if path is None or key.startswith("_empty"):  # torch's mark on what it added outside of any module
+            if path is None or key.startswith(OUTSIDE):  # torch's mark on what it added outside of any module
                 continue
             self.types.setdefault(path, type_ if isinstance(type_, str) else qualified_name(type_))
             runs = self.runs.setdefault(path, {})

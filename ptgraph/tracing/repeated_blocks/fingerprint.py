@@ -18,6 +18,15 @@ from torch import nn
 
 from ptgraph.tracing.containers import attributes, container, contents, slots
 from ptgraph.tracing.repeated_blocks.value_tracker import Tracked, seen, uses_noted_by, value_of
+from ptgraph.tracing.torch_internals import (
+    DisableTorchFunction,
+    OpOverload,
+    expression_of,
+    own_buffers,
+    own_modules,
+    own_parameters,
+    version_of,
+)
 
 DEEPEST = 12  # levels of objects that a signature follows
 PLAIN = (bool, int, float, str, bytes, complex, type(None), type(...), torch.dtype, torch.device, torch.layout)
@@ -26,7 +35,7 @@ own_forward = "ptgraph_forward"  # the attribute that holds what the forward of 
 _CHANGING = (int, float, str, list, dict, set, deque)
 _FIXED = (
     *(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType),
-    *(range, slice, re.Pattern, weakref.ref, torch.finfo, torch.iinfo, torch._ops.OpOverload),
+    *(range, slice, re.Pattern, weakref.ref, torch.finfo, torch.iinfo, OpOverload),
 )
 _EXACT = frozenset((*PLAIN, torch.memory_format))  # compared by value; instances of derived classes are objects
 _DERIVED = (int, float, str, bytes, complex)  # what instances of derived classes are worth, their own code aside
@@ -49,7 +58,7 @@ class Signature:
         self.own: list[torch.Tensor] = []
         self.versions: list[int] = []
         self.lent: list[Tracked] = []
-        with torch._C.DisableTorchFunction():  # the tracer need not see that we look
+        with DisableTorchFunction():  # the tracer need not see that we look
             self._read(inputs, given)
 
     def _read(self, inputs: list[torch.Tensor], given: Any) -> None:
@@ -63,7 +72,7 @@ class Signature:
             self._places[self._id(tensor)] = ("input", number)
             self._out += [tensor.dtype, tensor.device, tensor.requires_grad, *map(_size, tensor.shape)]
             self._out += map(_size, tensor.stride())
-            self.versions.append(tensor._version)
+            self.versions.append(version_of(tensor))
         for path, module in block.named_modules():
             self._state(path, module)
         for path, module in block.named_modules():
@@ -108,7 +117,7 @@ class Signature:
             seen(value)
 
     def _state(self, path: str, module: nn.Module) -> None:
-        for held in (module._parameters, module._buffers):
+        for held in (own_parameters(module), own_buffers(module)):
             for name, tensor in held.items():
                 self._out += [path, name, tensor is None]
                 if tensor is not None:
@@ -116,10 +125,10 @@ class Signature:
                     self._places.setdefault(self._id(tensor), ("own", place))
                     self._out += [self._places[id(tensor)], tensor.dtype, tensor.device, *map(_size, tensor.shape)]
                     self.own.append(tensor)
-                    self.versions.append(tensor._version)
+                    self.versions.append(version_of(tensor))
 
     def _attributes(self, path: str, module: nn.Module) -> None:
-        self._out += [path, self._id(type(module)), tuple(module._modules)]
+        self._out += [path, self._id(type(module)), tuple(own_modules(module))]
         for name, value in vars(module).items():
             if name in ("_parameters", "_buffers", "_modules"):
                 continue
@@ -163,7 +172,7 @@ class Signature:
         if kind in _EXACT:
             self._out += [kind, repr(value) if kind is float or kind is complex else value]
         elif issubclass(kind, torch.SymInt | torch.SymFloat | torch.SymBool):
-            self._out.append(str(value.node.expr))
+            self._out.append(str(expression_of(value)))
         elif issubclass(kind, torch.Tensor):
             self._tensor(value)
         elif issubclass(kind, _BY_IDENTITY):
@@ -181,7 +190,7 @@ class Signature:
         place = self._places.get(id(value))
         self._out.append(place or self._this(value))
         if place is None and not value.is_inference():
-            self.versions.append(value._version)
+            self.versions.append(version_of(value))
 
     def _inside(self, value: Any, depth: int) -> None:
         kind = type(value)
@@ -239,7 +248,7 @@ class Signature:
 
 
 def _size(size: Any) -> Any:
-    return size if isinstance(size, int) else str(size.node.expr)
+    return size if isinstance(size, int) else str(expression_of(size))
 
 
 __all__ = ["INDEX", "PLAIN", "Signature", "own_forward"]

@@ -22,10 +22,10 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from ptgraph.tracing.repeated_blocks.fingerprint import INDEX, PLAIN, Signature, own_forward
 from ptgraph.tracing.repeated_blocks.value_tracker import Tracked
+from ptgraph.tracing.torch_internals import free_symbols, is_wrapped, memory_key, pytree
 
 ENTER, LEAVE, REPEAT = "ptgraph.enter.default", "ptgraph.leave.default", "ptgraph.repeat.default"
 FEWEST = 3  # siblings of one class, since two are traced anyway
@@ -130,7 +130,7 @@ class Repeats:
             return forward(module, *args, **kwargs)
         leaves = pytree.tree_leaves((args, kwargs))
         inputs = list({id(leaf): leaf for leaf in leaves if isinstance(leaf, torch.Tensor)}.values())
-        if not inputs or any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in inputs):
+        if not inputs or any(is_wrapped(tensor) for tensor in inputs):
             return forward(module, *args, **kwargs)
         before = Signature(block, siblings.differing, inputs, (args, kwargs))
         known = next((run for run in siblings.runs if run.fits(before)), None)
@@ -219,13 +219,13 @@ def _recipe(result: Any, inputs: list[torch.Tensor], own: list[torch.Tensor]) ->
 
 
 def _memory(tensor: torch.Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
+    return memory_key(tensor)
 
 
 def _symbols(tensors: list[torch.Tensor]) -> set[str]:
     """Return the symbols in the shapes of *tensors*; one that no input has depends on data."""
     sizes: list[Any] = [size for tensor in tensors for size in tensor.shape if not isinstance(size, int)]
-    return {str(symbol) for size in sizes for symbol in size.node.expr.free_symbols}
+    return set(free_symbols(sizes))
 
 
 def _made_up(run: _Run, recipe: _Recipe, inputs: list[torch.Tensor]) -> Any:

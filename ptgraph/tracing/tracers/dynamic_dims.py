@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
-from torch.utils import _pytree as pytree
 
 from ptgraph.errors import TraceError, UsageError
+from ptgraph.tracing.torch_internals import (
+    FIXED_SIZE,
+    INPUT_SIZE,
+    SYMBOL,
+    expression_of,
+    input_spec,
+    is_symbolic,
+    pytree,
+)
 from ptgraph.tracing.tracers.forward_signature import arguments
 
 Dynamic = Mapping[str, Mapping[int, str]]  # argument → number of the dimension → its name
-_FIXED = re.compile(r"to be a constant \((\d+)\)")
-_SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
-_SYMBOL = re.compile(r"\b[su]\d+\b")
 
 
 def dynamic_shapes(given: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] | None:
@@ -48,9 +52,9 @@ def dynamic_shapes(given: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] | 
 def violated(message: str, dynamic: Dynamic) -> tuple[list[str], list[str]]:
     """Return the dimensions that *message* speaks of (as ``L['x'].size()[0]``), or else all, and the sizes it fixes."""
     names = {(argument, d): name for argument, dims in dynamic.items() for d, name in dims.items()}
-    places = {(argument, int(dimension)) for argument, dimension in _SIZE.findall(message)}
+    places = {(argument, int(dimension)) for argument, dimension in INPUT_SIZE.findall(message)}
     said = {name for (argument, d), name in names.items() if (argument, d) in places}
-    return sorted(said or set(names.values())), sorted(set(_FIXED.findall(message)))
+    return sorted(said or set(names.values())), sorted(set(FIXED_SIZE.findall(message)))
 
 
 def symbol_names(
@@ -61,15 +65,15 @@ def symbol_names(
         return {}
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     inputs = [spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
-    args, kwargs = pytree.tree_unflatten(inputs, program.call_spec.in_spec)
+    args, kwargs = pytree.tree_unflatten(inputs, input_spec(program))
     placeholders = arguments(model, args, kwargs)
     names: dict[str, str] = {}
     for argument, dimensions in dynamic.items():
         for dimension, name in dimensions.items():
             size = values[placeholders[argument]].shape[dimension]
-            if not isinstance(size, torch.SymInt) or size.node.expr.is_number:
+            if not isinstance(size, torch.SymInt) or expression_of(size).is_number:
                 raise TraceError(f"a dynamic dimension ({name}) of {model_name} cannot vary: it is traced as {size}")
-            names.setdefault(str(size.node.expr), name)
+            names.setdefault(str(expression_of(size)), name)
     return names
 
 
@@ -77,8 +81,8 @@ def named_size(size: Any, names: Mapping[str, str]) -> int | str:
     """Return a size as a number or, where it may vary, as text with *names* in the place of the symbols."""
     if isinstance(size, int):
         return size
-    text = str(size.node.expr) if hasattr(size, "node") else str(size)
-    named = _SYMBOL.sub(lambda m: names.get(m[0], m[0]), text)
+    text = str(expression_of(size)) if is_symbolic(size) else str(size)
+    named = SYMBOL.sub(lambda m: names.get(m[0], m[0]), text)
     return int(named) if named.lstrip("-").isdigit() else named
 
 

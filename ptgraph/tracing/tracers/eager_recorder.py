@@ -15,12 +15,12 @@ import torch
 from torch import fx, nn
 from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
-from torch.utils import _pytree as pytree
 
 from ptgraph.common.messages import first_line
 from ptgraph.tracing.containers import contents, is_a
 from ptgraph.tracing.plain_values import public
 from ptgraph.tracing.source_info import qualified_name
+from ptgraph.tracing.torch_internals import memory_key, pytree, version_of
 from ptgraph.tracing.tracers.forward_signature import arguments, key_name, output_names, plain_containers
 
 _SKIPPED = (__file__, "torch/overrides.py", "torch/functional.py", "torch/nn/functional.py", "torch/_tensor.py")
@@ -140,8 +140,7 @@ class _Recorder(TorchFunctionMode):
     def _on_meta(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor like *tensor* on meta; views of one memory stay views of one."""
         with suppress(NotImplementedError, RuntimeError):  # it has no memory of the usual kind
-            real = tensor.untyped_storage()
-            memory = self.memory.setdefault(real._cdata, _storage(real.nbytes()))
+            memory = self.memory.setdefault(memory_key(tensor), _storage(tensor.untyped_storage().nbytes()))
             empty = torch.empty(0, dtype=tensor.dtype, device="meta")
             return empty.set_(memory, tensor.storage_offset(), tensor.shape, tensor.stride())
         return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
@@ -189,7 +188,7 @@ def _storage(size: int) -> torch.UntypedStorage:
 
 
 def _version(tensor: torch.Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version
+    return -1 if tensor.is_inference() else version_of(tensor)
 
 
 def _name(func: Callable[..., Any]) -> str:

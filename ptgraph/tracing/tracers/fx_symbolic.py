@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.utils import _pytree as pytree
 
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.source import Source
+from ptgraph.tracing.torch_internals import pytree
 from ptgraph.tracing.tracers.forward_signature import output_names
 from ptgraph.tracing.tracers.materialize import with_numbers
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from ptgraph.tracing.containers import contents, is_a, put
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import reached, values_kept
+from ptgraph.tracing.torch_internals import pytree
 
 MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that tracers which run numbers will make up on this machine
 

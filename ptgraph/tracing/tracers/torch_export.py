@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 from ptgraph.common.interrupts import check
 from ptgraph.errors import TraceError
@@ -21,6 +20,7 @@ from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.repeated_blocks.interceptor import watched
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import left_as_found
+from ptgraph.tracing.torch_internals import ADAPTABLE, CONSTRAINTS_VIOLATED, export_errors, output_spec, pytree
 from ptgraph.tracing.tracers.dynamic_dims import symbol_names, violated
 from ptgraph.tracing.tracers.forward_signature import output_names, plain_containers
 from ptgraph.tracing.tracers.materialize import with_numbers
@@ -36,8 +36,8 @@ def export(source: Source, tracer: str, shapes: Any, attempts: Any, *, strict: b
             program = torch.export.export(model, args, kwargs, dynamic_shapes=shapes, strict=True)
         else:
             program = _adapting(torch.export.export, model, args, kwargs, shapes)
-    except torch._dynamo.exc.UserError as error:
-        if "Constraints violated" in str(error):
+    except export_errors() as error:
+        if CONSTRAINTS_VIOLATED in str(error):
             named, sizes = violated(str(error), source.dynamic)
             raise TraceError(
                 f"a dynamic dimension ({', '.join(named)}) of {source.name} cannot vary: "
@@ -107,7 +107,7 @@ def capture_of_program(source: Source, program: ExportedProgram, tracer: str, at
         for value, spec in zip(output.args[0], signature.output_specs, strict=True)
         if spec.kind.name == "USER_OUTPUT"
     ]
-    named = output_names(pytree.tree_unflatten(values, program.call_spec.out_spec))
+    named = output_names(pytree.tree_unflatten(values, output_spec(program)))
     return Capture(
         source.name,
         program.graph,
@@ -122,17 +122,13 @@ def capture_of_program(source: Source, program: ExportedProgram, tracer: str, at
     )
 
 
-# What torch.export says of outputs of a class that it does not know, and of what **kwargs takes by its own names.
-_ADAPTABLE = ("which is not a known type", "top-level keys must be the arg names")
-
-
 def _adapting(export: Callable[..., ExportedProgram], model: nn.Module, args: Any, kwargs: Any, shapes: Any) -> Any:
     """Export *model*: as it is, or with a forward that gives and takes what torch.export knows."""
     try:
         with left_as_found(model):
             return export(model, args, kwargs, dynamic_shapes=shapes)
     except Exception as error:
-        if not any(words in str(error) for words in _ADAPTABLE):
+        if not any(words in str(error) for words in ADAPTABLE):
             raise
     with _adapted(model, kwargs):
         return export(model, args, kwargs, dynamic_shapes=shapes)

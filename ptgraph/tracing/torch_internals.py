@@ -1,0 +1,160 @@
+"""Every private name of torch that ptgraph uses, except those of torch.onnx (`ptgraph.onnx.writing.torch_onnx_bridge`).
+
+Nothing here is promised by torch: a new version may rename any of it. tests/tracing/test_torch_internals.py holds each
+name to what ptgraph needs of it, and says in a sentence what torch has changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+from torch.utils.weak import WeakIdKeyDictionary
+
+OpOverload = torch._ops.OpOverload
+DisableTorchFunction = torch._C.DisableTorchFunction
+ArchiveReader = torch._C.PyTorchFileReader  # of the files that torch.save and torch.export.save write
+FAKE_TENSOR_LOGGER = FakeTensorMode.__module__
+
+# What torch.export says of a dimension that the model fixes: ``L['x'].size()[0] … to be a constant (4)``.
+CONSTRAINTS_VIOLATED = "Constraints violated"
+FIXED_SIZE = re.compile(r"to be a constant \((\d+)\)")
+INPUT_SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
+SYMBOL = re.compile(r"\b[su]\d+\b")  # its names of sizes that vary
+# What it says of outputs of a class that it does not know, and of what **kwargs takes by its own names.
+ADAPTABLE = ("which is not a known type", "top-level keys must be the arg names")
+
+# Names in its FX graphs.
+CHECKS = re.compile(r"\b_assert|aten\.sym_constrain|_guards_fn")  # operations that only check
+VMAP = "torch._functorch."  # marks of torch.func.vmap
+VMAP_ENTER = "._add_batch_dim"
+OUTSIDE = "_empty"  # begins the key, in a stack of modules, of what is outside of any
+OWN_FRAMES = ("torch/fx/", "torch/_")  # files of the tracer itself, in a stack trace
+
+
+def export_errors() -> tuple[type[Exception], ...]:
+    """Return what torch.export raises for a model that it cannot follow as asked (the import takes a second)."""
+    import torch._dynamo.exc
+
+    return (torch._dynamo.exc.UserError,)
+
+
+def fake_tensor_reader() -> tuple[Callable[[bytes, bool], torch.Tensor], str]:
+    """Return the function that makes a tensor without numbers of what a .pt2 file says of it, and its whole name.
+
+    The import takes a second.
+    """
+    from torch._export.serde import serialize
+
+    read = serialize._reconstruct_fake_tensor
+    return read, f"{serialize.__name__}.{read.__name__}"
+
+
+def input_spec(program: ExportedProgram) -> Any:
+    """Return how the (args, kwargs) of *program* are flattened."""
+    return program.call_spec.in_spec
+
+
+def output_spec(program: ExportedProgram) -> Any:
+    """Return how the result of *program* is flattened."""
+    return program.call_spec.out_spec
+
+
+def schema_of(target: Any) -> Any:
+    """Return the schema of an operator, or None for another function."""
+    return getattr(target, "_schema", None)
+
+
+def is_wrapped(tensor: torch.Tensor) -> bool:
+    """Return whether a transform of torch.func has wrapped *tensor*."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
+
+
+def memory_key(tensor: torch.Tensor) -> int:
+    """Return a number that tensors on the same memory have in common; raises what torch does for one without any."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+def version_of(tensor: torch.Tensor) -> int:
+    """Return how often *tensor* was written in place; raises RuntimeError for one of inference mode."""
+    return tensor._version
+
+
+def own_parameters(module: nn.Module) -> Mapping[str, nn.Parameter | None]:
+    """Return the parameters that *module* itself holds, those that are None too."""
+    return module._parameters
+
+
+def own_buffers(module: nn.Module) -> Mapping[str, torch.Tensor | None]:
+    """Return the buffers that *module* itself holds, those that are None too."""
+    return module._buffers
+
+
+def own_modules(module: nn.Module) -> Mapping[str, nn.Module | None]:
+    """Return the children of *module*, those that are None too."""
+    return module._modules
+
+
+def is_symbolic(size: Any) -> bool:
+    """Return whether *size* is of torch's classes for numbers that may vary."""
+    return hasattr(size, "node")
+
+
+def expression_of(size: Any) -> Any:
+    """Return the sympy expression of a size that may vary."""
+    return size.node.expr
+
+
+def hint_of(size: Any) -> Any:
+    """Return the number that a size that may vary has for the example inputs; None where it depends on data."""
+    return size.node.hint
+
+
+def free_symbols(sizes: Iterable[Any]) -> Iterator[str]:
+    """Yield the names of the symbols in sizes that may vary."""
+    for size in sizes:
+        yield from map(str, size.node.expr.free_symbols)
+
+
+__all__ = [
+    "ADAPTABLE",
+    "CHECKS",
+    "CONSTRAINTS_VIOLATED",
+    "FAKE_TENSOR_LOGGER",
+    "FIXED_SIZE",
+    "INPUT_SIZE",
+    "OUTSIDE",
+    "OWN_FRAMES",
+    "SYMBOL",
+    "VMAP",
+    "VMAP_ENTER",
+    "ArchiveReader",
+    "DataDependentOutputException",
+    "DisableTorchFunction",
+    "DynamicOutputShapeException",
+    "FakeTensorMode",
+    "OpOverload",
+    "WeakIdKeyDictionary",
+    "export_errors",
+    "expression_of",
+    "fake_tensor_reader",
+    "free_symbols",
+    "hint_of",
+    "input_spec",
+    "is_symbolic",
+    "is_wrapped",
+    "memory_key",
+    "output_spec",
+    "own_buffers",
+    "own_modules",
+    "own_parameters",
+    "pytree",
+    "schema_of",
+    "version_of",
+]
