@@ -28,8 +28,7 @@ from ptgraph.notebook import display
 from ptgraph.onnx.options import Structure, Weights
 from ptgraph.page.overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
 from ptgraph.tracing.build_graph import graph_of
-from ptgraph.tracing.source import Source
-from ptgraph.tracing.tracers.dynamic_dims import Dynamic
+from ptgraph.tracing.source import Dynamic, Source
 
 if TYPE_CHECKING:
     from ptgraph.comparison import diff as comparison

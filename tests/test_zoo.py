@@ -28,8 +28,7 @@ from ptgraph.graph.analysis import analyze
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.build import view
 from ptgraph.onnx.verifying.compare import compare
-from ptgraph.tracing.source import Source
-from ptgraph.tracing.tracers.dynamic_dims import Dynamic
+from ptgraph.tracing.source import Dynamic, Source
 from tests.drawings import draw
 
 

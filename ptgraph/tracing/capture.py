@@ -9,8 +9,9 @@ numbers: for them, a model without weights is given small random ones.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Collection
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -24,12 +25,12 @@ from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import fast_paths_off, left_as_found
 from ptgraph.tracing.torch_internals import export_errors
-from ptgraph.tracing.tracers.dynamic_dims import dynamic_shapes
+from ptgraph.tracing.tracers.bound_call import BoundCall, bind
 from ptgraph.tracing.tracers.eager_recorder import ForwardError, record
-from ptgraph.tracing.tracers.forward_signature import bind, inputs_text
 from ptgraph.tracing.tracers.fx_symbolic import trace_symbolically
-from ptgraph.tracing.tracers.materialize import with_numbers
 from ptgraph.tracing.tracers.torch_export import capture_of_program, export, export_draft, export_once, export_strictly
+
+log = logging.getLogger(__name__)
 
 
 def capture(source: Source, *, tracers: Collection[str] | None = None, once: bool = True) -> Capture:
@@ -42,11 +43,10 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
     not exist; TraceError where no tracer can follow it, with the reason of each.
     """
     if source.program is not None:
-        return capture_of_program(source, source.program, "torch.export (loaded)", ())
+        return replace(capture_of_program(source.name, source.program), tracer="torch.export (loaded)")
     assert source.model is not None
     _check(source.model, source.name)
-    given = bind(source.model, source.args, source.kwargs)
-    shapes = dynamic_shapes(given, source.dynamic)
+    call = bind(source)
     attempts: list[tuple[str, str]] = []
     with quiet():
         export_errors()  # what a tracer may raise is known before one runs
@@ -57,19 +57,19 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
             with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
                 source.model.eval()
             try:
-                if once and trace is export:
-                    return export_once(source, tracer, shapes, tuple(attempts))
-                return trace(source, tracer, shapes, tuple(attempts))
+                traced = export_once(call) if once and trace is export else trace(call)
+                return replace(traced, tracer=tracer, attempts=tuple(attempts))
             except Exception as error:  # whatever a tracer raises, the next may follow the model
                 check(error)
                 if isinstance(error, TraceError):
                     raise
+                log.debug("%s cannot trace %s", tracer, source.name, exc_info=True)
                 attempts.append((tracer, reason(error)))
                 cause = error
     if isinstance(cause, ForwardError):  # then all that the tracers above it said comes of this
-        raise TraceError(f"cannot run {source.name}{inputs_text(given)}: {reason(cause)}") from cause
+        raise TraceError(f"cannot run {source.name}{call.inputs_text()}: {reason(cause)}") from cause
     steps = "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
-    raise TraceError(f"cannot trace {source.name}{inputs_text(given)}: {steps}") from cause
+    raise TraceError(f"cannot trace {source.name}{call.inputs_text()}: {steps}") from cause
 
 
 def _check(model: nn.Module, name: str) -> None:
@@ -81,19 +81,12 @@ def _check(model: nn.Module, name: str) -> None:
             raise UsageError(f"{name} does not know the shape of {key} yet; run it once, then trace it")
 
 
-def _recorded(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
-    with with_numbers(source) as (model, args, kwargs):
-        graph, states, outputs = record(model, args, kwargs)
-    constants = {states[n.name][1]: n.meta["constant"] for n in graph.nodes if "constant" in n.meta}
-    return Capture(source.name, graph, states, outputs, tracer, attempts, source.model, constants=constants)
-
-
-LADDER: dict[str, Callable[..., Capture]] = {
+LADDER: dict[str, Callable[[BoundCall], Capture]] = {
     "torch.export": export,
     "torch.export (strict)": export_strictly,
     "torch.export.draft_export": export_draft,
     "torch.fx.symbolic_trace": trace_symbolically,
-    "recorded forward pass": _recorded,
+    "recorded forward pass": record,
 }
 
 __all__ = ["LADDER", "capture"]

@@ -22,7 +22,7 @@ class Capture:
     graph: fx.Graph
     states: dict[str, tuple[str, str]]
     outputs: list[tuple[str, fx.Node]]
-    tracer: str
+    tracer: str = ""
     attempts: tuple[tuple[str, str], ...] = ()
     model: nn.Module | None = None
     program: ExportedProgram | None = None

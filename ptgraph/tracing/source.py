@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,8 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from ptgraph.graph.model import ModelGraph
-from ptgraph.tracing.tracers.dynamic_dims import Dynamic
+
+Dynamic = Mapping[str, Mapping[int, str]]  # argument → number of a dimension that may vary → its name
 
 
 @dataclass(frozen=True)
@@ -25,4 +27,4 @@ class Source:
     graph: ModelGraph | None = None
 
 
-__all__ = ["Source"]
+__all__ = ["Dynamic", "Source"]

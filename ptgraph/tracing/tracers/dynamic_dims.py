@@ -6,22 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
-from torch.export import Dim, ExportedProgram
+from torch.export import Dim
 
-from ptgraph.errors import TraceError, UsageError
+from ptgraph.errors import UsageError
+from ptgraph.tracing.source import Dynamic
 from ptgraph.tracing.torch_internals import (
     FIXED_SIZE,
     INPUT_SIZE,
     SYMBOL,
     expression_of,
-    input_spec,
     is_symbolic,
     pytree,
 )
-from ptgraph.tracing.tracers.forward_signature import arguments
-
-Dynamic = Mapping[str, Mapping[int, str]]  # argument → number of the dimension → its name
 
 
 def dynamic_shapes(given: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] | None:
@@ -57,26 +53,6 @@ def violated(message: str, dynamic: Dynamic) -> tuple[list[str], list[str]]:
     return sorted(said or set(names.values())), sorted(set(FIXED_SIZE.findall(message)))
 
 
-def symbol_names(
-    model_name: str, model: nn.Module | None, dynamic: Dynamic, program: ExportedProgram
-) -> dict[str, str]:
-    """Map the symbols of torch (``s23``) to the names that the user gave the dimensions."""
-    if not dynamic or model is None:
-        return {}
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    inputs = [spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
-    args, kwargs = pytree.tree_unflatten(inputs, input_spec(program))
-    placeholders = arguments(model, args, kwargs)
-    names: dict[str, str] = {}
-    for argument, dimensions in dynamic.items():
-        for dimension, name in dimensions.items():
-            size = values[placeholders[argument]].shape[dimension]
-            if not isinstance(size, torch.SymInt) or expression_of(size).is_number:
-                raise TraceError(f"a dynamic dimension ({name}) of {model_name} cannot vary: it is traced as {size}")
-            names.setdefault(str(expression_of(size)), name)
-    return names
-
-
 def named_size(size: Any, names: Mapping[str, str]) -> int | str:
     """Return a size as a number or, where it may vary, as text with *names* in the place of the symbols."""
     if isinstance(size, int):
@@ -86,4 +62,4 @@ def named_size(size: Any, names: Mapping[str, str]) -> int | str:
     return int(named) if named.lstrip("-").isdigit() else named
 
 
-__all__ = ["Dynamic", "dynamic_shapes", "named_size", "symbol_names", "violated"]
+__all__ = ["dynamic_shapes", "named_size", "violated"]

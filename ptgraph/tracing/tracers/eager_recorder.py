@@ -17,11 +17,14 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from ptgraph.common.messages import first_line
+from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
 from ptgraph.tracing.plain_values import public
 from ptgraph.tracing.source_info import qualified_name
 from ptgraph.tracing.torch_internals import memory_key, pytree, version_of
-from ptgraph.tracing.tracers.forward_signature import arguments, key_name, output_names, plain_containers
+from ptgraph.tracing.tracers.bound_call import BoundCall
+from ptgraph.tracing.tracers.forward_signature import key_name, output_names, plain_containers
+from ptgraph.tracing.tracers.materialize import materialized
 
 _SKIPPED = (__file__, "torch/overrides.py", "torch/functional.py", "torch/nn/functional.py", "torch/_tensor.py")
 _PLAIN = (int, float, bool, str, complex, torch.dtype, torch.device, torch.layout, type(None), type(...))
@@ -31,30 +34,31 @@ class ForwardError(Exception):
     """The model does not run on these inputs; the text says in which module, and why."""
 
 
-def record(
-    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[fx.Graph, dict[str, tuple[str, str]], list[tuple[str, fx.Node]]]:
-    """Run ``model(*args, **kwargs)`` and return its graph, which nodes read state, and the named outputs.
+def record(call: BoundCall) -> Capture:
+    """Run the model once, on real numbers, and return the functions that it called as a torch.fx graph.
 
     Hooks are global for the time of the run: none is put on the model.
     Raises ForwardError where the forward pass itself fails.
     """
-    recorder = _Recorder(model)
-    for name, value in arguments(model, args, kwargs).items():
-        for path, leaf in pytree.tree_flatten_with_path(plain_containers(value))[0]:
-            if isinstance(leaf, torch.Tensor):
-                recorder.add_input("_".join([name, *map(key_name, path)]), leaf)
-    try:
-        with recorder.hooked(), recorder:
-            result = model(*args, **kwargs)
-    except Exception as error:
-        raise ForwardError(f"{_place(model, error)}{first_line(error)}") from error
-    outputs = output_names(pytree.tree_map_only(torch.Tensor, recorder.node_of, plain_containers(result)))
-    recorder.graph.output(tuple(node for _, node in outputs))
-    return recorder.graph, recorder.states, outputs
+    with materialized(call) as real:
+        recorder = _Recorder(real.model)
+        for name, value in real.arguments.items():
+            for path, leaf in pytree.tree_flatten_with_path(plain_containers(value))[0]:
+                if isinstance(leaf, torch.Tensor):
+                    recorder.add_input("_".join([name, *map(key_name, path)]), leaf)
+        try:
+            with recorder.hooked(), recorder:
+                result = real.model(*real.args, **real.kwargs)
+        except Exception as error:  # whatever the user's forward raises
+            raise ForwardError(f"{_running(real.model, error)}{first_line(error)}") from error
+        outputs = output_names(pytree.tree_map_only(torch.Tensor, recorder.node_of, plain_containers(result)))
+    graph, states = recorder.graph, recorder.states
+    graph.output(tuple(node for _, node in outputs))
+    constants = {states[node.name][1]: node.meta["constant"] for node in graph.nodes if "constant" in node.meta}
+    return Capture(call.name, graph, states, outputs, model=call.model, constants=constants)
 
 
-def _place(model: nn.Module, error: BaseException) -> str:
+def _running(model: nn.Module, error: BaseException) -> str:
     """Return which part of *model* was running when *error* was raised, and how it is set up."""
     paths = {id(module): path for path, module in model.named_modules() if path}
     place, step = "", error.__traceback__

@@ -1,26 +1,14 @@
-"""The signature of ``forward``: arguments by name, and names for its outputs."""
+"""Nested inputs and outputs of ``forward``: as plain containers, and each tensor in them by name."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import fx, nn
+from torch import fx
 
-from ptgraph.errors import UsageError
 from ptgraph.tracing.torch_internals import pytree
-
-
-def arguments(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of ``forward`` by name: those that its ``**kwargs`` takes stand by their own."""
-    signature = inspect.signature(model.forward)
-    found: dict[str, Any] = {}
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        found |= value if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD else {name: value}
-    return found
 
 
 def plain_containers(result: Any) -> Any:
@@ -61,28 +49,4 @@ def key_name(key: Any) -> str:
     return str(next(getattr(key, a) for a in ("key", "name", "idx") if hasattr(key, a)))
 
 
-def bind(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return arguments(model, args, kwargs)
-    except TypeError as error:
-        wanted = ", ".join(
-            name + ("" if p.default is p.empty else " (optional)")
-            for name, p in inspect.signature(model.forward).parameters.items()
-            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        )
-        raise UsageError(
-            f"the inputs do not fit {type(model).__name__}.forward: {error}; it takes: {wanted or 'nothing'}"
-        ) from error
-
-
-def inputs_text(given: dict[str, Any]) -> str:
-    shapes = [
-        f"{name} {str(value.dtype).removeprefix('torch.')}"
-        f"[{'nested' if value.is_nested else '×'.join(map(str, value.shape))}]"
-        for name, value in given.items()
-        if isinstance(value, torch.Tensor)
-    ]
-    return f" with {', '.join(shapes)}" if shapes else ""
-
-
-__all__ = ["arguments", "bind", "inputs_text", "key_name", "output_names", "plain_containers"]
+__all__ = ["key_name", "output_names", "plain_containers"]

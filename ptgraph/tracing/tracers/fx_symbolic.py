@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import operator
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import fx
 
 from ptgraph.tracing.captured import Capture
-from ptgraph.tracing.source import Source
 from ptgraph.tracing.torch_internals import pytree
+from ptgraph.tracing.tracers.bound_call import BoundCall
 from ptgraph.tracing.tracers.forward_signature import output_names
-from ptgraph.tracing.tracers.materialize import with_numbers
+from ptgraph.tracing.tracers.materialize import materialized
 
 
-def trace_symbolically(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
+def trace_symbolically(call: BoundCall) -> Capture:
+    """Trace by ``torch.fx.symbolic_trace``, with the arguments that are no tensors fixed.
+
+    Raises what torch.fx raises for a model whose control flow depends on its inputs.
+    """
     from torch.fx.passes.shape_prop import ShapeProp
 
-    with with_numbers(source) as (model, args, kwargs):
-        values, fixed = _placeholder_values(model, args, kwargs)
+    model = call.model
+    with materialized(call) as real:
+        values, fixed = _placeholder_values(real)
         graph = _Symbolic().trace(model, fixed)
         module = fx.GraphModule(model, graph)
         ShapeProp(module).propagate(*values)
@@ -32,13 +36,11 @@ def trace_symbolically(source: Source, tracer: str, shapes: Any, attempts: Any) 
     kinds |= {name: "buffer" for name, _ in model.named_buffers(remove_duplicate=False)}
     (output,) = (node for node in graph.nodes if node.op == "output")
     return Capture(
-        source.name,
+        call.name,
         graph,
         {node: (kinds.get(name, "constant"), name) for node, name in reads.items()},
         output_names(pytree.tree_map(_fields, output.args[0])),
-        tracer,
-        attempts,
-        source.model,
+        model=model,
         constants={name: operator.attrgetter(name)(module) for name in reads.values() if name not in kinds},
     )
 
@@ -47,11 +49,11 @@ class _Symbolic(fx.Tracer):
     record_stack_traces = True
 
 
-def _placeholder_values(model: nn.Module, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+def _placeholder_values(call: BoundCall) -> tuple[list[Any], dict[str, Any]]:
     """Return what the placeholders of fx take, in their order, and the arguments that are no tensors, by name."""
-    bound = inspect.signature(model.forward).bind(*args, **kwargs)
+    bound = call.signature.bind(*call.args, **call.kwargs)
     bound.apply_defaults()
-    parameters = inspect.signature(model.forward).parameters
+    parameters = call.signature.parameters
     several = [name for name, p in parameters.items() if p.kind is p.VAR_POSITIONAL]
     single = [name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     values = [bound.arguments[name] for name in single]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import nn
 
 from ptgraph.tracing.containers import contents, is_a, put
-from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import reached, values_kept
 from ptgraph.tracing.torch_internals import pytree
+from ptgraph.tracing.tracers.bound_call import BoundCall
 
 MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that tracers which run numbers will make up on this machine
 
@@ -27,25 +26,25 @@ def may_be_real(model: nn.Module | None) -> bool:
 
 
 @contextlib.contextmanager
-def materialized(
-    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Iterator[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
-    """Give model and inputs with real numbers: small random ones take the place of what is on meta, for the time."""
-    inputs = {id(t): t for t in pytree.tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+def materialized(call: BoundCall) -> Iterator[BoundCall]:
+    """Give the call with real numbers: for the time, small random ones take the place of tensors on meta.
+
+    Raises MemoryError if the model has more than `MATERIALIZE_LIMIT` bytes of them.
+    """
+    inputs = {id(t): t for t in pytree.tree_leaves((call.args, call.kwargs)) if isinstance(t, torch.Tensor)}
     given = {key: _real(tensor) for key, tensor in inputs.items()}  # what is passed twice stays one tensor
-    args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: given[id(t)], (args, kwargs))
-    everything = reached(model)
+    everything = reached(call.model)
     empty = {id(t): t for t, _ in everything if is_a(t, torch.Tensor) and t.is_meta}
     size = sum(tensor.numel() * tensor.element_size() for tensor in empty.values())
     if size > MATERIALIZE_LIMIT:
         raise MemoryError(f"it needs real weights, and {size / 2**30:.1f} GiB of them are too many")
     made = {key: _real(tensor) for key, tensor in empty.items()}
     held = [(value, items) for value, items in everything if made and items is not None]
-    with values_kept(model):
+    with values_kept(call.model):
         try:
             for value, items in held:
                 put(value, [_swapped(item, made) for item in items])
-            yield model, args, kwargs
+            yield call.with_tensors(given)
         finally:
             for value, items in held:
                 put(value, items)
@@ -72,9 +71,4 @@ def _real(tensor: torch.Tensor) -> torch.Tensor:
     return nn.Parameter(real, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else real
 
 
-def with_numbers(source: Source) -> AbstractContextManager[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
-    assert source.model is not None
-    return materialized(source.model, source.args, source.kwargs)
-
-
-__all__ = ["materialized", "may_be_real", "with_numbers"]
+__all__ = ["materialized", "may_be_real"]

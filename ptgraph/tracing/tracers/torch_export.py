@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,72 +19,77 @@ from ptgraph.errors import TraceError
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.repeated_blocks.interceptor import watched
-from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import left_as_found
 from ptgraph.tracing.torch_internals import ADAPTABLE, CONSTRAINTS_VIOLATED, export_errors, output_spec, pytree
-from ptgraph.tracing.tracers.dynamic_dims import symbol_names, violated
+from ptgraph.tracing.tracers.bound_call import BoundCall, symbol_names
+from ptgraph.tracing.tracers.dynamic_dims import violated
 from ptgraph.tracing.tracers.forward_signature import output_names, plain_containers
-from ptgraph.tracing.tracers.materialize import with_numbers
+from ptgraph.tracing.tracers.materialize import materialized
 
+log = logging.getLogger(__name__)
 DRAFTS = 3  # the branches that draft export takes are not always those of the model: it is checked
 
 
-def export(source: Source, tracer: str, shapes: Any, attempts: Any, *, strict: bool = False) -> Capture:
-    model, args, kwargs = source.model, source.args, source.kwargs
-    assert model is not None
+def export(call: BoundCall, *, strict: bool = False) -> Capture:
+    """Trace by ``torch.export.export``.
+
+    Raises TraceError if the model fixes a dimension that is to vary, and what torch.export raises.
+    """
     try:
         if strict:  # it sees into the adapted forward, and names modules by the way through it
-            program = torch.export.export(model, args, kwargs, dynamic_shapes=shapes, strict=True)
+            program = torch.export.export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes, strict=True)
         else:
-            program = _adapting(torch.export.export, model, args, kwargs, shapes)
+            program = _adapting(torch.export.export, call)
     except export_errors() as error:
         if CONSTRAINTS_VIOLATED in str(error):
-            named, sizes = violated(str(error), source.dynamic)
+            named, sizes = violated(str(error), call.dynamic)
             raise TraceError(
-                f"a dynamic dimension ({', '.join(named)}) of {source.name} cannot vary: "
+                f"a dynamic dimension ({', '.join(named)}) of {call.name} cannot vary: "
                 + (f"the model fixes it to {', '.join(sizes)}" if sizes else reason(error))
             ) from error
         raise
-    return capture_of_program(source, program, tracer, attempts)
+    return capture_of_program(call.name, program, call)
 
 
-def export_once(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
+def export_once(call: BoundCall) -> Capture:
     """Export with repeated blocks traced once, or in full where that does not work."""
-    assert source.model is not None
     try:
-        traced, repeats = watched(source.model, lambda: export(source, tracer, shapes, attempts))
+        traced, repeats = watched(call.model, lambda: export(call))
         return dataclasses.replace(traced, notes=(*repeats.notes, f"{repeats.count} runs of blocks repeat others"))
     except Exception as error:  # as a rule it has nothing to do with the blocks, and comes again
         check(error)
-        traced = export(source, tracer, shapes, attempts)
+        log.debug("blocks are not traced once", exc_info=True)
+        traced = export(call)
         return dataclasses.replace(traced, notes=(f"all blocks are traced: {reason(error)}",))
 
 
-def export_strictly(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
-    return export(source, tracer, shapes, attempts, strict=True)
+def export_strictly(call: BoundCall) -> Capture:
+    """Trace by ``torch.export.export(strict=True)``."""
+    return export(call, strict=True)
 
 
-def export_draft(source: Source, tracer: str, shapes: Any, attempts: Any) -> Capture:
-    with with_numbers(source) as (model, args, kwargs):
+def export_draft(call: BoundCall) -> Capture:
+    """Trace by ``torch.export.draft_export``; raises ValueError if no draft gives what the model gives."""
+    with materialized(call) as real:
         for _ in range(DRAFTS):
-            program = _adapting(torch.export.draft_export, model, args, kwargs, shapes)
-            if _agree(program.module(), model, args, kwargs):
-                return capture_of_program(source, program, tracer, attempts)
+            program = _adapting(torch.export.draft_export, real)
+            if _agree(program.module(), real):
+                return capture_of_program(call.name, program, call)
     raise ValueError("it takes another branch than the model does on these inputs")
 
 
-def _agree(one: nn.Module, other: nn.Module, args: Any, kwargs: Any) -> bool:
-    """Return whether two modules give the same on these inputs, the random state being the same."""
+def _agree(program: nn.Module, call: BoundCall) -> bool:
+    """Return whether *program* gives what the model gives in this call, the random state being the same."""
 
     def run(module: nn.Module) -> list[torch.Tensor]:
         torch.manual_seed(0)
-        copies = pytree.tree_map_only(torch.Tensor, lambda t: t.clone(), (args, kwargs))
+        copies = pytree.tree_map_only(torch.Tensor, lambda t: t.clone(), (call.args, call.kwargs))
         leaves = pytree.tree_leaves(plain_containers(module(*copies[0], **copies[1])))
         return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
-    expected = run(other)
+    expected = run(call.model)
     try:
-        got = run(one)
+        got = run(program)
     except Exception as error:  # a draft program checks what it took for granted
         check(error)
         return False
@@ -93,7 +99,8 @@ def _agree(one: nn.Module, other: nn.Module, args: Any, kwargs: Any) -> bool:
     )
 
 
-def capture_of_program(source: Source, program: ExportedProgram, tracer: str, attempts: Any) -> Capture:
+def capture_of_program(name: str, program: ExportedProgram, call: BoundCall | None = None) -> Capture:
+    """Return an exported program as the traced form of the model called *name*; of *call*, if it is of one."""
     signature = program.graph_signature
     kinds = {"PARAMETER": "parameter", "BUFFER": "buffer", "CONSTANT_TENSOR": "constant"}
     states = {
@@ -109,29 +116,27 @@ def capture_of_program(source: Source, program: ExportedProgram, tracer: str, at
     ]
     named = output_names(pytree.tree_unflatten(values, output_spec(program)))
     return Capture(
-        source.name,
+        name,
         program.graph,
         states,
         named,
-        tracer,
-        attempts,
-        source.model,
-        program,
-        symbol_names(source.name, source.model, source.dynamic, program),
-        program.constants,
+        model=call.model if call is not None else None,
+        program=program,
+        dimensions=symbol_names(call, program) if call is not None else {},
+        constants=program.constants,
     )
 
 
-def _adapting(export: Callable[..., ExportedProgram], model: nn.Module, args: Any, kwargs: Any, shapes: Any) -> Any:
-    """Export *model*: as it is, or with a forward that gives and takes what torch.export knows."""
+def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> ExportedProgram:
+    """Export the model: as it is, or with a forward that gives and takes what torch.export knows."""
     try:
-        with left_as_found(model):
-            return export(model, args, kwargs, dynamic_shapes=shapes)
+        with left_as_found(call.model):
+            return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes)
     except Exception as error:
         if not any(words in str(error) for words in ADAPTABLE):
             raise
-    with _adapted(model, kwargs):
-        return export(model, args, kwargs, dynamic_shapes=shapes)
+    with _adapted(call.model, call.kwargs):
+        return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes)
 
 
 @contextlib.contextmanager
