@@ -51,9 +51,9 @@ ARCHITECTURES = {
 
 TEXT = """# Gallery
 
-What `ptgraph export TARGET -f svg` writes, with no option: the presets of the Pure Transformer, and architectures of
-`transformers` from their default configs. Each has at most 60 boxes, nothing that overlaps, and no text under 6 pt at
-the width of a page, 174 mm. `make gallery` draws them.
+These are the figures that `ptgraph export TARGET -f svg` writes without further options. The models are the presets of
+the Pure Transformer, and architectures of `transformers`, most with their default configs. Each figure has at most 60
+boxes, no overlaps, a width of at most 174 mm (a page), and no text under 6 pt. `make gallery` draws them.
 """
 
 
