@@ -42,9 +42,9 @@ SHOTS = (
 
 TEXT = """# The page
 
-One file, which opens without a network. These are pictures of the page that `ptgraph export tiny` writes (the first
-is of `medium`, the comparison is `ptgraph export tiny --compare small`, and Swin is that of `transformers`); `make
-screenshots` takes them.
+The page is one file, and needs no network. These pictures show the page that `ptgraph export tiny` writes, with three
+exceptions: the first one is of the preset `medium`, Swin is that of `transformers`, and the comparison is
+`ptgraph export tiny --compare small`. `make screenshots` takes them.
 
 """
 
