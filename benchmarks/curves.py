@@ -47,8 +47,8 @@ def main() -> None:
 
 def document(seconds: dict[tuple[str, int], int]) -> str:
     """Return docs/training.md; every number in it is of the runs."""
-    losses = ["| seed | held-out loss | entropy of single tokens | time |", "|---|---|---|---|"]
-    rewards = ["| seed | mean reward at first | at last | gain | time |", "|---|---|---|---|---|"]
+    losses = ["| seed | held-out loss | unigram entropy | time |", "|---|---|---|---|"]
+    rewards = ["| seed | mean reward, first steps | last steps | gain | time |", "|---|---|---|---|---|"]
     for seed in SEEDS:
         steps = read_metrics(RUNS / f"pretrain-{seed}" / "metrics.jsonl")
         last = [step for step in steps if "held_out_loss" in step][-1]
@@ -59,14 +59,15 @@ def document(seconds: dict[tuple[str, int], int]) -> str:
         first, end = (sum(part) / AVERAGED for part in (values[:AVERAGED], values[-AVERAGED:]))
         rewards.append(f"| {seed} | {first:.3f} | {end:.3f} | {end - first:+.3f} | {seconds['grpo', seed]} s |")
     pretraining, tuning = PRETRAIN["nano"], GRPO["nano"]
-    return f"""# Training, for real
+    return f"""# Training
 
-Written by `make curves` from real runs on two cores; nothing here is typed in by hand. Times are whole commands.
+`make curves` writes this page from real runs on two cores. Times are those of whole commands.
 
 ## Pretraining
 
 `ptgraph train pretrain --preset nano`: {pretraining.steps} steps of {pretraining.batch_size} ×
 {pretraining.sequence_length} tokens, on the corpus that ptgraph makes itself. Losses are in nats per token.
+The unigram entropy is the loss of a model that knows only how frequent each token is.
 
 {chr(10).join(losses)}
 
@@ -75,8 +76,8 @@ Written by `make curves` from real runs on two cores; nothing here is typed in b
 ## GRPO
 
 `ptgraph train grpo --preset nano --from DIR`: {tuning.steps} steps of {tuning.prompts} questions with
-{tuning.group_size} answers each, on {tuning.task}. The reward of an answer is 1 if its last number is right, else 0;
-first and last are means over {AVERAGED} steps.
+{tuning.group_size} answers each, on {tuning.task}. The reward of an answer is 1 if its last number is right, else 0.
+The first and the last {AVERAGED} steps are averaged.
 
 {chr(10).join(rewards)}
 
