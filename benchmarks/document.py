@@ -19,13 +19,13 @@ HEAD = f"""\
 `make bench` measures all of this again and writes this page;
 `python -m benchmarks.run --only a,c --runs 3` measures some of it.
 
-Each number, but for those of the page, is a whole process, from its start to its exit: the seconds on the clock, and
-the most memory that it held at a time (for a process that starts others, of the one that held most). It is the median
-of the runs. In each round every command of a table runs once, so that what changes on the machine meanwhile hits all
-alike. A process that takes more than {LIMIT} s is stopped, and one that failed is not run again.
+Except in the section on the page, each measurement is of a whole process, from start to exit: its wall-clock seconds,
+and its peak memory (if it starts other processes, the peak of the largest one). Each number is the median of the runs.
+In each round every command of a table runs once, so that other load on the machine affects all of them. A process that
+takes more than {LIMIT} s is stopped. One that fails is not run again.
 
-Seconds differ between machines. What to compare are the ratios: **ptgraph divided by the other tool; below 1,
-ptgraph takes less**. *All formats* are the four usual ones: onnx, html, svg and json.
+Seconds differ between machines, so compare the ratios: **ptgraph divided by the other tool; below 1, ptgraph takes
+less**. *All formats* are the four default ones: onnx, html, svg and json.
 """
 
 TITLES = {
@@ -38,27 +38,28 @@ TITLES = {
 
 TEXTS = {
     "a": """\
-`ptgraph export PRESET` writes all its formats (ONNX, HTML, SVG, JSON); `torch.onnx.export(model, dynamo=True)` writes
-the ONNX file alone. Without weights ptgraph builds the model on the meta device. `torch.onnx.export` needs a real
-model to write a file, so that its run with real weights stands in both comparisons. On meta it makes the graph in
-memory if it is told not to optimise it, but cannot write it; this is measured too. With `--weights external` both
-write the weights.
+`ptgraph export PRESET` writes four files (ONNX, HTML, SVG, JSON); `torch.onnx.export(model, dynamo=True)` writes the
+ONNX file alone. Three runs of ptgraph and torch are compared:
+
+- Without weights, ptgraph builds the model on the meta device. `torch.onnx.export` needs a model with weights to
+  write a file.
+- On the meta device, `torch.onnx.export(optimize=False)` makes the graph in memory, but cannot write it.
+- With `--weights external`, both write the weights.
 """,
     "b": """\
-`ptgraph export PRESET -f svg` against `torchview.draw_graph` on the meta device, once drawn as SVG and once only
-written as text for Graphviz. `ptgraph export PRESET -f json` against `torchlens.trace`, as it is called (it keeps
-every activation) and told to record the structure alone; it keeps its result in memory and writes nothing.
-
-torchview and ptgraph draw with the same Graphviz program, `graphviz-pure`, which torchview finds here as `dot`.
-torchview draws every layer (down to its default depth), ptgraph equal layers once.
+- `ptgraph export PRESET -f svg` against `torchview.draw_graph` on the meta device: once drawn as SVG, and once only
+  written as text for Graphviz. torchview draws with `graphviz-pure`, which it finds here as `dot`; figures of ptgraph
+  need no Graphviz. torchview draws every layer (down to its default depth), ptgraph draws equal layers once.
+- `ptgraph export PRESET -f json` against `torchlens.trace`: once with its defaults (it keeps every activation), and
+  once for the structure alone. It keeps its result in memory and writes nothing.
 """,
     "c": """\
 The config of a Llama with 80 layers of width 8192, without weights: `ptgraph export FOLDER`, all formats, against
 `torch.onnx.export(model, dynamo=True, optimize=False)` of the same model on the meta device.
 """,
     "d": """\
-The preset `medium` (24 layers) with fewer and more layers, all formats, without weights, against `torch.onnx.export`
-of the real model. Ratios in brackets are to 24 layers.
+The preset `medium` (24 layers) with 12 to 96 layers: all formats, without weights, against `torch.onnx.export` of the
+model with weights. In brackets is the ratio to 24 layers.
 
 ![Seconds and memory with 12 to 96 layers](benchmarks.svg)
 """,
@@ -155,7 +156,7 @@ def _notes(result: Result) -> list[str]:
     notes = [f"- {row.model}: {row.name} {_fails(row)}." for row in rows if row.failed]
     if result.runs > 1:
         spread = max(row.spread for row in rows)
-        notes.append(f"- The run that is furthest from the median of its command is {spread:.0%} off it.")
+        notes.append(f"- Of all runs, the one furthest from the median of its command is {spread:.0%} off it.")
     return ["\n".join(notes) + "\n"] if notes else []
 
 

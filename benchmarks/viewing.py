@@ -7,24 +7,30 @@ from .parts import FILES, PAGE, VIEWED
 from .results import Result, Row
 
 TEXT = f"""\
-Here a number is measured inside headless Chromium (1400 × 900, no graphics card, one process a measurement), by the
-page's own clock, which starts at the navigation: **shown** ends for ptgraph when the page has been painted and then has
-answered a press of a key by selecting a box; for Model Explorer and Netron when they first draw the graph; for pyvis,
-which shows nothing before, when its physics has placed the boxes and it is painted. A viewer has {PATIENCE} s for that.
+These times are measured inside headless Chromium (1400 × 900, no graphics card, one process for each measurement), by
+the clock of the page, which starts at the navigation. The tables say:
 
-A module **opens** in the time from `ptgraph.open()` to the end of the next painted frame, everything around it being
-open and all else closed: the median of three times; of a page with more than {SAMPLE} modules, {SAMPLE} are opened,
-evenly spread, and all prefer reduced motion, so that nothing is animated. **Frames** are
-counted for {PAN / 1000:.0f} s by `requestAnimationFrame` with everything open, the camera being moved at each of them:
-with the whole graph in view, and near enough to read. In brackets is the 5th percentile.
+- **First interaction**, or **shown**: the time until the graph can be used, at most {PATIENCE} s. For ptgraph, the
+  page is painted and then a key press has selected a box. For Model Explorer and Netron, the graph is drawn for the
+  first time. For pyvis, its physics has placed the boxes and they are painted; before that it shows nothing.
+- **A module opens**: the time from `ptgraph.open()` to the end of the next painted frame, the median of three.
+  Everything around the module is open, and all else is closed. On a page with more than {SAMPLE} modules, {SAMPLE} are
+  opened, evenly spread. Nothing is animated (reduced motion).
+- **Frames/s**: counted for {PAN / 1000:.0f} s by `requestAnimationFrame` with everything open, while the camera moves
+  at each frame: with the whole graph in view, and near enough to read. In brackets is the 5th percentile.
 
-Every viewer gets the same graph without weights: ptgraph's page as it is written; Model Explorer its own JSON with the
-same modules as layers; pyvis all operations as boxes, set as its `nodes` and `edges`, with its own options (the file
-asks two CDNs for what it can do without, and gets nothing); Netron the ONNX file of ptgraph, where modules are
-functions, and one with a node for each operation. Netron and Model Explorer are served by their own local servers.
-Model Explorer draws with WebGL, in software here: with a graphics card it pans faster. All is open there when the
-picture has last changed after a click on *Expand all layers* ({QUIET / 1000:.0f} s without a change say so, and are not
-counted). The made-up graph is written by `benchmarks/made_up.py`: five levels of modules, no two blocks known as equal.
+Every viewer gets the same graph without weights:
+
+- ptgraph its page as it is written.
+- Model Explorer its own JSON, with the same modules as layers. It draws with WebGL, which runs in software here; with a
+  graphics card it pans faster. Everything is open at the last change of the picture after a click on *Expand all
+  layers* (the {QUIET / 1000:.0f} s without a change that show this are not counted).
+- pyvis all operations as boxes, set as its `nodes` and `edges`, with its own options. Its file requests optional
+  resources from two CDNs, and gets none.
+- Netron the ONNX file of ptgraph, in which modules are functions, and a flat one with a node for each operation.
+
+Netron and Model Explorer run on their own local servers. `benchmarks/made_up.py` writes the made-up graph: five levels
+of modules, and no two blocks known as equal.
 """
 
 OWN = {
@@ -55,7 +61,7 @@ def tables(result: Result) -> str:
     models = list(dict.fromkeys(model for model, _ in result.rows))
     own = [_own(model, result.rows[model, FILES], result.rows[model, PAGE]) for model in models]
     beside = [_beside(result, model, name) for model in models for name in VIEWED if (model, name) in result.rows]
-    ratio = "The ratio is that of ptgraph's seconds to the viewer's; below 1, ptgraph takes less.\n"
+    ratio = "The ratio is seconds of ptgraph divided by those of the viewer; below 1, ptgraph takes less.\n"
     return "\n".join([_table(OWN, own), ratio, _table(BESIDE, beside)])
 
 
