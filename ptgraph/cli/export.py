@@ -27,25 +27,31 @@ if TYPE_CHECKING:
 
 @click.command(epilog=epilog())
 @target_argument
-@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where files go.")
+@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="The folder of the files.")
 @click.option(
     "-f",
     "--format",
     "names",
     multiple=True,
     metavar="FORMAT",
-    help="One of `ptgraph formats`, or all; repeatable, or with commas. Default: onnx, html, svg, json.",
+    help="The formats to write (see `ptgraph formats`), or all; separated by commas, or repeated. "
+    "Default: onnx,html,svg,json.",
 )
-@click.option("--name", help="The files' name without its ending. Default: the target's.")
+@click.option("--name", help="The name of the files, without its ending. Default: the name of the target.")
 @input_option
-@click.option("--depth", type=click.IntRange(min=1), help="How many levels of modules pictures open.")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    help="How many levels of modules are open. The page, dot and mermaid open exactly as many; figures open fewer if "
+    "so many do not fit. Default: as many as stay readable.",
+)
 @click.option(
     "--weights",
     type=click.Choice(["none", "external", "embedded"]),
     default="none",
     show_default=True,
-    help="What becomes of parameter values in ONNX: left out, put in a file beside it, or inside. "
-    "With none, those of a --checkpoint are only checked.",
+    help="Where ONNX keeps parameter values: nowhere, in a file beside it, or in itself. "
+    "With none, a --checkpoint is only checked.",
 )
 @checkpoint_option
 @trust_option
@@ -56,17 +62,17 @@ if TYPE_CHECKING:
     "overlays",
     multiple=True,
     metavar="FILE",
-    help="Numbers of your own that the page colours by: CSV (a header; a module path or operation, then numbers) or "
-    "JSON ({path: number}). Repeatable.",
+    help="A file of your own numbers, which the page colours by: CSV (a header line, then lines of a module path or "
+    "operation, and numbers) or JSON ({path: number}). Repeatable.",
 )
 @click.option(
     "--compare",
     "other",
     metavar="TARGET",
-    help="Another model: write one page, DIR/NAME-vs-OTHER.html, of what it adds, removes and changes.",
+    help="Another model. Only one page is written, DIR/NAME-vs-OTHER.html: what that model adds, removes and changes.",
 )
 @figure_options
-@click.option("--open", "open_page", is_flag=True, help="Show the page in the browser.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @quiet_option
 @debug_option
 def export(
@@ -88,7 +94,7 @@ def export(
     debug: bool,
     **figure: Any,
 ) -> None:
-    """Write TARGET as files DIR/NAME.onnx (and .netron.json, its numbers), .html, .svg and .json."""
+    """Write TARGET as DIR/NAME.onnx, .netron.json (numbers for its nodes), .html, .svg and .json."""
     with progress(quiet) as step:
         from ptgraph.common.atomic_write import check_folder
         from ptgraph.formats import export as exporter

@@ -13,26 +13,33 @@ from ptgraph.figure.options import PAGE_WIDTH, Direction, FigureOptions, Shown
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--theme", type=click.Choice(get_args(Theme)), help="Colours of figures. Default: paper."),
+    click.option("--theme", type=click.Choice(get_args(Theme)), help="The colours of figures. Default: paper."),
     click.option(
         "--direction",
         type=click.Choice(get_args(Direction)),
-        help="Where figures flow. Default: down, or to the right where only that fits.",
+        help="The direction of the flow in figures: TB (top to bottom) or LR (left to right). If only the other one "
+        "fits --width, a figure has that one. Default: TB.",
     ),
-    click.option("--focus", metavar="PATH", help="The one module that figures draw, such as layers.0.attention."),
+    click.option(
+        "--focus",
+        metavar="PATH",
+        help="The one module that figures draw, such as layers.0.attention. Default: the whole model.",
+    ),
     click.option(
         "--show",
         metavar="WHAT",
-        help=f"What figures say beside names: {', '.join(get_args(Shown))}, or none. Default: shapes,params.",
+        help=f"What figures say beside names, separated by commas: {', '.join(get_args(Shown))}; or none. "
+        "Default: shapes,params.",
     ),
     click.option("--font", metavar="NAME", help="The font of figures. Default: a sans-serif."),
     click.option(
         "--width",
         metavar="LENGTH",
-        help=f"The widest that figures may be, such as 84mm, a column; no text is under 6 pt. "
+        help="The greatest width of figures, such as 84mm for one column. To fit, modules are closed, then what --show "
+        "adds is left out. Text is 6 pt or larger, unless the figure is still too wide then. "
         f"Default: {PAGE_WIDTH:g}mm.",
     ),
-    click.option("--legend", is_flag=True, help="Say in figures what colours and marks mean."),
+    click.option("--legend", is_flag=True, help="Add a legend of colours and marks to figures."),
 )
 
 

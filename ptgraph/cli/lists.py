@@ -26,7 +26,7 @@ def list_presets() -> None:
 
 @click.command()
 def formats() -> None:
-    """List the formats, what each is for and which viewer opens it, or which package it comes from."""
+    """List the formats: what each is, and its viewer or the package that adds it."""
     from ptgraph.formats.registry import FORMATS, plugins
 
     others, refused = plugins()

@@ -11,8 +11,8 @@ from ptgraph.errors import LoadError, UsageError
 
 @click.command(epilog=epilog())
 @target_argument
-@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where the notebook goes.")
-@click.option("--name", help="The notebook's name without its ending. Default: the target's.")
+@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="The folder of the notebook.")
+@click.option("--name", help="The name of the notebook, without its ending. Default: the name of the target.")
 @input_option
 @trust_option
 @debug_option

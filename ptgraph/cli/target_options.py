@@ -7,10 +7,10 @@ import click
 from ptgraph.cli.console import EXIT_CODES
 from ptgraph.onnx.options import OPSETS
 
-TARGET_HELP = """TARGET is a preset (see `ptgraph list`), package.module:attribute or file.py:attribute (a module,
-a class or a factory), a .pt2 or .onnx file, or a Hugging Face config.json or a folder that holds one. The Python that
-package.module:attribute and file.py:attribute name is run. Nothing in a file of the other kinds is, unless --trust
-says so of a .pt2 file."""
+TARGET_HELP = """TARGET is a preset (see `ptgraph list`); package.module:attribute or file.py:attribute (a module, a
+class, or a function that returns a model); a .pt2 or .onnx file; or a Hugging Face config.json, or its folder. The
+Python code of package.module:attribute and file.py:attribute is run. No code in a file of the other kinds is run;
+--trust allows it for a .pt2 file."""
 
 target_argument = click.argument("target")
 input_option = click.option(
@@ -18,24 +18,26 @@ input_option = click.option(
     "inputs",
     multiple=True,
     metavar="NAME:DTYPE:SHAPE",
-    help="An example input, such as x:float32:1x3x224x224; a dimension that may vary has a name, and "
-    "= its example size: ids:int64:batch=2xsequence=16 (every x separates). Repeatable.",
+    help="An example input, such as x:float32:1x3x224x224. x separates the dimensions. A dimension with a name is "
+    "dynamic, and has its example size after =: ids:int64:batch=2xsequence=16. Repeatable.",
 )
 checkpoint_option = click.option(
     "--checkpoint",
     metavar="FILE",
-    help="Weights for the model: .safetensors, or the .pt, .pth or .bin of a state dict. They must fit it exactly; "
-    "of tied ones, one is enough.",
+    help="A file of weights for the model: .safetensors, or a state dict in .pt, .pth or .bin. Names and shapes must "
+    "match the model; of tied weights, one is enough.",
 )
 trust_option = click.option(
     "--trust",
     is_flag=True,
-    help="Run the code that a .pt2 file may hold (pickles, compiled libraries). Without it, such a file is refused.",
+    help="Read a .pt2 file that holds code (pickles, compiled libraries), and run that code. "
+    "Without this option, such a file is refused.",
 )
 structure_option = click.option(
     "--structure",
     type=click.Choice(["functions", "flat"]),
-    help="Equal blocks in ONNX: one function for all of them, or each in full. Default: functions.",
+    help="The structure of the ONNX graph. functions: a module of two or more nodes is a local function, and equal "
+    "modules share one. flat: all operations are in the main graph. Default: functions.",
 )
 opset_option = click.option(
     "--opset",

@@ -24,11 +24,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 _preset = click.option(
     "--preset", default="nano", show_default=True, help="The size of the model (see `ptgraph list`)."
 )
-_steps = click.option("--steps", type=click.IntRange(min=1), help="How many steps to take. Default: the preset's.")
+_steps = click.option("--steps", type=click.IntRange(min=1), help="The number of steps. Default: that of the preset.")
 _seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="What all that is random follows from."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of everything random."
 )
-_resume = click.option("--resume", is_flag=True, help="Go on with the run in DIR from its newest checkpoint.")
+_resume = click.option("--resume", is_flag=True, help="Continue the run in DIR from its newest checkpoint.")
 
 
 def _output(default: str) -> Callable[[F], F]:
@@ -51,7 +51,7 @@ def train() -> None:
     "--data",
     multiple=True,
     metavar="SOURCE[=WEIGHT]",
-    help="Text to learn from: a .jsonl or .parquet file with a field `text`, or fineweb-edu, finepdfs, medqa or gsm8k "
+    help="Text to train on: a .jsonl or .parquet file with a field `text`, or fineweb-edu, finepdfs, medqa or gsm8k "
     "from the Hugging Face hub. Repeatable; mixed by weight. Default: a small corpus that ptgraph makes itself.",
 )
 @_resume
@@ -79,7 +79,10 @@ def pretrain(
 
 @train.command(epilog=EXIT_CODES)
 @_preset
-@click.option("--task", help="What is asked: arithmetic, word-problems or multiple-choice. Default: the preset's.")
+@click.option(
+    "--task",
+    help="The kind of questions: arithmetic, word-problems or multiple-choice. Default: that of the preset.",
+)
 @_steps
 @_seed
 @_output("runs/grpo")
@@ -103,7 +106,7 @@ def grpo(
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Fine-tune a pretrained model by GRPO: answer questions, and learn from the answers that were right."""
+    """Fine-tune a pretrained model by GRPO: answer questions, and learn from the rewards of the answers."""
     with _run(quiet) as report:
         from ptgraph.models import training
 
@@ -117,10 +120,19 @@ def grpo(
 @click.command(epilog=EXIT_CODES)
 @click.argument("kind", type=click.Choice(["pretrain", "grpo"]))
 @_preset
-@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="Where files go.")
-@click.option("-f", "--format", "names", multiple=True, metavar="FORMAT", help="Not onnx. Default: html,svg,json.")
+@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="The folder of the files.")
+@click.option(
+    "-f",
+    "--format",
+    "names",
+    multiple=True,
+    metavar="FORMAT",
+    help="The formats to write, all but onnx. Default: html,svg,json.",
+)
 @figure_options
-@click.option("--times", is_flag=True, help="Say how long each stage took: the files differ from run to run then.")
+@click.option(
+    "--times", is_flag=True, help="Add the milliseconds of each stage. The files then differ from run to run."
+)
 @quiet_option
 @debug_option
 def pipeline(
@@ -133,7 +145,7 @@ def pipeline(
     debug: bool,
     **figure: Any,
 ) -> None:
-    """Record one step of a training pipeline, and write its stages and what flows between them as a graph."""
+    """Record one step of a training pipeline, and write a graph of its stages and of the values between them."""
     with progress(quiet) as step, _people(quiet):
         from ptgraph.common.atomic_write import check_folder
         from ptgraph.formats import export as exporter

@@ -27,14 +27,14 @@ be loaded, 4 it cannot be traced, 5 it has no ONNX that runs."""
 @click.command(epilog=epilog(VERIFY_EXIT_CODES))
 @target_argument
 @input_option
-@click.option("--onnx", "file", metavar="FILE", help="An ONNX file of TARGET, to run instead of a new one.")
+@click.option("--onnx", "file", metavar="FILE", help="An ONNX file of TARGET to run. Default: a new one.")
 @checkpoint_option
 @trust_option
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
     metavar="T",
-    help="How far a number b of torch's may be off: T * (|b| + the largest |b| of its output, at most 1). "
+    help="The largest difference allowed from a number b of torch: T * (|b| + min(1, the largest |b| of the output)). "
     "Integers must be equal. Default: 0.001; for float16 0.01, for bfloat16 0.05.",
 )
 @structure_option
@@ -53,15 +53,17 @@ def verify(
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Run TARGET in torch and as ONNX, and print how far apart the outputs are.
+    """Run TARGET in torch and in ONNX Runtime, and print how far apart the outputs are.
 
-    TARGET is exported with its weights into a temporary folder, or an ONNX file that ptgraph or torch.onnx
-    wrote before is taken; one that has no weights is given those of TARGET. Both run on the same inputs
-    twice: every dimension that may vary (see --input) has two sizes; if none may, the values differ.
-    Inputs are those of TARGET where it gives real ones, and random numbers where not.
+    TARGET is exported with its weights into a temporary folder. With --onnx, an ONNX file that ptgraph or
+    torch.onnx wrote before is run instead; if it has no weights, it is given those of TARGET.
 
-    The table says for each output the largest difference (max abs), also as a share of the largest number
-    that torch gives (max rel).
+    There are two runs; in each, both get the same inputs. In the second run every dynamic dimension (see
+    --input) has another size; if there is none, the inputs have other values. The first run takes the example
+    inputs of TARGET if they have real values. All other inputs are random.
+
+    The table has the largest difference of each output (max abs), and the same as a share of the largest
+    number in the output of torch (max rel).
     """
     if file is not None and (structure or opset):
         raise UsageError("--structure and --opset say how to write a new ONNX file, and --onnx names one that is there")
