@@ -32,28 +32,28 @@ check: $(VENV)/test $(NODE_MODULES) chromium pdflatex
 
 # The training steps that the page of a Pure Transformer shows; run it before `make exports` when models/training changed.
 recorded: $(VENV)/test
-	$(RUN) -m ptgraph.pipeline
+	$(RUN) -m tools.record_pipelines
 
 # What is committed under exports/: a test proves that it is what the code writes now.
 exports: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
 
-# An hour and a half; writes docs/benchmarks.md. `ONLY=a,c` measures some of its parts, `RUNS=1` is quick.
+# An hour and a half; writes docs/benchmarks.md. `ONLY=onnx-export,depth` measures some of its scenarios, `RUNS=1` is quick.
 bench: $(VENV)/bench chromium
-	$(RUN) -m benchmarks.run --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
+	$(RUN) -m benchmarks --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 # Ten minutes; writes docs/training.md and its pictures from real training runs.
 curves: $(VENV)/test
 	rm -rf build/runs
-	$(RUN) -m benchmarks.curves
+	$(RUN) -m tools.curves
 
 # Writes docs/page.md and its pictures.
 screenshots: $(VENV)/bench chromium
-	$(RUN) -m benchmarks.screenshots
+	$(RUN) -m tools.screenshots
 
 # A minute or two; writes docs/gallery.md and its figures.
 gallery: $(VENV)/test
-	$(RUN) -m benchmarks.gallery
+	$(RUN) -m tools.gallery
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'

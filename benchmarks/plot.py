@@ -11,9 +11,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .measure import Run
-from .parts import LAYERS, OURS, TORCH
+from .process_timer import Run
 from .results import Result
+from .scenarios import LAYERS, OURS, TORCH
 
 # Colours of Okabe and Ito, which differ for colour-blind eyes too, and in grey by their markers and lines.
 LINES = {OURS: ("ptgraph, all formats", "#0072B2", "o", "-"), TORCH: ("torch.onnx.export", "#D55E00", "s", "--")}
@@ -33,7 +33,7 @@ LOOKS: dict[Any, Any] = {
 
 
 def write(result: Result, path: Path) -> None:
-    """Draw the part that measured growth."""
+    """Draw the scenario ``depth``."""
     with matplotlib.rc_context(LOOKS):
         figure = Figure(figsize=(6.8, 2.7), layout="constrained")
         time, memory = figure.subplots(1, 2)

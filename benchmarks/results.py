@@ -1,4 +1,4 @@
-"""What was measured, kept in a file, so that parts can be measured one by one."""
+"""What was measured, kept in a file, so that scenarios can be measured one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .measure import CHROMIUM, Run
+from .process_timer import CHROMIUM, Run
+from .scenarios import SCENARIOS
 
 FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 PACKAGES = ("ptgraph", "torch", "onnx", "onnxscript", "transformers", "torchview", "torchlens", "graphviz-pure")
@@ -55,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One part: where it was measured, how often, and its rows by (model, name)."""
+    """One scenario: where it was measured, how often, and its rows by (model, name)."""
 
     machine: str
     runs: int
@@ -75,11 +76,11 @@ def machine() -> str:
 
 
 def read() -> dict[str, Result]:
-    """Return what was measured until now, by part."""
+    """Return what was measured until now, by scenario, in the order of the report."""
     if not FILE.exists():
         return {}
-    parts = json.loads(FILE.read_text(encoding="utf-8"))
-    return {part: _result(kept) for part, kept in sorted(parts.items())}
+    kept = json.loads(FILE.read_text(encoding="utf-8"))
+    return {name: _result(kept[name]) for name in SCENARIOS if name in kept}
 
 
 def _result(kept: Any) -> Result:
@@ -90,8 +91,8 @@ def _result(kept: Any) -> Result:
 def write(results: dict[str, Result]) -> None:
     """Keep *results*."""
     kept = {
-        part: {"machine": found.machine, "runs": found.runs, "rows": [asdict(row) for row in found.rows.values()]}
-        for part, found in results.items()
+        name: {"machine": found.machine, "runs": found.runs, "rows": [asdict(row) for row in found.rows.values()]}
+        for name, found in results.items()
     }
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps(kept, indent=1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The other viewers in Chromium: Model Explorer, plain pyvis, Netron. See ``browser``."""
+"""The other viewers in Chromium: Model Explorer, plain pyvis, Netron. See ``browser_timer``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from playwright.sync_api import TimeoutError as TooLong
 
-from .browser import PAN, PATIENCE, QUIET, Report, chromium
-from .measure import GAVE_UP
+from .browser_timer import PAN, PATIENCE, QUIET, Report, chromium
+from .process_timer import GAVE_UP
 
 # What WebGL draws in a frame is added up, so that one sees when the picture is there, and when it has changed last.
 WEBGL = """

@@ -61,7 +61,7 @@ def test_links_into_the_repository_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     assert all((ROOT / link).exists() for link in links), links
-    named = re.findall(r"`((?:ptgraph|models|tests|benchmarks)/[\w/.]*\w)`", text)
+    named = re.findall(r"`((?:ptgraph|models|tests|benchmarks|tools)/[\w/.]*\w)`", text)
     assert all((ROOT / name).exists() for name in named if "NAME" not in name), named
 
 

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from benchmarks.gallery import ARCHITECTURES, figure_of
 from ptgraph.graph.model import ModelGraph
 from ptgraph.models import PRESETS
 from tests.conftest import ROOT, graph_of
 from tests.test_architectures import CONFIGS
+from tools.gallery import ARCHITECTURES, figure_of
 
 DOCS = ROOT / "docs"
 TEXT = (DOCS / "gallery.md").read_text(encoding="utf-8")

@@ -21,8 +21,7 @@ import ptgraph
 from ptgraph.cli.main import main
 from ptgraph.graph.model import ModelGraph
 from ptgraph.models import training
-from ptgraph.notebook import plots
-from ptgraph.notebook.build import notebook
+from ptgraph.notebook.build import notebook, plots
 
 NET = '''
 import torch

@@ -11,7 +11,6 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import networkx as nx
@@ -20,8 +19,8 @@ from torch import nn
 
 from ptgraph.common.temporary_files import temporary_folder
 from ptgraph.graph.model import RECORDED, Call, Component, ModelGraph, Op, Shape
-from ptgraph.graph.recorded_pipelines import PIPELINES, check_kind
-from ptgraph.graph.serialize import attributes, to_json
+from ptgraph.graph.recorded_pipelines import check_kind
+from ptgraph.graph.serialize import attributes
 from ptgraph.tracing.module_tree import config_of
 from ptgraph.tracing.plain_values import plain_value
 from ptgraph.tracing.source_info import describe, qualified_name
@@ -265,15 +264,4 @@ def _described(value: Any) -> Described:
     return Described(kind)
 
 
-def main() -> None:
-    """Record each pipeline anew, into the checkout."""
-    folder = Path(__file__).parents[2] / "models" / "training" / "recorded"
-    folder.mkdir(exist_ok=True)
-    for kind in PIPELINES:
-        (folder / f"{kind}.json").write_text(to_json(record_pipeline(kind)), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
-
-__all__ = ["graph_of_events", "main", "record_pipeline"]
+__all__ = ["graph_of_events", "record_pipeline"]

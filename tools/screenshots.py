@@ -1,4 +1,4 @@
-"""Pictures of the page for the docs: ``python -m benchmarks.screenshots`` writes docs/page-*.png and docs/page.md."""
+"""Pictures of the page for the docs: ``python -m tools.screenshots`` writes docs/page-*.png and docs/page.md."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 
 import transformers
 
+from benchmarks.browser_timer import chromium
 from ptgraph.comparison.diff import compare
 from ptgraph.formats.html import render, render_comparison
 from ptgraph.formats.options import Options
 from ptgraph.loading.target import load
 from ptgraph.tracing.build_graph import graph_of
-
-from .browser import chromium
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WIDE, NARROW = (1400, 900), (390, 844)

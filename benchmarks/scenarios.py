@@ -1,10 +1,11 @@
-"""What is measured: the commands of each part, named as in the document, and what is compared with what."""
+"""The scenarios: the commands that each one measures, named as in the report, and which are compared."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -42,8 +43,7 @@ EXPLORER = "Model Explorer"
 PYVIS = "plain pyvis"
 NETRON = "Netron, ONNX of ptgraph"
 NETRON_FLAT = "Netron, flat ONNX"
-MADE_UP = "made up"
-
+SYNTHETIC = "synthetic"
 
 Commands = dict[tuple[str, str], list[str]]  # by model and name
 
@@ -55,10 +55,10 @@ def ours(target: str, *options: str) -> list[str]:
 
 def theirs(tool: str, model: str, device: str = "cpu") -> list[str]:
     """Return the command that runs another tool on *model*."""
-    return [sys.executable, str(HERE / "others.py"), tool, model, device]
+    return [sys.executable, str(HERE / "competitors.py"), tool, model, device]
 
 
-def onnx(folder: Path) -> Commands:
+def onnx_export(folder: Path) -> Commands:
     """All four files against the ONNX file alone."""
     commands: Commands = {}
     for preset in PRESETS:
@@ -69,7 +69,7 @@ def onnx(folder: Path) -> Commands:
     return commands
 
 
-def pictures(folder: Path) -> Commands:
+def graph_tools(folder: Path) -> Commands:
     """One file against the tool that makes such a thing."""
     commands: Commands = {}
     for preset in PRESETS:
@@ -82,7 +82,7 @@ def pictures(folder: Path) -> Commands:
     return commands
 
 
-def llama(folder: Path) -> Commands:
+def large_model(folder: Path) -> Commands:
     """A model that does not fit into memory."""
     config = _llama(folder)
     return {
@@ -99,32 +99,32 @@ def _llama(folder: Path) -> str:
     return str(config)
 
 
-def growth(folder: Path) -> Commands:
+def depth(folder: Path) -> Commands:
     """The same model with more and more layers."""
     commands: Commands = {}
     for layers in LAYERS:
-        commands[str(layers), OURS] = ours(f"{HERE / 'layers.py'}:layers_{layers}")
+        commands[str(layers), OURS] = ours(f"{HERE / 'depth_variants.py'}:layers_{layers}")
         if layers in LAYERS_OF_TORCH:
             commands[str(layers), TORCH] = theirs("onnx", f"medium:{layers}")
     return commands
 
 
-def page(folder: Path) -> Commands:
-    """The page in a browser, beside other viewers with the same graph; there is no ONNX of what no model is."""
+def viewers(folder: Path) -> Commands:
+    """The page in a browser, beside other viewers of the same graph; ptgraph writes no ONNX of the synthetic one."""
     commands: Commands = {}
-    models = {"tiny": "tiny", "medium": "medium", NAME_OF_LLAMA: _llama(folder), MADE_UP: "made-up"}
+    models = {"tiny": "tiny", "medium": "medium", NAME_OF_LLAMA: _llama(folder), SYNTHETIC: "synthetic"}
     for number, (model, target) in enumerate(models.items()):
-        files = {name: file for name, file in VIEWED.items() if (model, name) != (MADE_UP, NETRON)}
+        files = {name: file for name, file in VIEWED.items() if (model, name) != (SYNTHETIC, NETRON)}
         formats = [file for _, file in files.values()]
         place = folder / f"graph{number}"
-        commands[model, FILES] = [sys.executable, "-m", "benchmarks.inputs", target, str(place), *formats]
+        commands[model, FILES] = [sys.executable, "-m", "benchmarks.viewer_inputs", target, str(place), *formats]
         for name, (viewer, file) in files.items():
             path = str(place / f"graph.{file}")
-            commands[model, name] = [sys.executable, "-m", "benchmarks.browser", viewer, path]
+            commands[model, name] = [sys.executable, "-m", "benchmarks.browser_timer", viewer, path]
     return commands
 
 
-# The viewers of the page's part: which of ``viewers``, and the file that it opens.
+# The viewers of the scenario ``viewers``: which of ``viewers.VIEWERS``, and the file that it opens.
 VIEWED = {
     PAGE: ("ptgraph", "html"),
     EXPLORER: ("model-explorer", "model-explorer.json"),
@@ -133,12 +133,33 @@ VIEWED = {
     NETRON_FLAT: ("netron", "flat.onnx"),
 }
 
-# What is compared with what, on each model.
-PAIRS: dict[str, list[tuple[str, str]]] = {
-    "a": [(OURS, TORCH), (OURS, TORCH_UNWRITTEN), (WEIGHTS, TORCH)],
-    "b": [(SVG, VIEW), (SVG, VIEW_GRAPH), (JSON, LENS), (JSON, LENS_STRUCTURE)],
-    "c": [(OURS, TORCH_PLAIN), (OURS, TORCH_UNWRITTEN)],
-    "d": [(OURS, TORCH)],
-}
 
-PARTS: dict[str, Callable[[Path], Commands]] = {"a": onnx, "b": pictures, "c": llama, "d": growth, "e": page}
+@dataclass(frozen=True)
+class Scenario:
+    """What is measured together: a section of the report."""
+
+    title: str
+    commands: Callable[[Path], Commands]  # given a folder for the files that they need
+    pairs: tuple[tuple[str, str], ...] = ()  # the commands of ptgraph and another tool that are compared, on each model
+
+
+# Name → scenario, in the order of the report.
+SCENARIOS = {
+    "onnx-export": Scenario(
+        "Against torch.onnx.export",
+        onnx_export,
+        ((OURS, TORCH), (OURS, TORCH_UNWRITTEN), (WEIGHTS, TORCH)),
+    ),
+    "graph-tools": Scenario(
+        "Against torchview and torchlens",
+        graph_tools,
+        ((SVG, VIEW), (SVG, VIEW_GRAPH), (JSON, LENS), (JSON, LENS_STRUCTURE)),
+    ),
+    "large-model": Scenario(
+        "A model of 70 billion parameters",
+        large_model,
+        ((OURS, TORCH_PLAIN), (OURS, TORCH_UNWRITTEN)),
+    ),
+    "depth": Scenario("Growth with the number of layers", depth),
+    "viewers": Scenario("The page, beside other viewers", viewers),
+}

@@ -1,4 +1,4 @@
-"""The preset ``medium`` with other numbers of layers: targets for ``ptgraph export layers.py:layers_24``."""
+"""The preset ``medium`` with other numbers of layers: targets for ``ptgraph export depth_variants.py:layers_24``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The same graph for every viewer: ``python -m benchmarks.inputs MODEL FOLDER FORMAT…``.
+"""The same graph for every viewer: ``python -m benchmarks.viewer_inputs MODEL FOLDER FORMAT…``.
 
-MODEL is a preset, the folder of a config, or ``made-up``. FORMAT is ``html`` (ptgraph's page), ``onnx`` (as ptgraph
+MODEL is a preset, the folder of a config, or ``synthetic``. FORMAT is ``html`` (ptgraph's page), ``onnx`` (as ptgraph
 writes it), ``flat.onnx`` (a node an operation), ``model-explorer.json`` or ``pyvis.html``. Writes FOLDER/graph.FORMAT
 and prints figures as JSON: operations, and of ptgraph's page the size and the seconds from the graph to the file.
 """
@@ -20,7 +20,7 @@ from ptgraph.formats.registry import FORMATS
 from ptgraph.graph.labels import op_title
 from ptgraph.graph.model import ModelGraph
 
-from .made_up import made_up
+from .synthetic_graph import synthetic_graph
 
 DRAWN = ("input", "op", "output")  # weights are no nodes here: every viewer gets what ptgraph's page has boxes for
 
@@ -88,7 +88,7 @@ VIEWER_FORMATS: dict[str, Callable[[ModelGraph], Iterable[bytes]]] = {
 
 def main(model: str, folder: str, *formats: str) -> None:
     """Write the files, and print the figures."""
-    graph = made_up() if model == "made-up" else ptgraph.trace(ptgraph.load_target(model))
+    graph = synthetic_graph() if model == "synthetic" else ptgraph.trace(ptgraph.load_target(model))
     figures: dict[str, float] = {"operations": len(graph.of_kind("op"))}
     for format in formats:
         path = Path(folder) / f"graph.{format}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .browser import PAN, PATIENCE, QUIET, SAMPLE
-from .parts import FILES, PAGE, VIEWED
+from .browser_timer import PAN, PATIENCE, QUIET, SAMPLE
 from .results import Result, Row
+from .scenarios import FILES, PAGE, VIEWED
 
 TEXT = f"""\
 These times are measured inside headless Chromium (1400 × 900, no graphics card, one process for each measurement), by
@@ -29,8 +29,8 @@ Every viewer gets the same graph without weights:
   resources from two CDNs, and gets none.
 - Netron the ONNX file of ptgraph, in which modules are functions, and a flat one with a node for each operation.
 
-Netron and Model Explorer run on their own local servers. `benchmarks/made_up.py` writes the made-up graph: five levels
-of modules, and no two blocks known as equal.
+Netron and Model Explorer run on their own local servers. `benchmarks/synthetic_graph.py` writes the synthetic graph:
+five levels of modules, and no two blocks known as equal.
 """
 
 OWN = {

@@ -1,6 +1,6 @@
 """The curves of real training runs: pretraining of `nano`, and GRPO on three seeds. Writes docs/training.md.
 
-    python -m benchmarks.curves
+    python -m tools.curves
 
 Minutes on two cores; the runs stay in build/runs, and what is there is not made again.
 """

@@ -1,4 +1,4 @@
-"""A graph of 100,000 operations that no model has: modules in modules, none like another, so that nothing folds."""
+"""A synthetic graph of 100,000 operations: nested modules, no two of them equal, so that nothing folds."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CATEGORIES = {
 }
 OPERATORS = ("linear", "mul", "add", "relu", "softmax", "matmul", "transpose", "view", "layer_norm", "conv1d", "gelu")
 CHANNELS = (64, 96, 128, 192, 256, 384, 512)
-MODULE = "made_up"
+MODULE = "synthetic"
 
 
 @dataclass
-class _Made:
+class _Builder:
     """The graph while it grows."""
 
     random: random.Random
@@ -78,28 +78,28 @@ class _Made:
         return path
 
 
-def made_up(operations: int = OPERATIONS) -> ModelGraph:
+def synthetic_graph(operations: int = OPERATIONS) -> ModelGraph:
     """Return the graph; the same one each time.
 
     Five levels of modules lie around an operation. Each module adds what it was given to what it makes, and one
     value that the first operation makes is read in every one that holds operations, as a mask is.
     """
-    made = _Made(random.Random(0))
-    made.module("", f"{MODULE}.Model", "Core architecture", None, ("batch", 512))
-    made.ops.add_node("x", **attributes(Op("input", "x", shape=("batch", 512), dtype="float32")))
-    mask = made.op("", "sigmoid", ["x"], ("batch", 512))
+    builder = _Builder(random.Random(0))
+    builder.module("", f"{MODULE}.Model", "Core architecture", None, ("batch", 512))
+    builder.ops.add_node("x", **attributes(Op("input", "x", shape=("batch", 512), dtype="float32")))
+    mask = builder.op("", "sigmoid", ["x"], ("batch", 512))
     at = mask
     for stage in _numbers():
-        if made.count >= operations:
+        if builder.count >= operations:
             break
-        at = _grow(made, f"stages.{stage}", "", 0, at, mask, operations)
-    last = attributes(Op("output", "output", shape=made.ops.nodes[at]["shape"], dtype="float32"))
-    made.ops.add_node("output", **last)
-    made.ops.add_edge(at, "output", slots=[0], outputs=[0], shape=last["shape"], dtype="float32")
-    types = {node["type"] for _, node in made.tree.nodes(data=True)}
+        at = _grow(builder, f"stages.{stage}", "", 0, at, mask, operations)
+    last = attributes(Op("output", "output", shape=builder.ops.nodes[at]["shape"], dtype="float32"))
+    builder.ops.add_node("output", **last)
+    builder.ops.add_edge(at, "output", slots=[0], outputs=[0], shape=last["shape"], dtype="float32")
+    types = {node["type"] for _, node in builder.tree.nodes(data=True)}
     classes = {name: ClassInfo(name.rpartition(".")[2], MODULE, _DOC, source=_SOURCE) for name in sorted(types)}
     return ModelGraph(
-        "made-up", made.ops, made.tree, made.calls, tuple(made.parameters), classes, "none: it is made up"
+        "synthetic", builder.ops, builder.tree, builder.calls, tuple(builder.parameters), classes, "none: synthetic"
     )
 
 
@@ -110,37 +110,37 @@ def _numbers() -> Iterator[int]:
         number += 1
 
 
-def _grow(made: _Made, path: str, parent: str, depth: int, given: str, mask: str, operations: int) -> str:
+def _grow(builder: _Builder, path: str, parent: str, depth: int, given: str, mask: str, operations: int) -> str:
     """Add a module with all that is inside of it, and return what it yields."""
-    shape = made.ops.nodes[given]["shape"]
+    shape = builder.ops.nodes[given]["shape"]
     if depth == len(LEVELS):
-        return _fill(made, path, parent, given, mask)
+        return _fill(builder, path, parent, given, mask)
     level = LEVELS[depth]
-    made.module(path, f"{MODULE}.{('Stage', *map(str.title, LEVELS))[depth]}", "Layers & blocks", parent, shape)
+    builder.module(path, f"{MODULE}.{('Stage', *map(str.title, LEVELS))[depth]}", "Layers & blocks", parent, shape)
     at = given
-    for number in range(made.random.randint(*WIDTHS[level])):
-        if made.count >= operations:
+    for number in range(builder.random.randint(*WIDTHS[level])):
+        if builder.count >= operations:
             break
-        at = _grow(made, f"{path}.{level}{number}", path, depth + 1, at, mask, operations)
-    return made.op(path, "add", [given, at], shape)
+        at = _grow(builder, f"{path}.{level}{number}", path, depth + 1, at, mask, operations)
+    return builder.op(path, "add", [given, at], shape)
 
 
-def _fill(made: _Made, path: str, parent: str, given: str, mask: str) -> str:
+def _fill(builder: _Builder, path: str, parent: str, given: str, mask: str) -> str:
     """Add a module of operations: mostly a chain, which branches and joins again."""
-    kind = made.random.choice(list(CATEGORIES))
-    shape: Shape = ("batch", made.random.choice(CHANNELS))
-    made.module(path, f"{MODULE}.{kind}", CATEGORIES[kind], parent, shape)
-    at, earlier = made.op(path, "mul", [given, mask], shape), given
-    for _ in range(made.random.randint(*SIZES) - 2):
-        operator = made.random.choice(OPERATORS)
+    kind = builder.random.choice(list(CATEGORIES))
+    shape: Shape = ("batch", builder.random.choice(CHANNELS))
+    builder.module(path, f"{MODULE}.{kind}", CATEGORIES[kind], parent, shape)
+    at, earlier = builder.op(path, "mul", [given, mask], shape), given
+    for _ in range(builder.random.randint(*SIZES) - 2):
+        operator = builder.random.choice(OPERATORS)
         reads = [at, earlier] if operator in ("add", "mul", "matmul") else [at]
-        earlier, at = (at, made.op(path, operator, reads, shape)) if made.random.random() < 0.8 else (earlier, at)
+        earlier, at = (at, builder.op(path, operator, reads, shape)) if builder.random.random() < 0.8 else (earlier, at)
         if earlier == given:
             earlier = at
-    return made.op(path, "add", [given, at], shape)
+    return builder.op(path, "add", [given, at], shape)
 
 
-_DOC = "A module of a made-up model.\n\nIt stands for a class of which a page shows the text."
-_SOURCE = "class Made:\n" + "\n".join(f"    step_{k} = {k}" for k in range(40)) + "\n"
+_DOC = "A module of a synthetic model.\n\nIt stands for a class of which a page shows the text."
+_SOURCE = "class Synthetic:\n" + "\n".join(f"    step_{k} = {k}" for k in range(40)) + "\n"
 
-__all__ = ["made_up"]
+__all__ = ["synthetic_graph"]

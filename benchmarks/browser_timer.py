@@ -1,4 +1,4 @@
-"""Viewers in headless Chromium, one process a measurement: ``python -m benchmarks.browser VIEWER FILE``.
+"""Viewers in headless Chromium, one process a measurement: ``python -m benchmarks.browser_timer VIEWER FILE``.
 
 Prints the figures as JSON, a line after each step with all figures so far: what is cut short still says what it knew.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from .measure import CHROMIUM
+from .process_timer import CHROMIUM
 
 FLAGS = (
     "--no-sandbox",

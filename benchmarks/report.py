@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from . import plot, viewing
-from .measure import LIMIT
-from .parts import LAYERS, LAYERS_OF_TORCH, OURS, PAIRS, TORCH
+from . import plot, report_viewers
+from .process_timer import LIMIT
 from .results import Result, Row
+from .scenarios import LAYERS, LAYERS_OF_TORCH, OURS, SCENARIOS, TORCH
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BASE = 24  # layers that growth is told relative to
@@ -17,7 +17,7 @@ HEAD = f"""\
 # Benchmarks
 
 `make bench` measures all of this again and writes this page;
-`python -m benchmarks.run --only a,c --runs 3` measures some of it.
+`python -m benchmarks --only onnx-export,large-model --runs 3` measures some of it.
 
 Except in the section on the page, each measurement is of a whole process, from start to exit: its wall-clock seconds,
 and its peak memory (if it starts other processes, the peak of the largest one). Each number is the median of the runs.
@@ -28,16 +28,8 @@ Seconds differ between machines, so compare the ratios: **ptgraph divided by the
 less**. *All formats* are the four default ones: onnx, html, svg and json.
 """
 
-TITLES = {
-    "a": "Against torch.onnx.export",
-    "b": "Against torchview and torchlens",
-    "c": "A model of 70 billion parameters",
-    "d": "Growth with the number of layers",
-    "e": "The page, beside other viewers",
-}
-
 TEXTS = {
-    "a": """\
+    "onnx-export": """\
 `ptgraph export PRESET` writes four files (ONNX, HTML, SVG, JSON); `torch.onnx.export(model, dynamo=True)` writes the
 ONNX file alone. Three runs of ptgraph and torch are compared:
 
@@ -46,44 +38,46 @@ ONNX file alone. Three runs of ptgraph and torch are compared:
 - On the meta device, `torch.onnx.export(optimize=False)` makes the graph in memory, but cannot write it.
 - With `--weights external`, both write the weights.
 """,
-    "b": """\
+    "graph-tools": """\
 - `ptgraph export PRESET -f svg` against `torchview.draw_graph` on the meta device: once drawn as SVG, and once only
   written as text for Graphviz. torchview draws with `graphviz-pure`, which it finds here as `dot`; figures of ptgraph
   need no Graphviz. torchview draws every layer (down to its default depth), ptgraph draws equal layers once.
 - `ptgraph export PRESET -f json` against `torchlens.trace`: once with its defaults (it keeps every activation), and
   once for the structure alone. It keeps its result in memory and writes nothing.
 """,
-    "c": """\
+    "large-model": """\
 The config of a Llama with 80 layers of width 8192, without weights: `ptgraph export FOLDER`, all formats, against
 `torch.onnx.export(model, dynamo=True, optimize=False)` of the same model on the meta device.
 """,
-    "d": """\
+    "depth": """\
 The preset `medium` (24 layers) with 12 to 96 layers: all formats, without weights, against `torch.onnx.export` of the
 model with weights. In brackets is the ratio to 24 layers.
 
 ![Seconds and memory with 12 to 96 layers](benchmarks.svg)
 """,
-    "e": viewing.TEXT,
+    "viewers": report_viewers.TEXT,
 }
 
 
 def write(results: dict[str, Result]) -> None:
     """Write the page, and the picture if growth was measured."""
     sections = [HEAD, _measured(results)]
-    for part, result in results.items():
-        table = {"d": _growth, "e": viewing.tables}[part](result) if part in "de" else _table(part, result)
-        notes = viewing.notes(result) if part == "e" else _notes(result)
-        sections.append("\n".join([f"## {TITLES[part]}\n", TEXTS[part], table, *notes]))
+    for name, result in results.items():
+        if name == "viewers":
+            table, notes = report_viewers.tables(result), report_viewers.notes(result)
+        else:
+            table, notes = _growth(result) if name == "depth" else _table(name, result), _notes(result)
+        sections.append("\n".join([f"## {SCENARIOS[name].title}\n", TEXTS[name], table, *notes]))
     (DOCS / "benchmarks.md").write_text("\n".join(sections), encoding="utf-8")
-    if "d" in results:
-        plot.write(results["d"], DOCS / "benchmarks.svg")
+    if "depth" in results:
+        plot.write(results["depth"], DOCS / "benchmarks.svg")
 
 
 def _measured(results: dict[str, Result]) -> str:
-    """Say where: once if all parts were measured alike, else for each."""
+    """Say where: once if all scenarios were measured alike, else for each."""
     said: dict[str, list[str]] = {}
-    for part, result in results.items():
-        said.setdefault(f"Runs: {_counts(result)}. Machine: {result.machine}.", []).append(TITLES[part])
+    for name, result in results.items():
+        said.setdefault(f"Runs: {_counts(result)}. Machine: {result.machine}.", []).append(SCENARIOS[name].title)
     texts = said if len(said) == 1 else [f"{'; '.join(titles)}: {text}" for text, titles in said.items()]
     return "\n".join(textwrap.fill(text, 118, break_on_hyphens=False) + "\n" for text in texts)
 
@@ -94,14 +88,14 @@ def _counts(result: Result) -> str:
     return str(counts[0]) if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
 
 
-def _table(part: str, result: Result) -> str:
+def _table(name: str, result: Result) -> str:
     models = dict.fromkeys(model for model, _ in result.rows)
     lines = [
         "| model | ptgraph | s | MB | against | s | MB | ratio of time | of memory |",
         "|---|---|--:|--:|---|--:|--:|--:|--:|",
     ]
     for model in models:
-        for our_name, their_name in PAIRS[part]:
+        for our_name, their_name in SCENARIOS[name].pairs:
             ours, theirs = result.rows[model, our_name], result.rows[model, their_name]
             cells = [model, our_name, *_cells(ours), their_name, *_cells(theirs), *_ratios(ours, theirs)]
             lines.append(f"| {' | '.join(cells)} |")

@@ -1,4 +1,4 @@
-"""The other tools, one process a run: ``python others.py TOOL MODEL DEVICE``. Each imports only what it needs.
+"""The other tools, one process a run: ``python competitors.py TOOL MODEL DEVICE``. Each imports only what it needs.
 
 MODEL is a preset, a preset and a number of layers (``medium:12``), or a folder with the config of a Llama. What a tool
 writes goes into the current folder.
