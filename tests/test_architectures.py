@@ -26,31 +26,10 @@ from ptgraph.onnx.verifying.compare import compare
 from ptgraph.tracing.build_graph import graph_of
 from tests.geometry import check, of_kind
 from tests.opened import check_geometry, visiting
+from tests.support.architectures import CONFIGS
 from tests.truth import torn
 
 SCHEMA = json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"))
-
-LLAMA_80 = transformers.LlamaConfig(
-    num_hidden_layers=80, hidden_size=8192, intermediate_size=28672, num_attention_heads=64, num_key_value_heads=8
-)
-
-# The longest first, so that two workers end together.
-CONFIGS = {
-    "deepseek_v3": transformers.DeepseekV3Config(),
-    "llama-80x8192": LLAMA_80,
-    "mamba": transformers.MambaConfig(),
-    "mixtral": transformers.MixtralConfig(),
-    "qwen3": transformers.Qwen3Config(),
-    "swin": transformers.SwinConfig(),
-    "clip": transformers.CLIPConfig(),
-    "t5": transformers.T5Config(),
-    "bert": transformers.BertConfig(),
-    "whisper": transformers.WhisperConfig(),
-    "gpt2": transformers.GPT2Config(),
-    "vit": transformers.ViTConfig(),
-    "resnet": transformers.ResNetConfig(),
-    "convnext": transformers.ConvNextConfig(),
-}
 
 
 def check_figure(graph: ModelGraph) -> None:

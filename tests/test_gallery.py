@@ -9,7 +9,7 @@ import pytest
 from ptgraph.graph.model import ModelGraph
 from ptgraph.models import PRESETS
 from tests.conftest import ROOT, graph_of
-from tests.test_architectures import CONFIGS
+from tests.support.architectures import CONFIGS
 from tools.gallery import ARCHITECTURES, figure_of
 
 DOCS = ROOT / "docs"

@@ -23,7 +23,7 @@ from ptgraph.loading.target import load
 from ptgraph.models import PRESETS
 from ptgraph.tracing.build_graph import graph_of
 from tests.geometry import check
-from tests.test_architectures import CONFIGS
+from tests.support.architectures import CONFIGS
 from tests.truth import torn
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
