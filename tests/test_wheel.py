@@ -33,15 +33,18 @@ def test_the_wheel_works_on_its_own(tmp_path: Path) -> None:
     for wanted in (
         "formats/schema.json",
         "py.typed",
-        "page/page.html",
-        "page/page.css",
-        "page/page.js",
+        "page/web/index.html",
+        "page/web/styles/base.css",
+        "page/web/src/main.js",
         "models/attention.py",
         "models/training/grpo.py",
         "models/training/recorded/pretrain.json",
         "models/training/recorded/grpo.json",
     ):
         assert f"ptgraph/{wanted}" in names
+    web = {str(path.relative_to(ROOT)) for path in (ROOT / "ptgraph/page/web").rglob("*") if path.is_file()}
+    assert len(web) > 30
+    assert {name for name in names if name.startswith("ptgraph/page/web/")} == web
     shutil.rmtree(tmp_path / "source")
 
     python = tmp_path / "clean" / "bin" / "python"

@@ -29,9 +29,9 @@ from ptgraph.page.document import PLAIN, diagram, placed
 from ptgraph.page.js_bundle import bundle
 from ptgraph.page.overlay import Overlay
 
-PAGE = files("ptgraph.page")
+WEB = files("ptgraph.page") / "web"
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # what may end a script, and halves of characters
-STYLES_OF = ("page.css", "words.css", "compare.css")
+STYLES_OF = ("styles/base.css", "styles/text.css", "styles/compare.css")
 
 
 def page(graph: ModelGraph, depth: int | None = None, overlays: Sequence[Overlay] = ()) -> bytes:
@@ -84,12 +84,12 @@ def _page(
 def _text(name: str, data: dict[str, Any], details: dict[str, Any]) -> str:
     network = _network()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    template = environment.from_string(_read("page.html"))
+    template = environment.from_string(_read("index.html"))
     return template.render(
         title=name,
         style="\n".join(map(_read, STYLES_OF)),
         library=_vis_network(),
-        script=bundle(PAGE, "page.js"),
+        script=bundle(WEB / "src", "main.js"),
         data=_json(data),
         details=_json(details),
         options=_json(network.options),
@@ -121,7 +121,7 @@ def _vis_network() -> str:
 
 
 def _read(name: str) -> str:
-    return (PAGE / name).read_text(encoding="utf-8")
+    return WEB.joinpath(name).read_text(encoding="utf-8")
 
 
 def _json(data: Any) -> str:

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import re
 from importlib.resources.abc import Traversable
+from posixpath import dirname, join, normpath
 
-_IMPORT = re.compile(r"^import \{[^}]*\} from '\./([\w-]+\.js)';\n", re.MULTILINE)
+_IMPORT = re.compile(r"^import \{[^}]*\} from '(\.{1,2}/[\w./-]+\.js)';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let)\b)", re.MULTILINE)
 
 
 def bundle(folder: Traversable, entry: str) -> str:
-    """Return the script of the module *entry* in *folder*, with all that it imports."""
+    """Return the script of the module *entry* with all that it imports; its path, like theirs, is one in *folder*."""
     done: dict[str, str] = {}
     _add(folder, entry, done, ())
     return "\n".join(done.values())
 
 
-def _add(folder: Traversable, name: str, done: dict[str, str], above: tuple[str, ...]) -> None:
-    if name in above:
-        raise ValueError(f"modules import each other: {' → '.join((*above, name))}")
-    if name in done:
+def _add(folder: Traversable, path: str, done: dict[str, str], above: tuple[str, ...]) -> None:
+    if path in above:
+        raise ValueError(f"modules import each other: {' → '.join((*above, path))}")
+    if path in done:
         return
-    text = (folder / name).read_text(encoding="utf-8")
+    text = folder.joinpath(path).read_text(encoding="utf-8")
     for imported in _IMPORT.findall(text):
-        _add(folder, imported, done, (*above, name))
-    done[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+        _add(folder, normpath(join(dirname(path), imported)), done, (*above, path))
+    done[path] = _EXPORT.sub("", _IMPORT.sub("", text))
 
 
 __all__ = ["bundle"]

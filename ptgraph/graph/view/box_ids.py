@@ -1,4 +1,4 @@
-"""What the boxes of a picture are called: one grammar, which `page/box_id.js` reads and writes, too.
+"""What the boxes of a picture are called: one grammar, which `page/web/src/model/box_id.js` reads and writes, too.
 
     id      = base [ "~" numbers ]     a box; with numbers, what it is in other blocks of the folds around it
     numbers = [number] { "." [number] }   one for each fold, the outermost first; none for a fold that is not unfolded

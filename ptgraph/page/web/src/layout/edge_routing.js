@@ -1,7 +1,7 @@
 // How edges run: from the foot of a box to the head of another, around what stands between. Everything here is in
 // flow space, where the flow runs down (y); a picture whose flow runs to the right is turned before and after.
 
-import { HEADER } from './measures.js';
+import { HEADER } from './metrics.js';
 
 const CLEARANCE = 7; // how near an edge may come to a box that it passes
 

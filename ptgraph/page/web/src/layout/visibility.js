@@ -1,7 +1,7 @@
 // What of a scene shows in a window, what is under a point, and what goes with what is selected.
 
-import { HEADER, knobsOf } from './measures.js';
-import { endId, idOf, walk, wayTo } from './scene.js';
+import { HEADER, knobsOf } from './metrics.js';
+import { endId, idOf, walk, wayTo } from './scenes.js';
 
 const LEAST = 22; // a frame that is smaller on the screen shows closed
 

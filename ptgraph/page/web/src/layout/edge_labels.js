@@ -1,7 +1,7 @@
 // Where the shapes of what flows are written: beside the foot of the box that they leave, if there is room.
 
-import { SHAPE, printable, type } from './measures.js';
-import { alongCurve } from './route.js';
+import { SHAPE, printable, type } from './metrics.js';
+import { alongCurve } from './edge_routing.js';
 
 /** Return the notes of a scene: {text, edges, x, y, width}; one that would cover anything is left out. */
 export function notesOf(model, scene, flow) {

@@ -1,7 +1,7 @@
 // What the colours mean: the categories that occur, or a range of numbers, or a few kinds.
 
-import { el, short } from './text.js';
-import { SIGNS } from './theme.js';
+import { el, short } from '../text/text.js';
+import { SIGNS } from './colors.js';
 
 const STATUSES = { added: 'only in the second', removed: 'only in the first', changed: 'changed', inside: 'changed inside', same: 'the same' };
 

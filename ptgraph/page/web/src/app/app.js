@@ -1,15 +1,15 @@
 // What the page can do: open and close, select, dive in, change documents, colours and tabs. Each says what it did.
 
-import { listenForKeys, neighbourOf } from './keys.js';
-import { showLegend } from './legend.js';
-import { Model, addressOf } from './model.js';
-import { Opening } from './opening.js';
-import { boxAt } from './paths.js';
-import { Stage } from './stage.js';
-import { insideOf } from './still.js';
-import { el, plural } from './text.js';
-import { Colours, measuresOf } from './theme.js';
-import { EVERYWHERE, aroundAll, collect } from './visible.js';
+import { listenForKeys, neighbourOf } from './keyboard.js';
+import { showLegend } from '../render/legend.js';
+import { Model, addressOf } from '../model/diagram.js';
+import { Opening } from './expansion.js';
+import { boxAt } from '../model/module_paths.js';
+import { Stage } from '../render/viewport.js';
+import { insideOf } from '../render/image_export.js';
+import { el, plural } from '../text/text.js';
+import { Colours, measuresOf } from '../render/colors.js';
+import { EVERYWHERE, aroundAll, collect } from '../layout/visibility.js';
 
 /** An element of the page, by its id. */
 export const get = (id) => document.getElementById(id);

@@ -1,20 +1,20 @@
 // The page: its parts, put together. The model is drawn first; its text is read when there is time.
 
-import { App, get } from './app.js';
-import { runId } from './box_id.js';
-import { Comparison } from './compare.js';
-import { Components } from './components.js';
-import { Hover } from './hover.js';
-import { Minimap } from './minimap.js';
-import { Details } from './pane.js';
-import { Pipelines, diagramsOf } from './pipelines.js';
-import { SearchBox } from './search.js';
-import { listenForPrints, savePng, saveSvg } from './still.js';
-import { Table } from './table.js';
-import { el, plural, short } from './text.js';
-import { labelsOf, knobsOf } from './measures.js';
-import { endId, walk } from './scene.js';
-import { EVERYWHERE, collect } from './visible.js';
+import { App, get } from './app/app.js';
+import { runId } from './model/box_id.js';
+import { Comparison } from './panels/changes.js';
+import { Components } from './panels/components.js';
+import { Hover } from './render/tooltip.js';
+import { Minimap } from './render/minimap.js';
+import { Details } from './panels/details.js';
+import { Pipelines, diagramsOf } from './panels/pipelines.js';
+import { SearchBox } from './search/search_box.js';
+import { listenForPrints, savePng, saveSvg } from './render/image_export.js';
+import { Table } from './panels/table.js';
+import { el, plural, short } from './text/text.js';
+import { labelsOf, knobsOf } from './layout/metrics.js';
+import { endId, walk } from './layout/scenes.js';
+import { EVERYWHERE, collect } from './layout/visibility.js';
 
 const DARK = matchMedia('(prefers-color-scheme: dark)');
 

@@ -1,8 +1,8 @@
 // Search: over what boxes are called, what they are, hold and yield, in all documents; and the box that one types into.
 
-import { Haystack, fitsPattern, plainly } from './haystack.js';
-import { pathsOf } from './paths.js';
-import { el, full } from './text.js';
+import { Haystack, fitsPattern, plainly } from './text_index.js';
+import { pathsOf } from '../model/module_paths.js';
+import { el, full } from '../text/text.js';
 
 const RESULTS_FOUND = 500; // that are made at all
 const RESULTS_LISTED = 60; // that are shown

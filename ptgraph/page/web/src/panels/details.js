@@ -3,8 +3,8 @@
 import {
   breakable, bytesText, codeOf, codeText, docOf, el, facts, full, listOf, methodsOf, onDemand, percent, placeOf, plural,
   python, qualified, section, shapeText, short, sourceOf, table,
-} from './text.js';
-import { pathsOf } from './paths.js';
+} from '../text/text.js';
+import { pathsOf } from '../model/module_paths.js';
 
 /** Settings as a table of names and values; *settings* is pairs. */
 export function settingsOf(settings, title = 'Settings') {

@@ -4,8 +4,8 @@
 //
 // Stored places are for closed parts; opening one stretches its scope, so nothing ever overlaps.
 
-import { HEADER, PADDING } from './measures.js';
-import { routed } from './route.js';
+import { HEADER, PADDING } from './metrics.js';
+import { routed } from './edge_routing.js';
 
 const GAP = 26; // between the blocks of an unfolded fold
 const PORT = { height: 18, gap: 30, room: 10 };

@@ -1,7 +1,7 @@
 // The graph as a table (a treegrid), for those who read rather than look: what is open in it is open in the graph.
 
-import { costsOf } from './pane.js';
-import { bytesText, el, full, short } from './text.js';
+import { costsOf } from './details.js';
+import { bytesText, el, full, short } from '../text/text.js';
 
 const ROWS_SHOWN = 500; // rows at first, and with each "more"
 const TABLE_HEADS = ['Name', 'Class or operator', 'Output', 'Type', 'Parameters#', 'FLOPs#', 'Activations#',

@@ -1,6 +1,6 @@
 // What a box or a stub says while the pointer is over it.
 
-import { bytesText, el, full, short } from './text.js';
+import { bytesText, el, full, short } from '../text/text.js';
 import { numberText } from './legend.js';
 
 const LISTED = 12;

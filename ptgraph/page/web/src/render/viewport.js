@@ -1,9 +1,9 @@
 // The graph on the screen: vis-network holds the boxes that show and can be read; the rest is painted around it.
 
-import { headWidth, knobsWidth, type, SUBTITLE } from './measures.js';
+import { headWidth, knobsWidth, type, SUBTITLE } from '../layout/metrics.js';
 import { Painter, READABLE } from './painter.js';
-import { Layout, wayTo } from './scene.js';
-import { collect, hit, litBy } from './visible.js';
+import { Layout, wayTo } from '../layout/scenes.js';
+import { collect, hit, litBy } from '../layout/visibility.js';
 
 const CALM = matchMedia('(prefers-reduced-motion: reduce)');
 const NOTHING = { frames: [], boxes: [], stubs: [], ports: [], scenes: [] };

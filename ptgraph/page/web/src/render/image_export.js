@@ -1,11 +1,11 @@
 // Pictures that stand still: what is on the screen as an SVG or a PNG, the inside of a box as a figure, and a print.
 
-import { Model } from './model.js';
+import { Model } from '../model/diagram.js';
 import { Painter } from './painter.js';
-import { SvgPen } from './pen.js';
-import { Layout } from './scene.js';
-import { widthsOf } from './stage.js';
-import { EVERYWHERE, collect } from './visible.js';
+import { SvgPen } from './svg_context.js';
+import { Layout } from '../layout/scenes.js';
+import { widthsOf } from './viewport.js';
+import { EVERYWHERE, collect } from '../layout/visibility.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const NONE = { edges: new Set(), stubs: new Set(), ports: new Set(), boxes: new Set() };

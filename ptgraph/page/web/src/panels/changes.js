@@ -1,6 +1,6 @@
 // What is different between two models: the sums, and a list of changes in which equal ones stand together.
 
-import { bytesText, el, facts, full, onDemand, plural, short } from './text.js';
+import { bytesText, el, facts, full, onDemand, plural, short } from '../text/text.js';
 
 const CHANGE_SIGNS = { added: '+', removed: '−', changed: '~', renamed: '→' };
 const SHOWN_GROUPS = 200; // more stand behind a click

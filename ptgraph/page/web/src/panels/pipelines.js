@@ -1,6 +1,6 @@
 // The diagrams that tell how the model works: its forward pass, a block, the attention mechanism, and how it is trained.
 
-import { el, prose, summaryOf } from './text.js';
+import { el, prose, summaryOf } from '../text/text.js';
 
 /** Return the diagrams that there are: {title, says, key, id, isModel}. */
 export function diagramsOf(app) {

@@ -1,10 +1,10 @@
 // The components of a model: its classes, by category, and what there is to say of each.
 
-import { flowOf, parametersOf, settingsOf, usesOf, withShare } from './pane.js';
+import { flowOf, parametersOf, settingsOf, usesOf, withShare } from './details.js';
 import {
   bytesText, codeText, docOf, el, facts, full, methodsOf, percent, placeOf, plural, python, qualified, section, short,
   sourceOf, summaryOf, table,
-} from './text.js';
+} from '../text/text.js';
 
 /** The address of a class, after the #. */
 const hashOfClass = (type) => `class=${encodeURIComponent(type)}`;

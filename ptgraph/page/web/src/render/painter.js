@@ -3,10 +3,10 @@
 
 import {
   FRAME_TITLE, HEADER, SHAPE, SUBTITLE, TITLE, headOf, knobsOf, knobsWidth, labelsOf, type,
-} from './measures.js';
-import { notesOf } from './notes.js';
-import { Trace, arrowHead, curve, fillTrace, strokeTrace } from './pen.js';
-import { SIGNS } from './theme.js';
+} from '../layout/metrics.js';
+import { notesOf } from '../layout/edge_labels.js';
+import { Trace, arrowHead, curve, fillTrace, strokeTrace } from './svg_context.js';
+import { SIGNS } from './colors.js';
 
 const RADIUS = 5;
 export const READABLE = 0.28; // the scale from which on labels are drawn, and boxes given to vis-network
