@@ -11,6 +11,15 @@ from typing import Any
 from playwright.sync_api import Browser
 
 LOCAL = ("file:", "data:", "blob:")
+LISTEN = "(kind) => { window.clickedAt = null; ptgraph.network.once(kind, () => { clickedAt = performance.now(); }); }"
+WAIT = """(async () => {
+    const end = performance.now() + 30_000;
+    while (!(CONDITION)) {
+        if (performance.now() > end) throw new Error(`It does not become true: ${() => CONDITION}`);
+        await new Promise(requestAnimationFrame);
+    }
+})()"""
+QUIET = "!window.clickedAt || performance.now() - clickedAt > 600"  # two clicks in a row are not one double click
 
 
 class Opened:
@@ -24,8 +33,16 @@ class Opened:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda r: self.outside.append(r.url) if not r.url.startswith(LOCAL) else None)
 
-    def do(self, expression: str) -> Any:
-        return self.page.evaluate(expression)
+    def do(self, expression: str, argument: Any = None) -> Any:
+        return self.page.evaluate(expression, argument)
+
+    def wait(self, condition: str) -> None:
+        """Wait until *condition* holds in the page; the page's policy lets no `wait_for_function` look twice."""
+        self.do(WAIT.replace("CONDITION", condition))
+
+    def settle(self) -> None:
+        """Wait until the graph shows what is open now, where the camera is now."""
+        self.wait("ptgraph.isSettled()")
 
     def ids(self) -> set[str]:
         """The closed boxes that show."""
@@ -35,7 +52,7 @@ class Opened:
         return {frame["id"] for frame in self.do("ptgraph.frames()")}
 
     def selected(self) -> str | None:
-        found: str | None = self.do("ptgraph.app.selected")
+        found: str | None = self.do("ptgraph.selected()")
         return found
 
     def spot(self, expression: str) -> dict[str, float]:
@@ -45,9 +62,16 @@ class Opened:
 
     def click(self, expression: str, *, double: bool = False) -> None:
         spot = self.spot(expression)
-        self.page.wait_for_timeout(450)  # two clicks in a row are not one double click
+        self.wait(QUIET)
+        self.do(f"({LISTEN})({'doubleClick' if double else 'click'!r})")
         (self.page.mouse.dblclick if double else self.page.mouse.click)(spot["x"], spot["y"])
-        self.page.wait_for_timeout(350)
+        self.wait("clickedAt !== null")
+        self.settle()
+
+    def go_to(self, hash: str) -> None:
+        """Change the address, as a person does; return when the page has heard of it."""
+        heard = "new Promise((done) => addEventListener('hashchange', () => done(), { once: true }))"
+        self.do(f"(hash) => {{ const heard = {heard}; location.hash = hash; return heard; }}", hash)
 
     def knob(self, kind: str, box: str, name: str = "") -> None:
         found = f"ptgraph.{kind}().find((box) => box.id === {box!r})"
@@ -59,8 +83,8 @@ class Opened:
         spot = self.spot(expression)
         self.page.mouse.move(spot["x"] - 3, spot["y"])
         self.page.mouse.move(spot["x"], spot["y"])
-        self.page.wait_for_timeout(60)
-        return str(self.page.inner_text("#tip")) if self.page.is_visible("#tip") else ""
+        self.page.wait_for_selector("#tip", state="visible")
+        return str(self.page.inner_text("#tip"))
 
     def tab(self, name: str) -> None:
         self.page.click(f"[data-tab-button={name}]")
@@ -82,8 +106,7 @@ def visiting(browser: Browser) -> Iterator[Callable[..., Opened]]:
         page = Opened(context.new_page())
         opened.append(page)
         page.page.goto(file.as_uri() + hash, wait_until="load")
-        page.page.wait_for_function("window.ptgraph")
-        page.page.wait_for_function("document.querySelector('#details h2, #details dl')")  # all is there
+        page.wait("window.ptgraph && document.querySelector('#details h2, #details dl')")  # all is there
         return page
 
     try:

@@ -53,7 +53,7 @@ def check_page(browser: Browser, file: Path) -> None:
                 page.do(f"ptgraph.openToLevel({level})")
                 counts.append(check_geometry(page))
             assert counts == sorted(counts)
-            assert page.do("ptgraph.app.stage.flow") == flow
+            assert page.do("ptgraph.flow()") == flow
             page.page.click("#flow")
 
 

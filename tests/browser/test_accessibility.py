@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
 
 from tests.conftest import ROOT
 from tests.opened import Opened
@@ -45,20 +44,20 @@ def settings(request: pytest.FixtureRequest, size: dict[str, int]) -> dict[str, 
 
 @pytest.mark.parametrize("state", STATES)
 def test_nothing_serious_is_in_the_way(visit: Callable[..., Opened], settings: dict[str, Any], state: str) -> None:
-    check(visit("tiny", **settings).page, STATES[state])
+    check(visit("tiny", **settings), STATES[state])
 
 
 @pytest.mark.parametrize("state", STATES_OF_A_COMPARISON)
 def test_nor_is_it_in_a_comparison(visit: Callable[..., Opened], settings: dict[str, Any], state: str) -> None:
-    check(visit("compared", **settings).page, STATES_OF_A_COMPARISON[state])
+    check(visit("compared", **settings), STATES_OF_A_COMPARISON[state])
 
 
-def check(page: Page, script: str) -> None:
+def check(page: Opened, script: str) -> None:
     """Run *script* in the page, and check that axe-core finds nothing serious in it then."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))  # the page's policy lets no script in from outside, but this
-    page.evaluate(f"() => {{ {script} }}")
-    page.wait_for_timeout(150)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    page.do(AXE.read_text(encoding="utf-8"))  # the page's policy lets no script in from outside, but this
+    page.do(f"() => {{ {script} }}")
+    page.settle()
+    found = page.do("axe.run(document, { resultTypes: ['violations'] })")
     serious = [
         (violation["id"], node["target"], node["failureSummary"])
         for violation in found["violations"]

@@ -88,19 +88,10 @@ def odd(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield go(file)
 
 
-def until(odd: Opened, expression: str) -> None:
-    for _ in range(100):
-        if odd.do(expression):
-            return
-        odd.page.wait_for_timeout(20)
-    raise AssertionError(expression)
-
-
 def test_the_page_reads_ids_as_python_writes_them(odd: Opened) -> None:
-    made = "(boxes) => new ptgraph.app.model.constructor('model', { boxes, opened: [], title: '' }, {}, () => ({}))"
-    stored = json.dumps({name: {} for name in EXAMPLES["stored"]})
+    stored = json.dumps(EXAMPLES["stored"])
     for id, base, numbers in EXAMPLES["ids"]:
-        assert odd.do(f"({made})({stored}).split({json.dumps(id)})") == {"base": base, "numbers": numbers}
+        assert odd.do(f"ptgraph.splitId({json.dumps(id)}, {stored})") == {"base": base, "numbers": numbers}
     for call, id in EXAMPLES["runs"]:
         assert odd.do(f"ptgraph.runId({json.dumps(call)}) === {json.dumps(id)}"), call
 
@@ -109,26 +100,26 @@ def test_the_page_reads_ids_as_python_writes_them(odd: Opened) -> None:
 def test_a_name(odd: Opened, name: str) -> None:
     id = odd.do(f"ptgraph.runId({json.dumps(name)})")
     text = json.dumps(id)
-    assert odd.do(f"ptgraph.app.model.has({text})")
-    assert odd.do(f"ptgraph.app.model.split({text})") == {"base": id, "numbers": []}
+    assert odd.do(f"ptgraph.has({text})")
+    box = odd.do(f"ptgraph.box({text})")
+    assert (box["base"], box["numbers"], box["component"]) == (id, [], name)
     odd.do("ptgraph.openToLevel(1)")
     odd.do(f"ptgraph.select({text})")
-    assert odd.do(f"ptgraph.app.selected === {text}")
-    assert odd.do(f"ptgraph.app.model.component({text}).path === {json.dumps(name)}")
+    assert odd.do(f"ptgraph.selected() === {text}")
     odd.page.locator("#details button[data-act=toggle]").click()
     assert odd.do(f"ptgraph.frames().some((frame) => frame.id === {text})")
     address = odd.do("location.hash")
     odd.do("ptgraph.select(null)")
-    odd.do(f"location.hash = {json.dumps(address)}")
-    until(odd, f"ptgraph.app.selected === {text}")
+    odd.go_to(address)
+    assert odd.do(f"ptgraph.selected() === {text}")
     odd.page.locator("#details button[data-act=toggle]").click()
     assert not odd.do(f"ptgraph.frames().some((frame) => frame.id === {text})")
 
 
 @pytest.mark.parametrize("name", ["a~1", "x~y", "x%y", "line\nend", "→", "😀"])
 def test_a_path_is_an_address(odd: Opened, name: str) -> None:
-    odd.do(f"location.hash = {json.dumps('#' + quote(name, safe=''))}")
-    until(odd, f"ptgraph.app.selected === ptgraph.runId({json.dumps(name)})")
+    odd.go_to("#" + quote(name, safe=""))
+    assert odd.do(f"ptgraph.selected() === ptgraph.runId({json.dumps(name)})")
 
 
 def is_searched(name: str) -> bool:
@@ -140,4 +131,4 @@ def is_searched(name: str) -> bool:
 def test_a_search(odd: Opened, name: str) -> None:
     odd.page.fill("#search", name)
     odd.page.keyboard.press("Enter")
-    until(odd, f"ptgraph.app.model.component(ptgraph.app.selected)?.path === {json.dumps(name)}")
+    assert odd.do(f"ptgraph.box(ptgraph.selected()).component === {json.dumps(name)}")

@@ -31,12 +31,12 @@ def data(file: Path, name: str) -> Any:
 
 def test_every_module_opens_shows_its_details_and_closes(visit: Visit, model: str) -> None:
     page = visit(model)
-    ids = page.do("ptgraph.app.model.ids().filter((id) => ptgraph.app.model.canOpen(id))")
+    ids = page.do("ptgraph.ids().filter((id) => ptgraph.box(id).canOpen)")
     assert ids
     for box in ids:
         page.do(f"ptgraph.select({json.dumps(box)})")
         said = page.details()
-        assert page.do(f"ptgraph.app.model.box({json.dumps(box)}).title") in said
+        assert page.do(f"ptgraph.box({json.dumps(box)}).title") in said
         if page.page.locator("#details >> text=Open").count():
             page.page.locator("#details button[data-act=toggle]").click()
         assert box in page.frames()
@@ -73,7 +73,7 @@ def test_the_view_is_moved(visit: Visit, model: str) -> None:
     chosen = page.selected()
     assert chosen is not None
     page.page.keyboard.press("z")
-    page.page.wait_for_timeout(100)
+    page.settle()
     middle = page.do("ptgraph.network.getViewPosition()")
     place = page.do("ptgraph.visible()[1]")
     assert (middle["x"], middle["y"]) == (pytest.approx(place["x"], abs=1), pytest.approx(place["y"], abs=1))
@@ -84,11 +84,11 @@ def test_colours(visit: Visit, model: str) -> None:
     for measure in MEASURES:
         page.page.select_option("#colour", measure)
         legend = page.page.inner_text("#legend")
-        colours = page.do("ptgraph.visible().map(({ id }) => ptgraph.app.colours.of(ptgraph.app.model, id).fill)")
+        colours = page.do("ptgraph.visible().map(({ id }) => ptgraph.box(id).fill)")
         assert len(set(colours)) > 1 or measure == "dtype", measure
         if measure in ("params", "flops", "bytes"):
-            assert page.do(f"ptgraph.app.measures.find(({{ name }}) => name === '{measure}').title") in legend
-            low, high = page.do("ptgraph.app.colours.range")
+            assert page.do(f"ptgraph.measures().find(({{ name }}) => name === '{measure}').title") in legend
+            low, high = page.do("ptgraph.range()")
             assert 0 < low < high
         elif measure == "dtype":
             assert "float32" in legend
@@ -124,11 +124,11 @@ def test_pipelines(visit: Visit, model: str) -> None:
     assert "The attention mechanism" in titles
     assert ("GRPO fine-tuning" in titles) == (model in ("tiny", "medium"))
     assert page.page.locator("#pipelines svg").count() == len(titles)
-    for index, diagram in enumerate(page.do("ptgraph.diagrams()")):
+    for index, pipeline in enumerate(page.do("ptgraph.pipelines()")):
         page.tab("pipelines")
         page.page.locator("#pipelines header >> text=Follow it in the graph").nth(index).click()
-        assert page.do("ptgraph.app.model.key") == diagram["key"]
-        assert page.do("ptgraph.app.model.home") == diagram["id"]
+        assert page.do("ptgraph.diagram()") == pipeline["key"]
+        assert page.do("ptgraph.home()") == pipeline["id"]
         check_geometry(page)
 
 
@@ -136,11 +136,11 @@ def test_pipelines(visit: Visit, model: str) -> None:
 def test_every_stage_of_training_opens_its_code(visit: Visit, kind: str) -> None:
     page = visit("tiny")
     page.tab("pipelines")
-    page.do(f"ptgraph.app.open('{kind}')")
-    stages = page.do("ptgraph.app.model.ids().filter((id) => ptgraph.app.model.base(id).kind === 'module')")
+    page.do(f"ptgraph.showDiagram('{kind}')")
+    stages = page.do("ptgraph.ids().filter((id) => ptgraph.box(id).kind === 'module')")
     assert len(stages) > 8
     for stage in stages:
-        page.do(f"ptgraph.app.reveal({json.dumps(stage)}, '{kind}')")
+        page.do(f"ptgraph.reveal({json.dumps(stage)}, '{kind}')")
         page.page.locator("#details summary:has-text('.py')").last.click()
         assert "def " in page.page.locator("#details pre.code").last.inner_text(), stage
 
@@ -212,19 +212,19 @@ def test_your_own_numbers(visit: Visit) -> None:
     page = visit("measured")
     page.page.select_option("#colour", "overlay milliseconds")
     assert "milliseconds" in page.page.inner_text("#legend")
-    assert page.do("ptgraph.app.colours.range") == [0, 21]
+    assert page.do("ptgraph.range()") == [0, 21]
     said = page.hover("ptgraph.visible().find((box) => box.id === '/layers.0')")
     assert "milliseconds: 15.5 on average of 12" in said
-    page.do("ptgraph.open('/layers.0'); ptgraph.app.pick('/layers.0', 7)")
-    assert page.do("ptgraph.app.colours.measure.of(ptgraph.app.model, '/layers.0.attention')") == 3.5
+    page.do("ptgraph.open('/layers.0'); ptgraph.pick('/layers.0', 7)")
+    assert page.do("ptgraph.box('/layers.0.attention').value") == 3.5
     page.do("ptgraph.select('/layers.0.attention')")
     assert "3.5" in page.details()
     page.page.select_option("#colour", "overlay error")
-    assert page.do("ptgraph.app.colours.range") == [-2, 3]
-    attention = "ptgraph.app.model.ids().find((id) => id.startsWith('scaled_dot_product_attention'))"
-    value = f"ptgraph.app.colours.measure.of(ptgraph.app.model, {attention})"
+    assert page.do("ptgraph.range()") == [-2, 3]
+    attention = "ptgraph.ids().find((id) => id.startsWith('scaled_dot_product_attention'))"
+    value = f"ptgraph.box({attention}).value"
     assert page.do(value) == 1.5  # of block 7, which is picked
-    page.do("ptgraph.app.pick('/layers.0', 6)")
+    page.do("ptgraph.pick('/layers.0', 6)")
     assert page.do(value) is None
 
 

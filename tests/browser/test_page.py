@@ -32,7 +32,7 @@ def test_the_plus_opens_a_box_and_its_head_closes_it(visit: Visit) -> None:
     assert ATTENTION in page.ids()
     page.knob("visible", ATTENTION)
     assert page.frames() == {"/layers.0", ATTENTION}
-    page.do("ptgraph.app.stage.fit()")
+    page.do("ptgraph.fit()")
     page.click(f"{HEAD}(ptgraph.frames().find((f) => f.id === '/layers.0'))")
     assert page.frames() == set()
     assert "/layers.0" in page.ids()
@@ -55,7 +55,7 @@ def test_a_double_click_goes_inside_and_crumbs_lead_out(visit: Visit) -> None:
     assert "/embedding" not in page.ids()  # it is outside: a label says what comes from there
     assert page.do("ptgraph.ports()[0].label").startswith("embedding 2×16×512")
     check_geometry(page)
-    page.do(f"ptgraph.app.dive({ATTENTION!r})")
+    page.do(f"ptgraph.dive({ATTENTION!r})")
     assert page.page.locator("#crumbs li").all_inner_texts() == ["tiny", "layers.0", "attention"]
     page.page.click("#crumbs >> text=layers.0")
     assert page.frames() == {ATTENTION}
@@ -67,7 +67,7 @@ def test_a_double_click_goes_inside_and_crumbs_lead_out(visit: Visit) -> None:
 def test_one_of_equal_blocks_is_picked(visit: Visit) -> None:
     page = visit("tiny")
     page.do("ptgraph.open('/layers.0')")
-    title = "ptgraph.app.model.box('/layers.0').title"
+    title = "ptgraph.box('/layers.0').title"
     assert page.do(title) == "layers.0"
     page.knob("frames", "/layers.0", "next")
     assert page.do(title) == "layers.1"
@@ -92,21 +92,21 @@ def test_equal_blocks_unfold(visit: Visit) -> None:
     assert {(f"/layers.0~{k}", f"/layers.0~{k + 1}") for k in range(11)} <= set(chain)
     page.do("ptgraph.open('/layers.0~5')")
     assert "/layers.0.attention~5" in page.ids()
-    assert page.do("ptgraph.app.model.path('/layers.0.attention~5')") == "layers.5.attention"
+    assert page.do("ptgraph.box('/layers.0.attention~5').path") == "layers.5.attention"
     check_geometry(page)
     page.do("ptgraph.select('/layers.0.attention~5')")
     assert page.page.url.endswith("#layers.5.attention")
     page.do("ptgraph.openEverything()")
-    page.page.wait_for_timeout(150)
+    page.settle()
     counts = page.do("ptgraph.counts()")
     assert counts["boxes"] == check_geometry(page) > 12 * 30
     assert counts["held"] == 0  # too small to read: vis-network has none of them
     page.do("ptgraph.moveTo({ x: 300, y: 800, scale: 0.8 })")
-    page.page.wait_for_timeout(200)
+    page.settle()
     counts = page.do("ptgraph.counts()")
     assert 0 < counts["drawn"] <= counts["held"] < 100
     page.page.focus("#graph")
-    page.do("ptgraph.app.unfold('/layers.0')")
+    page.do("ptgraph.unfold('/layers.0')")
     assert "/layers.0~0" not in page.ids() | page.frames()
 
 
@@ -124,11 +124,11 @@ def test_keys(visit: Visit) -> None:
     press("2")
     assert page.frames() == {"/layers.0", "/rope"}
     press("d")
-    assert page.do("ptgraph.app.model.home") == "/layers.0"
+    assert page.do("ptgraph.home()") == "/layers.0"
     press("u")
-    assert page.do("ptgraph.app.model.home") == "/"
+    assert page.do("ptgraph.home()") == "/"
     press("r")
-    assert page.do("ptgraph.app.stage.flow") == "right"
+    assert page.do("ptgraph.flow()") == "right"
     press("r")
     press("c")
     assert page.page.input_value("#colour") == "params"
@@ -150,20 +150,20 @@ def test_hovering_says_what_it_is_and_lights_what_goes_with_it(visit: Visit) -> 
     page = visit("tiny")
     said = page.hover("ptgraph.visible().find((box) => box.id === '/layers.0')")
     assert "layers.0–11 ×12" in said and "parameters" in said
-    lit = page.do("[...ptgraph.app.stage.lit().boxes].sort()")
+    lit = page.do("ptgraph.lit().boxes")
     assert lit == ["/embedding", "/layers.0", "/norm", "/rope"]
     page.page.mouse.move(5, 300)
-    assert page.do("ptgraph.app.stage.lit().boxes.size") == 0
+    assert page.do("ptgraph.lit().boxes") == []
     page.click("ptgraph.visible().find((box) => box.id === '/norm')")  # a click keeps it lit
     page.page.mouse.move(5, 300)
-    assert {"/layers.0", "/head"} <= set(page.do("[...ptgraph.app.stage.lit().boxes]"))
+    assert {"/layers.0", "/head"} <= set(page.do("ptgraph.lit().boxes"))
 
 
 def test_the_map_shows_where_one_is(visit: Visit) -> None:
     page = visit("tiny")
     assert page.page.is_hidden("#minimap")  # all of it shows
     page.do("ptgraph.openEverything(); ptgraph.moveTo({ x: 300, y: 500, scale: 0.8 })")
-    page.page.wait_for_timeout(150)
+    page.settle()
     assert page.page.is_visible("#minimap")
     before = page.do("ptgraph.network.getViewPosition().y")
     box = page.page.locator("#minimap").bounding_box()
@@ -174,18 +174,16 @@ def test_the_map_shows_where_one_is(visit: Visit) -> None:
 def test_the_address_selects(visit: Visit) -> None:
     page = visit("tiny", "#layers.0.feed_forward")
     assert page.selected() == "/layers.0.feed_forward"
-    page.do("location.hash = '#layers.7.attention.k_norm'")  # a block that is folded into the first
-    page.page.wait_for_timeout(100)
+    page.go_to("#layers.7.attention.k_norm")  # a block that is folded into the first
     assert page.selected() == f"{ATTENTION}.k_norm"
     assert "layers.7.attention.k_norm" in page.details()
-    page.do("location.hash = '#nothing.of.that.name'")
-    page.page.wait_for_timeout(100)
+    page.go_to("#nothing.of.that.name")
     assert page.selected() == f"{ATTENTION}.k_norm"
     assert visit("tiny", "#tab=table").page.is_visible("#table [role=treegrid]")
     page = visit("tiny", "#class=ptgraph.models.attention.Attention")
     assert "Causal self-attention" in page.page.inner_text("#components")
     page = visit("tiny", "#grpo:advantages")
-    assert (page.do("ptgraph.app.model.key"), page.selected()) == ("grpo", "/advantages")
+    assert (page.do("ptgraph.diagram()"), page.selected()) == ("grpo", "/advantages")
 
 
 @pytest.mark.parametrize("flow", ["down", "right"])
@@ -208,13 +206,13 @@ def test_a_value_read_in_many_places_is_a_stub(visit: Visit) -> None:
     said = page.hover("ptgraph.stubs()[0]")
     assert "read in 6 places" in said
     assert all(f"blocks.{k}" in said for k in range(4))
-    assert page.do("ptgraph.app.stage.lit().stubs.size") == 3
+    assert len(page.do("ptgraph.lit().stubs")) == 3
     page.page.mouse.move(5, 300)
     page.do("ptgraph.open('/blocks.0')")
     readers = {stub["reader"] for stub in page.do("ptgraph.stubs()")}
     assert readers == {"/blocks.0.inner", *(f"/blocks.{k}" for k in range(1, 4))}
     (line,) = (edge["target"] for edge in page.do("ptgraph.edges()") if edge["source"] == stubs[0]["source"])
-    assert page.do(f"ptgraph.app.model.base({line!r}).title") == "mul"  # the product reads it first
+    assert page.do(f"ptgraph.box({line!r}).title") == "mul"  # the product reads it first
 
 
 def test_it_fits_a_telephone(visit: Visit) -> None:
@@ -235,8 +233,8 @@ def test_a_hostile_model_is_only_text(visit: Visit) -> None:
     assert SCRIPT in page.page.inner_text("#name")
     page.do("ptgraph.openToLevel(Infinity)")
     seen = [page.details()]
-    for k in range(page.do("ptgraph.app.model.ids().length")):
-        page.do(f"ptgraph.select(ptgraph.app.model.ids()[{k}])")
+    for k in range(page.do("ptgraph.ids().length")):
+        page.do(f"ptgraph.select(ptgraph.ids()[{k}])")
         seen.append(page.details())
     page.page.fill("#search", "script")
     seen.append(page.page.inner_text("#results"))
@@ -246,8 +244,8 @@ def test_a_hostile_model_is_only_text(visit: Visit) -> None:
         seen.append(page.page.inner_text(f"#{tab}"))
     page.tab("graph")
     seen.append(page.hover("ptgraph.visible()[1]"))
-    for measure in page.do("ptgraph.app.measures.map(({ name }) => name)"):
-        page.do(f"ptgraph.app.colourBy({measure!r})")
+    for measure in page.do("ptgraph.measures().map(({ name }) => name)"):
+        page.do(f"ptgraph.colorBy({measure!r})")
         seen.append(page.page.inner_text("#legend"))
     assert sum(SCRIPT in text for text in seen) >= 5
     assert sum(IMAGE in text for text in seen) >= 5

@@ -19,14 +19,12 @@ PATTERN = "*3/layers.0"  # [layers.0–1 ×2, layers.2] ×4, then layers.12–13
 
 
 def title(page: Opened, box: str) -> Any:
-    return page.do(f"ptgraph.app.model.box({box!r}).title")
+    return page.do(f"ptgraph.box({box!r}).title")
 
 
 def go(page: Opened, path: str) -> str:
     """Follow the address of a path, and return the path of the box that it leads to."""
-    found: str = page.do(
-        f"(location.hash = {path!r}, ptgraph.app.followAddress(), ptgraph.app.model.path(ptgraph.app.selected))"
-    )
+    found: str = page.do(f"(ptgraph.follow({path!r}), ptgraph.box(ptgraph.selected()).path)")
     return found
 
 
@@ -40,7 +38,7 @@ def test_a_pattern_is_open_at_first_and_closes_to_one_box(visit: Visit) -> None:
     page.do(f"ptgraph.select('{PATTERN}')")
     details = page.details()
     assert "Stands for 4 repetitions of a pattern of 3 blocks." in details
-    assert "2 × Local + Wide" in page.do(f"ptgraph.app.model.box('{PATTERN}').subtitle")
+    assert "2 × Local + Wide" in page.do(f"ptgraph.box('{PATTERN}').subtitle")
     assert "320" in details and "80 in each" in details  # parameters: two of 20, and one of 40
 
 
@@ -67,7 +65,7 @@ def test_a_repetition_is_picked(visit: Visit) -> None:
 def test_a_link_to_a_repetition_shows_it_again(visit: Visit) -> None:
     page = visit("patterns")
     page.do(f"ptgraph.select('{PATTERN}')")
-    page.do(f"ptgraph.app.pick('{PATTERN}', 2)")
+    page.do(f"ptgraph.pick('{PATTERN}', 2)")
     again = visit("patterns", hash="#" + page.page.url.partition("#")[2])
     assert (again.selected(), title(again, PATTERN)) == (PATTERN, "layers.6–8")
 
@@ -81,7 +79,7 @@ def test_all_repetitions_show(visit: Visit) -> None:
     assert set(pairwise(blocks)) <= set(chain)
     assert (blocks[-1], "/layers.12") in chain
     page.do(f"ptgraph.open('{blocks[2]}')")
-    page.do("ptgraph.app.unfold('/layers.0~2')")
+    page.do("ptgraph.unfold('/layers.0~2')")
     assert {"/layers.0~2.0", "/layers.0~2.1", "/layers.2~2"} <= page.ids()
     assert [title(page, box) for box in ("/layers.0~2.1", "/layers.2~2")] == ["layers.7", "layers.8"]
     assert ("/layers.0~2.1", "/layers.2~2") in {(e["source"], e["target"]) for e in page.do("ptgraph.edges()")}
@@ -89,8 +87,8 @@ def test_all_repetitions_show(visit: Visit) -> None:
     page.do("ptgraph.select('/layers.0~2.1')")
     assert page.page.url.endswith("#layers.7")
     page.do("ptgraph.openEverything()")
-    page.page.wait_for_function("ptgraph.visible().length >= 14")
-    leaves = page.do("ptgraph.visible().map(({ id }) => ptgraph.app.model.path(id))")
+    page.wait("ptgraph.visible().length >= 14")
+    leaves = page.do("ptgraph.visible().map(({ id }) => ptgraph.box(id).path)")
     assert {f"layers.{k}.linear" for k in range(14)} <= set(leaves)
     check_geometry(page)
     page.page.click("#flow")
@@ -127,7 +125,7 @@ def test_a_search_finds_a_layer_of_another_repetition(visit: Visit) -> None:
         page.page.fill("#search", typed)
         assert page.page.inner_text("#result-0 .name") == said
         page.page.keyboard.press("Enter")
-        assert page.do("ptgraph.app.model.path(ptgraph.app.selected)") == typed
+        assert page.do("ptgraph.box(ptgraph.selected()).path") == typed
         assert page.page.url.endswith(f"#{typed}")
 
 
@@ -135,16 +133,16 @@ def test_patterns_in_patterns(visit: Visit) -> None:
     page = visit("nested")
     outer, inner = "*11/layers.0", "*5/layers.0"
     page.do(f"ptgraph.close('{inner}')")
-    page.do(f"ptgraph.app.pick('{outer}', 2)")
+    page.do(f"ptgraph.pick('{outer}', 2)")
     assert title(page, inner) == "layers.22–31 ×2"
     page.do(f"ptgraph.open('{inner}')")
-    page.do(f"ptgraph.app.pick('{inner}', 1)")
+    page.do(f"ptgraph.pick('{inner}', 1)")
     assert title(page, inner) == "layers.27–31"
     assert title(page, "/layers.2") == "layers.29–30 ×2"
     page.do("ptgraph.select('/layers.2')")
     assert page.page.url.endswith("#layers.29")
     for box in (outer, f"{inner}~1"):
-        page.do(f"ptgraph.app.unfold('{box}')")
+        page.do(f"ptgraph.unfold('{box}')")
         page.do(f"ptgraph.open('{outer}~1')")
     assert title(page, f"{inner}~1.0") == "layers.11–15"
     check_geometry(page)

@@ -1,20 +1,19 @@
 // The page: its parts, put together. The model is drawn first; its text is read when there is time.
 
-import { App, get } from './app/app.js';
-import { runId } from './model/box_id.js';
+import { debugApi } from './debug_api.js';
+import { App } from './app/app.js';
+import { listenForKeys } from './app/keyboard.js';
 import { Comparison } from './panels/changes.js';
 import { Components } from './panels/components.js';
-import { Hover } from './render/tooltip.js';
-import { Minimap } from './render/minimap.js';
 import { Details } from './panels/details.js';
-import { Pipelines, diagramsOf } from './panels/pipelines.js';
-import { SearchBox } from './search/search_box.js';
-import { listenForPrints, savePng, saveSvg } from './render/image_export.js';
+import { Pipelines } from './panels/pipelines.js';
 import { Table } from './panels/table.js';
-import { el, plural, short } from './text/text.js';
-import { labelsOf, knobsOf } from './layout/metrics.js';
-import { endId, walk } from './layout/scenes.js';
-import { EVERYWHERE, collect } from './layout/visibility.js';
+import { listenForPrints, savePng, saveSvg } from './render/image_export.js';
+import { Minimap } from './render/minimap.js';
+import { Hover } from './render/tooltip.js';
+import { SearchBox } from './search/search_box.js';
+import { el, get } from './text/dom.js';
+import { plural, short } from './text/format.js';
 
 const DARK = matchMedia('(prefers-color-scheme: dark)');
 
@@ -37,7 +36,7 @@ app.onSelect = (id) => {
   get('details').classList.remove('comparison');
   if (changes && id === null) changes.render();
   else details.show(id);
-  app.colorChips(get('details'));
+  app.coloring.colorChips(get('details'));
 };
 
 function showHeader() {
@@ -64,16 +63,16 @@ function showHeader() {
 function showTools() {
   for (const button of document.querySelectorAll('[data-level]')) {
     const depth = Number(button.dataset.level);
-    button.addEventListener('click', () => app.openToLevel(depth));
+    button.addEventListener('click', () => app.expansion.openToLevel(depth));
   }
-  get('colour').replaceChildren(...app.measures.map(({ name, title }) => el('option', { value: name }, title)));
-  get('colour').addEventListener('change', () => app.colourBy(get('colour').value));
+  get('colour').replaceChildren(...app.coloring.measures.map(({ name, title }) => el('option', { value: name }, title)));
+  get('colour').addEventListener('change', () => app.coloring.colourBy(get('colour').value));
   for (const button of document.querySelectorAll('[data-tab-button]')) {
     const tab = button.dataset.tabButton;
     button.hidden = !app.panels[tab];
     button.addEventListener('click', () => {
       if (tab === 'graph') {
-        app.address(app.selected === null ? '' : location.hash.slice(1).replace(/^(tab|class)=.*/, ''));
+        app.address.write(app.selected === null ? '' : location.hash.slice(1).replace(/^(tab|class)=.*/, ''));
       }
       app.show(tab);
     });
@@ -87,7 +86,7 @@ function showTools() {
     png: () => savePng(app.view, app.data.name),
     print: () => window.print(),
     keys: () => get('help').showModal(),
-    theme: () => app.setTheme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'),
+    theme: () => app.coloring.setTheme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'),
     pane: () => {
       const isHidden = document.body.classList.toggle('no-pane');
       get('pane').setAttribute('aria-expanded', String(!isHidden));
@@ -95,57 +94,20 @@ function showTools() {
     },
   };
   for (const [id, does] of Object.entries(act)) get(id).addEventListener('click', does);
-  const rows = app.listenForKeys(get('graph')).map(({ keys = [], shown = keys, says }) => el('tr', {},
+  const rows = listenForKeys(app, get('graph')).map(({ keys = [], shown = keys, says }) => el('tr', {},
     el('th', { scope: 'row' }, shown.map((key) => [el('kbd', {}, key), ' '])), el('td', {}, says)));
   get('key-list').replaceChildren(...rows);
-  DARK.addEventListener('change', () => app.setTheme(DARK.matches ? 'dark' : 'light'));
-  window.addEventListener('hashchange', () => app.followAddress());
+  DARK.addEventListener('change', () => app.coloring.setTheme(DARK.matches ? 'dark' : 'light'));
+  window.addEventListener('hashchange', () => app.address.follow());
   listenForPrints(app, get('print-figure'));
 }
 
-/** For tests and scripts: what is drawn, in the coordinates of the canvas, and the ways to change it. */
-const shown = () => collect(app.model, app.view.scene, EVERYWHERE, Infinity);
-window.ptgraph = {
-  app,
-  network: app.stage.network,
-  runId,
-  open: (id) => app.toggle(id, true),
-  close: (id) => app.toggle(id, false),
-  openToLevel: (depth) => app.openToLevel(depth),
-  openEverything: () => app.openEverything(),
-  select: (id) => (id === null ? app.select(null) : app.reveal(id)),
-  moveTo: ({ x, y, scale }) => app.stage.network.moveTo({ position: { x, y }, scale, animation: false }),
-  counts: () => ({ boxes: shown().boxes.length, drawn: app.view.shown.boxes.length, held: app.view.held.size }),
-  visible: () => shown().boxes.map((rect) => {
-    const box = app.model.box(rect.id);
-    return { ...rect, kind: box.kind, label: labelsOf(box, rect), knob: knobsOf(box, rect)[0] || null };
-  }),
-  frames: () => shown().frames.map(({ scene, ...rect }) => ({ ...rect, head: scene.head, knobs: knobsOf(app.model.box(rect.id), rect) })),
-  stubs: () => shown().stubs,
-  ports: () => shown().ports,
-  edges: () => {
-    const found = [];
-    walk(app.model, app.view.scene, ({ scene, around, dx, dy }) => found.push(...scene.edges.map((edge) => ({
-      source: endId(app.model, scene, around, edge.from),
-      target: endId(app.model, scene, around, edge.to),
-      labels: edge.labels,
-      points: edge.points.map(({ x, y }) => ({ x: x + dx, y: y + dy })),
-    }))));
-    return found;
-  },
-  toScreen: (point) => {
-    const corner = get('graph').getBoundingClientRect();
-    const { x, y } = app.stage.network.canvasToDOM(point);
-    return { x: x + corner.left, y: y + corner.top };
-  },
-  diagrams: () => diagramsOf(app),
-};
-
 showHeader();
-app.setTheme(DARK.matches ? 'dark' : 'light');
+app.coloring.setTheme(DARK.matches ? 'dark' : 'light');
 showTools();
 app.load(app.models.keys().next().value);
 app.show('graph');
 new SearchBox(get('search'), get('results'), app); // it listens from now on
-app.followAddress();
+app.address.follow();
+window.ptgraph = debugApi(app);
 requestAnimationFrame(() => setTimeout(() => app.onSelect(app.selected)));

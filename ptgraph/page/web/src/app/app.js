@@ -1,31 +1,29 @@
-// What the page can do: open and close, select, dive in, change documents, colours and tabs. Each says what it did.
+// The app: the documents of the page and the parts that show them; which tab shows, and what is selected.
 
-import { listenForKeys, neighbourOf } from './keyboard.js';
-import { showLegend } from '../render/legend.js';
-import { Model, addressOf } from '../model/diagram.js';
-import { Opening } from './expansion.js';
-import { boxAt } from '../model/module_paths.js';
-import { Stage } from '../render/viewport.js';
+import { Address, addressOf } from './address.js';
+import { Coloring } from './coloring.js';
+import { Expansion } from './expansion.js';
+import { aroundAll } from '../layout/visibility.js';
+import { Model } from '../model/diagram.js';
+import { Colours } from '../render/colors.js';
 import { insideOf } from '../render/image_export.js';
-import { el, plural } from '../text/text.js';
-import { Colours, measuresOf } from '../render/colors.js';
-import { EVERYWHERE, aroundAll, collect } from '../layout/visibility.js';
+import { Stage } from '../render/viewport.js';
+import { get } from '../text/dom.js';
+import { plural } from '../text/format.js';
 
-/** An element of the page, by its id. */
-export const get = (id) => document.getElementById(id);
 const stored = (name) => JSON.parse(get(`ptgraph-${name}`).textContent);
 const TABS = ['graph', 'components', 'pipelines', 'table', 'changes'];
 
-export class App extends Opening {
+export class App {
   constructor() {
-    super();
     this.data = stored('data');
     this.models = new Map(this.data.documents.map((doc) => [doc.key, new Model(doc.key, doc, this.data.plain, () => this.details())]));
-    this.colours = new Colours(this.data.styles);
-    this.measures = measuresOf(this.data);
-    [this.colours.measure] = this.measures;
-    const nodes = { nodes: stored('nodes'), edges: stored('edges') };
-    this.stage = new Stage(get('graph'), stored('options'), nodes, this.colours, this);
+    const colours = new Colours(this.data.styles);
+    const network = { nodes: stored('nodes'), edges: stored('edges') };
+    this.stage = new Stage(get('graph'), stored('options'), network, colours, this);
+    this.expansion = new Expansion(this);
+    this.coloring = new Coloring(this, colours);
+    this.address = new Address(this);
     this.tab = 'graph';
     this.panels = {}; // tab → what renders it
   }
@@ -44,10 +42,6 @@ export class App extends Opening {
     return this.stage.view;
   }
 
-  get opened() {
-    return this.model.opened;
-  }
-
   get selected() {
     return this.view.selected;
   }
@@ -64,10 +58,10 @@ export class App extends Opening {
   load(key) {
     const model = this.models.get(key);
     this.stage.take(model);
-    this.colours.setMeasure(this.colours.measure, model);
-    this.changed(this.levelNow());
+    this.coloring.measureIn(model);
+    this.expansion.changed(this.expansion.levelNow());
     this.stage.look();
-    this.recoloured();
+    this.coloring.show();
     get('document').textContent = key === 'model' ? '' : model.title;
   }
 
@@ -82,30 +76,9 @@ export class App extends Opening {
     }
     for (const panel of document.querySelectorAll('[data-panel]')) panel.hidden = panel.dataset.panel !== tab;
     if (this.panels[tab].render) this.panels[tab].render();
-    this.colorChips();
+    this.coloring.colorChips();
     if (tab === 'graph') this.stage.network.redraw();
-    else this.address(this.panels[tab].hash || `tab=${tab}`);
-  }
-
-  // ---- what surrounds the graph
-
-  showCrumbs() {
-    const { model } = this;
-    const chain = [...model.chain(model.home), model.root].reverse();
-    const title = (id) => (id === model.root ? model.title : model.box(id).title);
-    get('crumbs').hidden = chain.length < 2;
-    get('crumbs').replaceChildren(...chain.map((id, k) => el('li', {}, k === chain.length - 1
-      ? el('span', { 'aria-current': 'location' }, el('bdi', {}, title(id)))
-      : el('button', { type: 'button', class: 'link', onclick: () => this.leaveTo(id) }, el('bdi', {}, title(id))))));
-  }
-
-  showLevel() {
-    const sizes = [0, 1, 2, 3].map((depth) => (depth ? this.levelOf(depth).size : 0));
-    for (const button of document.querySelectorAll('[data-level]')) {
-      const depth = Number(button.dataset.level);
-      button.hidden = depth < 4 && depth > 1 && sizes[depth] === sizes[depth - 1]; // it would show nothing more
-      button.setAttribute('aria-pressed', String(this.level === depth));
-    }
+    else this.address.write(this.panels[tab].hash || `tab=${tab}`);
   }
 
   // ---- selecting
@@ -116,9 +89,9 @@ export class App extends Opening {
     this.stage.forget();
     this.onSelect(id);
     this.stage.network.redraw();
-    if (id === null) this.address('');
+    if (id === null) this.address.write('');
     else {
-      this.address(addressOf(this.model, id));
+      this.address.write(addressOf(this.model, id));
       this.announce(id);
     }
   }
@@ -129,7 +102,7 @@ export class App extends Opening {
     this.show('graph');
     const { model, stage } = this;
     if (id === model.root) {
-      this.leaveAll();
+      this.expansion.leaveAll();
       this.select(null);
       stage.fit(0, true);
       return;
@@ -137,9 +110,9 @@ export class App extends Opening {
     const place = model.placeOf(id);
     const isOutside = !model.within(place, model.home) || place === model.home;
     if (isOutside) model.home = model.root;
-    const closed = model.chain(place).slice(1).filter((outer) => !this.opened.has(outer));
-    closed.forEach((outer) => this.opened.add(outer));
-    if (closed.length || isOutside) this.changed();
+    const closed = model.chain(place).slice(1).filter((outer) => !this.model.opened.has(outer));
+    closed.forEach((outer) => this.model.opened.add(outer));
+    if (closed.length || isOutside) this.expansion.changed();
     this.select(place);
     const rect = stage.rect(place);
     if (rect.isFrame) stage.bringIntoView(rect);
@@ -161,23 +134,6 @@ export class App extends Opening {
     if (ids.length > 1) this.stage.zoomTo(aroundAll(ids.map((id) => this.stage.rect(id))), 1);
   }
 
-  goTo(direction) {
-    const { model, stage } = this;
-    const { boxes } = collect(model, stage.view.scene, EVERYWHERE, Infinity);
-    const here = this.selected === null ? null : stage.rect(this.selected);
-    const linked = [];
-    if (here && (direction === 'ArrowDown' || direction === 'ArrowUp')) {
-      const shown = new Map(boxes.map((rect) => [rect.id, rect]));
-      const { boxes: lit } = stage.lit();
-      const isAhead = (rect) => (direction === 'ArrowDown' ? rect.y > here.y : rect.y < here.y);
-      for (const id of lit) if (id !== this.selected && shown.has(id) && isAhead(shown.get(id))) linked.push(shown.get(id));
-    }
-    const next = here ? neighbourOf(direction, boxes, here, linked) : (boxes[0] || {}).id;
-    if (!next) return;
-    this.select(next);
-    stage.bringIntoView(stage.rect(next));
-  }
-
   zoomToSelection() {
     const rect = this.selected === null ? null : this.stage.rect(this.selected);
     if (rect) this.stage.zoomTo(rect);
@@ -186,7 +142,7 @@ export class App extends Opening {
 
   announce(id) {
     const box = this.model.box(id);
-    const state = !this.model.canOpen(id) ? '' : `${this.opened.has(id) ? 'open' : 'closed'}, ${plural(this.model.parts(id).length, 'part')}`;
+    const state = !this.model.canOpen(id) ? '' : `${this.model.opened.has(id) ? 'open' : 'closed'}, ${plural(this.model.parts(id).length, 'part')}`;
     this.say([box.title, box.subtitle, state].filter(Boolean).join(', '));
   }
 
@@ -194,84 +150,17 @@ export class App extends Opening {
     get('live').textContent = text;
   }
 
-  // ---- the address
-
-  address(text) {
-    const hash = text ? `#${text}` : '';
-    if (decoded(location.hash) === decoded(hash)) return;
-    history.replaceState(null, '', hash || location.pathname + location.search);
-  }
-
-  followAddress() {
-    const text = decoded(location.hash);
-    if (text.startsWith('tab=')) this.show(text.slice(4));
-    else if (text.startsWith('class=')) {
-      this.show('components');
-      this.panels.components.open(text.slice(6));
-    } else if (text) {
-      const key = [...this.models.keys()].find((name) => text.startsWith(`${name}:`)) || [...this.models.keys()][0];
-      const model = this.models.get(key);
-      const found = boxAt(model, text.startsWith(`${key}:`) ? text.slice(key.length + 1) : text);
-      if (found && (model !== this.model || model.placeOf(found.id) !== this.selected || found.picks.length)) {
-        this.goto({ id: found.id, key, pick: found.picks });
-      }
-    }
-  }
-
-  // ---- colours
-
-  setTheme(name) {
-    document.documentElement.dataset.theme = name;
-    get('theme').setAttribute('aria-label', name === 'dark' ? 'Light colours' : 'Dark colours');
-    this.colours.setTheme(name);
-    this.colorChips();
-    if (!this.model) return;
-    this.recoloured();
-  }
-
-  colourBy(name) {
-    const measure = this.measures.find((m) => m.name === name);
-    if (!measure) return;
-    this.colours.setMeasure(measure, this.model);
-    get('colour').value = name;
-    this.recoloured();
-    this.say(`Coloured by ${measure.title}`);
-  }
-
-  nextColours() {
-    const at = this.measures.findIndex((m) => m.name === this.colours.measure.name);
-    this.colourBy(this.measures[(at + 1) % this.measures.length].name);
-  }
-
-  recoloured() {
-    showLegend(get('legend'), this.colours, this.model);
-    this.stage.network.redraw();
-    if (this.tab === 'pipelines') this.show('pipelines'); // its figures are coloured, too
-  }
-
-  colors(category) {
-    return this.colours.ofCategory(category);
-  }
-
-  /** Colour the swatches and chips; their categories are known only to the data. */
-  colorChips(root = document) {
-    for (const chip of root.querySelectorAll('[data-category]')) {
-      const { fill, border } = this.colors(chip.dataset.category);
-      chip.style.backgroundColor = fill;
-      chip.style.borderColor = border;
-    }
-  }
-
   turn() {
     this.stage.flow = this.stage.flow === 'down' ? 'right' : 'down';
     get('flow').setAttribute('aria-pressed', String(this.stage.flow === 'right'));
-    this.changed(this.level);
+    this.expansion.changed(this.expansion.level);
     this.stage.fit(0.5);
     this.say(`It flows ${this.stage.flow}`);
   }
 
+  /** The inside of a box as a picture; null where it has no parts, or too many. */
   figure(id, key = this.model.key) {
-    const svg = insideOf(this.models.get(key), id, this.colours);
+    const svg = insideOf(this.models.get(key), id, this.view.colours);
     if (svg) svg.removeAttribute('height'); // as high as its width makes it
     return svg;
   }
@@ -281,27 +170,15 @@ export class App extends Opening {
   onPoint(found) {
     if (!found) this.select(null);
     else if (found.kind === 'stub' || found.kind === 'port') this.reveal(found.source);
-    else if (found.part === 'unfold') this.unfold(found.id);
+    else if (found.part === 'unfold') this.expansion.unfold(found.id);
     else if (found.part === 'next' || found.part === 'previous') {
       const number = this.model.picked.get(found.id) || 0;
-      this.pick(found.id, number + (found.part === 'next' ? 1 : -1));
+      this.expansion.pick(found.id, number + (found.part === 'next' ? 1 : -1));
     } else if (found.part === 'body') this.select(found.id);
-    else this.toggle(found.id);
+    else this.expansion.toggle(found.id);
   }
 
   onDouble(found) {
-    if (found && (found.kind === 'box' || found.kind === 'frame') && this.model.canOpen(found.id)) this.dive(found.id);
-  }
-
-  listenForKeys(container) {
-    return listenForKeys(this, container);
-  }
-}
-
-function decoded(hash) {
-  try {
-    return decodeURIComponent(hash.replace(/^#/, ''));
-  } catch {
-    return ''; // a broken escape names nothing
+    if (found && (found.kind === 'box' || found.kind === 'frame') && this.model.canOpen(found.id)) this.expansion.dive(found.id);
   }
 }

@@ -1,7 +1,20 @@
-// What of a model is open, and what changes it: levels, equal blocks, going in and out.
+// What of a model is open, and what changes it: levels, equal blocks, going in and out. Each change is laid out and said.
 
-/** The part of the app that opens and closes; it has a `stage` that lays out, and says what it did. */
-export class Opening {
+import { el, get } from '../text/dom.js';
+
+export class Expansion {
+  constructor(app) {
+    Object.assign(this, { app, level: null });
+  }
+
+  get model() {
+    return this.app.model;
+  }
+
+  get stage() {
+    return this.app.stage;
+  }
+
   // ---- opening and closing
 
   /** After a change of what is open: lay out, and bring what surrounds the graph up to date. */
@@ -26,29 +39,29 @@ export class Opening {
   }
 
   /** Open or close a box; in a comparison, what it became too. */
-  toggle(id, open = !this.opened.has(id)) {
+  toggle(id, open = !this.model.opened.has(id)) {
     const { model } = this;
-    if (!model.canOpen(id) || this.opened.has(id) === open) return;
+    if (!model.canOpen(id) || this.model.opened.has(id) === open) return;
     this.inPlace(id, () => {
       for (const at of [id, this.twin(id)].filter((each) => each !== null && model.canOpen(each))) {
-        if (open) this.opened.add(at);
+        if (open) this.model.opened.add(at);
         else this.close(at);
       }
     });
-    this.announce(id);
+    this.app.announce(id);
   }
 
   close(id) {
-    for (const inner of [...this.opened]) if (this.model.within(inner, id)) this.opened.delete(inner);
+    for (const inner of [...this.model.opened]) if (this.model.within(inner, id)) this.model.opened.delete(inner);
     for (const inner of [...this.model.unfolded]) if (this.model.within(inner, id)) this.model.unfolded.delete(inner);
   }
 
   /** Select *instead* if what is selected does not show any more. */
   keepSelection(instead) {
-    const { selected, model } = this;
+    const { app: { selected }, model } = this;
     if (selected === null) return;
-    const isShown = model.chain(selected).slice(1).every((outer) => this.opened.has(outer) || model.within(model.home, outer));
-    if (!isShown || model.placeOf(selected) !== selected) this.select(instead);
+    const isShown = model.chain(selected).slice(1).every((outer) => this.model.opened.has(outer) || model.within(model.home, outer));
+    if (!isShown || model.placeOf(selected) !== selected) this.app.select(instead);
   }
 
   levelOf(depth) {
@@ -66,7 +79,7 @@ export class Opening {
   /** The level that is open now, if it is one of the first. */
   levelNow() {
     const same = (a, b) => a.size === b.size && [...a].every((id) => b.has(id));
-    return [1, 2, 3].find((depth) => same(this.opened, this.levelOf(depth))) || null;
+    return [1, 2, 3].find((depth) => same(this.model.opened, this.levelOf(depth))) || null;
   }
 
   openToLevel(depth) {
@@ -75,7 +88,7 @@ export class Opening {
     this.keepSelection(null);
     this.changed(depth);
     this.stage.fit(0.3);
-    this.say(depth === Infinity ? 'Everything is open' : `Open to level ${depth}`);
+    this.app.say(depth === Infinity ? 'Everything is open' : `Open to level ${depth}`);
   }
 
   /** Open all there is, and all blocks of every fold. */
@@ -94,14 +107,35 @@ export class Opening {
     this.keepSelection(null);
     this.changed();
     this.stage.fit();
-    this.say('Everything is open, all equal blocks too');
+    this.app.say('Everything is open, all equal blocks too');
+  }
+
+  // ---- what the page says of it
+
+  showCrumbs() {
+    const { model } = this;
+    const chain = [...model.chain(model.home), model.root].reverse();
+    const title = (id) => (id === model.root ? model.title : model.box(id).title);
+    get('crumbs').hidden = chain.length < 2;
+    get('crumbs').replaceChildren(...chain.map((id, k) => el('li', {}, k === chain.length - 1
+      ? el('span', { 'aria-current': 'location' }, el('bdi', {}, title(id)))
+      : el('button', { type: 'button', class: 'link', onclick: () => this.leaveTo(id) }, el('bdi', {}, title(id))))));
+  }
+
+  showLevel() {
+    const sizes = [0, 1, 2, 3].map((depth) => (depth ? this.levelOf(depth).size : 0));
+    for (const button of document.querySelectorAll('[data-level]')) {
+      const depth = Number(button.dataset.level);
+      button.hidden = depth < 4 && depth > 1 && sizes[depth] === sizes[depth - 1]; // it would show nothing more
+      button.setAttribute('aria-pressed', String(this.level === depth));
+    }
   }
 
   // ---- equal blocks
 
   /** The fold that is selected, or the innermost one around what is. */
   foldAtHand() {
-    const folds = this.selected === null ? [] : this.model.folds(this.selected);
+    const folds = this.app.selected === null ? [] : this.model.folds(this.app.selected);
     return folds.length ? folds[folds.length - 1] : null;
   }
 
@@ -111,17 +145,17 @@ export class Opening {
     const { repeat } = model.base(model.split(fold).base);
     const k = Math.min(Math.max(0, number), repeat - 1);
     model.picked.set(fold, k);
-    const isInside = this.selected !== null && model.unfolded.has(fold) && model.within(this.selected, fold);
-    if (isInside && this.selected !== fold) {
-      const { base, numbers } = model.split(this.selected);
+    const isInside = this.app.selected !== null && model.unfolded.has(fold) && model.within(this.app.selected, fold);
+    if (isInside && this.app.selected !== fold) {
+      const { base, numbers } = model.split(this.app.selected);
       const place = model.base(model.split(fold).base).folds - 1;
       const moved = model.padded(numbers, model.base(base).folds).map((n, at) => (at === place ? k : n));
-      this.reveal(model.join(base, moved));
+      this.app.reveal(model.join(base, moved));
     } else {
       this.stage.span = null;
-      this.select(this.selected === null ? fold : this.selected);
+      this.app.select(this.app.selected === null ? fold : this.app.selected);
     }
-    this.say(`${model.nameOf(fold, k)}, ${k + 1} of ${repeat}`);
+    this.app.say(`${model.nameOf(fold, k)}, ${k + 1} of ${repeat}`);
   }
 
   step(by) {
@@ -136,10 +170,10 @@ export class Opening {
     const isUnfolded = model.unfolded.has(id);
     this.inPlace(id, () => {
       this.close(id);
-      this.opened.add(id);
+      this.model.opened.add(id);
       if (!isUnfolded) model.unfolded.add(id);
     });
-    this.say(isUnfolded ? 'One block shows' : `All ${model.base(model.split(id).base).repeat} blocks show`);
+    this.app.say(isUnfolded ? 'One block shows' : `All ${model.base(model.split(id).base).repeat} blocks show`);
   }
 
   // ---- going in and out
@@ -149,11 +183,11 @@ export class Opening {
     const { model, stage } = this;
     if (!model.canOpen(id)) return;
     model.home = id;
-    this.opened.add(id);
+    this.model.opened.add(id);
     this.keepSelection(id);
     this.changed();
     stage.fit(0.5);
-    this.say(`Inside ${model.box(id).title}`);
+    this.app.say(`Inside ${model.box(id).title}`);
   }
 
   leave() {
@@ -178,7 +212,7 @@ export class Opening {
 
   /** In a comparison, the box that another one became, or was. */
   twin(id) {
-    const { comparison } = this.data;
+    const { comparison } = this.app.data;
     if (!comparison) return null;
     const { base } = this.model.split(id);
     const [side, own] = [base.slice(0, 2), base.slice(2)];

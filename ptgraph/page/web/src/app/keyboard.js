@@ -1,24 +1,26 @@
-// The keyboard: what each key does, and the dialog that lists them.
+// The keyboard: what each key does; the dialog that lists them is made of the same list.
 
-/** Return key → what it does, for the app; the dialog shows the same list. */
+import { EVERYWHERE, collect } from '../layout/visibility.js';
+
+/** Return what each key does: {keys, shown, says, act}. */
 function keysOf(app) {
-  const { stage } = app;
+  const { stage, expansion, coloring } = app;
   const selected = () => app.model.has(app.selected || '') && app.selected;
   return [
     { shown: ['←', '↑', '→', '↓'], says: 'go to a neighbour; up and down along edges' },
-    { keys: ['Enter'], says: 'open or close the selected box', act: () => selected() && app.toggle(selected()) },
-    { keys: ['d'], says: 'go inside the selected box', act: () => selected() && app.dive(selected()) },
-    { keys: ['u', 'Backspace'], says: 'go back out', act: () => app.leave() },
-    { keys: ['[', ']'], says: 'show the previous or the next of equal blocks', act: (key) => app.step(key === ']' ? 1 : -1) },
-    { keys: ['x'], says: 'show all of them, or one', act: () => app.unfold() },
-    { keys: ['1', '2', '3'], says: 'open to that level', act: (key) => app.openToLevel(Number(key)) },
-    { keys: ['a'], says: 'open everything', act: () => app.openToLevel(Infinity) },
-    { keys: ['A'], says: 'open everything, and show all equal blocks', act: () => app.openEverything() },
+    { keys: ['Enter'], says: 'open or close the selected box', act: () => selected() && expansion.toggle(selected()) },
+    { keys: ['d'], says: 'go inside the selected box', act: () => selected() && expansion.dive(selected()) },
+    { keys: ['u', 'Backspace'], says: 'go back out', act: () => expansion.leave() },
+    { keys: ['[', ']'], says: 'show the previous or the next of equal blocks', act: (key) => expansion.step(key === ']' ? 1 : -1) },
+    { keys: ['x'], says: 'show all of them, or one', act: () => expansion.unfold() },
+    { keys: ['1', '2', '3'], says: 'open to that level', act: (key) => expansion.openToLevel(Number(key)) },
+    { keys: ['a'], says: 'open everything', act: () => expansion.openToLevel(Infinity) },
+    { keys: ['A'], says: 'open everything, and show all equal blocks', act: () => expansion.openEverything() },
     { keys: ['f'], says: 'fit all of it on the screen', act: () => stage.fit(0, true) },
     { keys: ['z'], says: 'show the selected box as large as it goes', act: () => app.zoomToSelection() },
     { keys: ['+', '-'], says: 'look closer, or from further away', act: (key) => stage.zoom(key === '-' ? 0.8 : 1.25) },
     { keys: ['r'], says: 'let it flow down, or to the right', act: () => app.turn() },
-    { keys: ['c'], says: 'colour by something else', act: () => app.nextColours() },
+    { keys: ['c'], says: 'colour by something else', act: () => coloring.colourByNext() },
     { keys: ['g', 'b', 'p', 't'], says: 'graph, browser of components, pipelines, table', act: (key) => app.show(TAB_KEYS[key]) },
     { keys: ['/'], says: 'search', act: () => document.getElementById('search').focus() },
     { keys: ['Escape'], shown: ['Esc'], says: 'select nothing', act: () => app.select(null) },
@@ -39,7 +41,7 @@ export function listenForKeys(app, container) {
     const atGraph = app.tab === 'graph' && (event.target === container || event.target === document.body);
     const isPlain = event.key !== 'Enter' && found.has(event.key); // Enter and arrows have a use elsewhere, too
     if (isPlain) found.get(event.key)(event.key);
-    else if (atGraph && event.key.startsWith('Arrow')) app.goTo(event.key);
+    else if (atGraph && event.key.startsWith('Arrow')) selectNeighbour(app, event.key);
     else if (atGraph && event.key === 'Enter') found.get('Enter')();
     else return;
     event.preventDefault();
@@ -47,8 +49,26 @@ export function listenForKeys(app, container) {
   return list;
 }
 
+/** Select the next box in the direction of an arrow key. */
+function selectNeighbour(app, direction) {
+  const { model, stage } = app;
+  const { boxes } = collect(model, stage.view.scene, EVERYWHERE, Infinity);
+  const here = app.selected === null ? null : stage.rect(app.selected);
+  const linked = [];
+  if (here && (direction === 'ArrowDown' || direction === 'ArrowUp')) {
+    const shown = new Map(boxes.map((rect) => [rect.id, rect]));
+    const { boxes: lit } = stage.lit();
+    const isAhead = (rect) => (direction === 'ArrowDown' ? rect.y > here.y : rect.y < here.y);
+    for (const id of lit) if (id !== app.selected && shown.has(id) && isAhead(shown.get(id))) linked.push(shown.get(id));
+  }
+  const next = here ? neighbourOf(direction, boxes, here, linked) : (boxes[0] || {}).id;
+  if (!next) return;
+  app.select(next);
+  stage.bringIntoView(stage.rect(next));
+}
+
 /** Return the box to go to from *here*: along an edge if one leads that way, else the nearest. */
-export function neighbourOf(direction, boxes, here, linked) {
+function neighbourOf(direction, boxes, here, linked) {
   const away = (rect) => ({ dx: rect.x - here.x, dy: rect.y - here.y });
   const isVertical = direction === 'ArrowDown' || direction === 'ArrowUp';
   const sign = direction === 'ArrowDown' || direction === 'ArrowRight' ? 1 : -1;

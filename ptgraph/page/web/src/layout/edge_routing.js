@@ -50,7 +50,7 @@ function edgesOf(model, scene) {
     }
     return [...edges.values()];
   }
-  for (const link of model.links(scene.base)) {
+  for (const link of model.dataflow.links(scene.base)) {
     if (!link[3]) add(endOf(model, scene, link[0], 0, link), endOf(model, scene, link[1], 1, link), link[2]);
   }
   for (const port of scene.items.filter((item) => item.kind === 'port')) {
@@ -85,7 +85,7 @@ function endOf(model, scene, leaf, side, link, block = null) {
     if (!model.base(base).isFold) continue;
     numbers.push(null);
     if (!at || !at.isColumn) continue;
-    if (side === 1 && !model.isEntry(base, link)) break; // every block reads it: it ends at the frame
+    if (side === 1 && !model.dataflow.isEntry(base, link)) break; // every block reads it: it ends at the frame
     numbers[numbers.length - 1] = side === 1 ? 0 : at.items.length - 1;
     enter(at.items[numbers[numbers.length - 1]]);
   }

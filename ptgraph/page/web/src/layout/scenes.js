@@ -163,8 +163,8 @@ export class Layout {
       found.get(key).links.push(link);
       found.get(key).near.push(item);
     };
-    for (const link of model.crossing(base, 1)) if (!link[3] && !(isBlock && model.isEntry(base, link))) add(1, link);
-    if (!isBlock) for (const link of model.crossing(base, 0)) if (!link[3]) add(0, link);
+    for (const link of model.dataflow.crossing(base, 1)) if (!link[3] && !(isBlock && model.dataflow.isEntry(base, link))) add(1, link);
+    if (!isBlock) for (const link of model.dataflow.crossing(base, 0)) if (!link[3]) add(0, link);
     return [...found.values()];
   }
 }

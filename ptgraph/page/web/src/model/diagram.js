@@ -5,7 +5,8 @@
 // `/layers.0.attention` is in the first, and `~3.5` has a number for each fold around it, the outermost first.
 // A pattern is a fold whose blocks are periods of several modules: its `runs` are those of all periods, one by one.
 
-import { FOLDED, joinId, runId, splitId } from './box_id.js';
+import { FOLDED, joinId, splitId } from './box_id.js';
+import { Dataflow } from './dataflow.js';
 
 export class Model {
   /** *doc* is a document of the page's data, *plain* what is left out of its boxes; *details* reads the page's text. */
@@ -13,6 +14,7 @@ export class Model {
     Object.assign(this, { key, doc, plain, details, title: doc.title, root: '/', home: '/' });
     this.opened = new Set(doc.opened);
     this.unfolded = new Set();
+    this.dataflow = new Dataflow(this);
     this.picked = new Map(); // fold → the number of the block that it shows
     this.bases = new Map();
     this.prefix = doc.boxes['a:/'] ? /^[ab]:/ : ''; // of the two sides of a comparison
@@ -237,64 +239,6 @@ export class Model {
     const part = this.component(id);
     return part && this.details().classes[part.type];
   }
-
-  // ---- what flows
-
-  links(scope) {
-    return this.doc.scopes[scope].links || [];
-  }
-
-  /** Every link at each of its ends. */
-  get ends() {
-    if (!this.byEnd) {
-      this.byEnd = new Map();
-      const add = (leaf, link) => (this.byEnd.has(leaf) ? this.byEnd.get(leaf).push(link) : this.byEnd.set(leaf, [link]));
-      for (const { links = [] } of Object.values(this.doc.scopes)) {
-        for (const link of links) {
-          add(link[0], link);
-          add(link[1], link);
-        }
-      }
-    }
-    return this.byEnd;
-  }
-
-  /** Say whether a link brings in what the first block of a fold gets, and the others get from the one before. */
-  isEntry(fold, link) {
-    const slots = link[4] || [0];
-    return this.base(fold).carries.some((carry) => carry[1] === link[1] && carry[3].some((slot) => slots.includes(slot)));
-  }
-
-  leaves(base) {
-    const { parts } = this.base(base);
-    return parts.length ? parts.flatMap((part) => this.leaves(part)) : [base];
-  }
-
-  /** The links that cross the border of a stored box: into it (*side* 1) or out of it (0). */
-  crossing(base, side) {
-    const inside = new Set(this.leaves(base));
-    return [...inside].flatMap((leaf) => (this.ends.get(leaf) || [])
-      .filter((link) => link[side] === leaf && !inside.has(link[1 - side])));
-  }
-
-  /** What a box reads: {id, title, shape} of each source outside of it. */
-  reads(id) {
-    return this.across(id, 1);
-  }
-
-  feeds(id) {
-    return this.across(id, 0);
-  }
-
-  across(id, side) {
-    const { base, numbers } = this.split(id);
-    const found = new Map();
-    for (const link of this.crossing(base, side)) {
-      const other = this.placeOf(this.join(link[1 - side], numbers));
-      if (!found.has(other)) found.set(other, { id: other, title: this.box(other).title, shape: link[2] });
-    }
-    return [...found.values()];
-  }
 }
 
 /** What several modules are called: the first and the last, or `layers.0–5` where they are numbered in a row. */
@@ -305,17 +249,4 @@ function spanOf(names) {
   const [head, start] = [first.slice(0, cut), first.slice(cut)];
   const isRow = /^\d+$/.test(start) && names.every((name, k) => name === `${head}${Number(start) + k}`);
   return isRow ? `${first}–${last.slice(cut)}` : `${first} … ${last}`;
-}
-
-/** The address of a box within the page, after the #: its path, or `op=` or `run=` and what tells it apart. */
-export function addressOf(model, id) {
-  const box = model.base(model.split(id).base);
-  const prefix = model.key === 'model' ? '' : `${model.key}:`;
-  if (box.kind === 'pattern') { // no path says which of its periods shows
-    return prefix + `op=${encodeURIComponent(model.join(box.base, model.folds(id).map(({ picked }) => picked)))}`;
-  }
-  if (box.kind !== 'module') return prefix + `op=${encodeURIComponent(id)}`;
-  const isPath = box.base === runId(box.component) && !/^(tab|class|op|run)=|:|\p{Surrogate}/u.test(box.component);
-  if (isPath) return prefix + encodeURIComponent(model.path(id));
-  return prefix + (id.startsWith('/') ? `run=${encodeURIComponent(id.slice(1))}` : `op=${encodeURIComponent(id)}`);
 }

@@ -1,7 +1,5 @@
 // From the path of a module, as a person writes it, to the box that shows it: a folded block is picked by its number.
 
-import { runId } from './box_id.js';
-
 const CACHE = new WeakMap();
 
 /** The paths of a model; made once, when they are first asked for. */
@@ -96,22 +94,4 @@ class Paths {
     }
     return this.byPath.has(path) ? { id: this.byPath.get(path), pick: [] } : null;
   }
-}
-
-/** A box by its id; of a pattern, with the period that its number says. */
-function picked(model, id) {
-  const { base, numbers } = model.split(id);
-  if (model.base(base).kind !== 'pattern') return { id, picks: [] };
-  return { id: base, picks: model.folds(base).map(({ id: fold }, k) => [fold, numbers[k] || 0]) };
-}
-
-/** Find the box that an address names: {id, picks}; a block that is folded away is the one that stands for it, picked. */
-export function boxAt(model, name) {
-  if (name.startsWith('op=') && model.has(name.slice(3))) return picked(model, name.slice(3));
-  if (name.startsWith('run=') && model.has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
-  const inFold = pathsOf(model).picks(name).find(({ path, rest }) => path + rest === name); // not only how it ends
-  const { written, pick } = inFold || { written: name, pick: [] };
-  if (model.has(runId(written))) return { id: runId(written), picks: pick };
-  const id = model.ids().find((at) => model.base(at).kind === 'module' && model.base(at).component === written);
-  return id === undefined ? null : { id, picks: pick };
 }

@@ -1,6 +1,7 @@
 // What is different between two models: the sums, and a list of changes in which equal ones stand together.
 
-import { bytesText, el, facts, full, onDemand, plural, short } from '../text/text.js';
+import { el, facts, onDemand } from '../text/dom.js';
+import { bytesText, full, plural, short } from '../text/format.js';
 
 const CHANGE_SIGNS = { added: '+', removed: '−', changed: '~', renamed: '→' };
 const SHOWN_GROUPS = 200; // more stand behind a click

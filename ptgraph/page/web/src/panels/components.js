@@ -1,10 +1,9 @@
 // The components of a model: its classes, by category, and what there is to say of each.
 
-import { flowOf, parametersOf, settingsOf, usesOf, withShare } from './details.js';
-import {
-  bytesText, codeText, docOf, el, facts, full, methodsOf, percent, placeOf, plural, python, qualified, section, short,
-  sourceOf, summaryOf, table,
-} from '../text/text.js';
+import { flowOf, parametersOf, settingsOf, usesOf, withShare } from './facts.js';
+import { docOf, methodsOf, placeOf, qualified, sourceOf, summaryOf } from '../text/code.js';
+import { codeText, el, facts, section, table } from '../text/dom.js';
+import { bytesText, full, percent, plural, python, short } from '../text/format.js';
 
 /** The address of a class, after the #. */
 const hashOfClass = (type) => `class=${encodeURIComponent(type)}`;
@@ -51,7 +50,7 @@ export class Components {
     if (this.entries === null) this.index();
     const before = this.type;
     this.type = this.entries.some((entry) => entry.type === type) ? type : null;
-    this.app.address(this.hash);
+    this.app.address.write(this.hash);
     this.render();
     this.root.scrollTop = 0;
     const focus = this.type === null
@@ -125,7 +124,7 @@ export class Components {
         el('span', { class: 'note' }, ` ${full(found.length)}`)),
       el('ul', { class: 'cards' }, found.map((entry) => el('li', {}, this.card(entry)))))));
     if (!groups.length) this.sections.append(el('p', { class: 'note none' }, 'Nothing here is called that.'));
-    this.app.colorChips(this.root);
+    this.app.coloring.colorChips(this.root);
   }
 
   card({ type, about, summary }) {
@@ -166,7 +165,7 @@ export class Components {
         el('div', { class: 'side' }, this.statistics(type, about, places), this.settings(places), own, where))));
     const code = this.root.querySelector('.main > section:last-child > details');
     if (code && places.length && about.tokens.length < 4000) code.open = true;
-    app.colorChips(this.root);
+    app.coloring.colorChips(this.root);
   }
 
   statistics(type, about, places) {

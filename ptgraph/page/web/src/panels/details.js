@@ -1,74 +1,12 @@
 // The details of what is selected: what it is, what it holds, what it does, and its code.
 
-import {
-  breakable, bytesText, codeOf, codeText, docOf, el, facts, full, listOf, methodsOf, onDemand, percent, placeOf, plural,
-  python, qualified, section, shapeText, short, sourceOf, table,
-} from '../text/text.js';
-import { pathsOf } from '../model/module_paths.js';
-
-/** Settings as a table of names and values; *settings* is pairs. */
-export function settingsOf(settings, title = 'Settings') {
-  return section(title, table(['Name', 'Value'],
-    settings.map(([name, value]) => [codeText(name), codeText(python(value))]), title));
-}
-
-/** Parameters as a table; *rename* puts the number of a picked layer into a name. */
-export function parametersOf(parameters, total, rename = (name) => name) {
-  const rows = (parameters || []).map((p) => {
-    const tied = p.tied_to ? ['tied to ', el('code', {}, rename(p.tied_to))] : '';
-    const state = p.kind === 'buffer' ? 'buffer' : p.trainable ? '' : 'frozen';
-    const notes = [state, p.used === false ? 'unused' : '', tied].filter(Boolean)
-      .map((note, k) => [k ? ', ' : '', note]);
-    const share = p.kind === 'buffer' || p.tied_to ? '' : percent(p.count, total);
-    return [[codeText(p.name), notes.length ? el('span', { class: 'note under' }, notes) : null],
-      [el('span', { class: 'shape' }, shapeText(p.shape)), el('span', { class: 'note under' }, p.dtype)],
-      full(p.count), share];
-  });
-  const tuned = (parameters || []).filter((p) => p.kind !== 'buffer');
-  const isAll = tuned.length > 1 && tuned.every((p) => p.trainable);
-  const all = isAll ? el('p', { class: 'note below' }, 'All are trainable.') : null;
-  return section('Parameters', table(['Name', 'Shape', 'Count#', 'Share#'], rows, 'Parameters'), all);
-}
-
-/** A number with a thin bar of its share of the whole. */
-export function withShare(text, part, whole) {
-  const share = percent(part, whole);
-  if (!share) return text;
-  const bar = el('span', { class: 'bar-of-share', 'aria-hidden': 'true' }, el('span', {}));
-  bar.firstChild.style.setProperty('width', `${Math.min(100, (100 * part) / whole)}%`);
-  return [text, el('span', { class: 'note share' }, share), bar];
-}
-
-/** The inside of a box as a picture, with a caption. */
-export function flowOf(app, id, caption, key) {
-  const picture = app.figure(id, key);
-  if (!picture) return null;
-  const width = Number(picture.getAttribute('width')) || 0;
-  picture.style.minWidth = `${Math.round(0.7 * width)}px`; // its text stays legible; what is wider scrolls
-  picture.setAttribute('role', 'img');
-  picture.setAttribute('aria-label', caption);
-  return el('figure', { class: 'flow' },
-    el('div', { class: 'canvas', tabindex: '0', role: 'region', 'aria-label': caption }, picture),
-    el('figcaption', {}, caption));
-}
+import { codeOf, docOf, methodsOf, placeOf, qualified, sourceOf } from '../text/code.js';
+import { breakable, codeText, el, facts, listOf, onDemand, section, table } from '../text/dom.js';
+import { bytesText, full, plural, python, shapeText, short } from '../text/format.js';
+import { costsOf, flowOf, parametersOf, settingsOf, usesOf, withShare } from './facts.js';
 
 /** Say whether a class is used in one place alone, which need not be said there. */
 const isOnly = (uses = []) => uses.length < 1 || (uses.length === 1 && uses[0][1] === 1);
-
-/** The paths where a class is used, each a link to its box where it has one. */
-export function usesOf(app, uses, model = app.model) {
-  return section('Where it is used', listOf(uses, ([path, count]) => {
-    const first = path.replace(/\{(\d+)[^}]*\}/g, '$1');
-    const found = path === '' ? { id: model.root } : pathsOf(model).find(first);
-    const text = path === '' ? model.title : path;
-    const note = count > 1 ? el('span', { class: 'note' }, ` ×${full(count)}`) : null;
-    if (!found) return [el('code', {}, text), note];
-    const { id, pick = [] } = found; // a path that stands for many leads to the block that shows
-    const go = () => (count > 1 ? app.reveal(id, model.key) : app.goto({ id, key: model.key, pick }));
-    return [el('button', { type: 'button', class: 'link', onclick: go },
-      el('code', {}, text)), note];
-  }));
-}
 
 /** All the code of some classes in one dialog. */
 function showCode(title, classes) {
@@ -103,13 +41,6 @@ async function copyText(text) {
 
 const outputOf = (shape, dtype) => (shape ? [el('span', { class: 'shape' }, shape), dtype ? ` ${dtype}` : ''] : '');
 
-/** What a box costs: of a fold all its blocks, but of a block that shows in its place only that one. */
-export function costsOf(box, part = {}) {
-  if (!(box.of > 1)) return { params: box.params, flops: box.flops, bytes: box.bytes };
-  const { total_params: params = 0, flops = 0, activation_bytes: bytes = 0 } = box.each || part;
-  return { params, flops, bytes };
-}
-
 /** The pane beside the graph. */
 export class Details {
   constructor(root, app) {
@@ -127,7 +58,7 @@ export class Details {
     this.root.replaceChildren(...this.content(at, model.box(at)).flat(Infinity).filter(Boolean));
     this.root.scrollTop = top;
     if (focused) [...this.root.querySelectorAll('[data-act]')].find((item) => item.dataset.act === focused)?.focus();
-    this.app.colorChips(this.root);
+    this.app.coloring.colorChips(this.root);
   }
 
   content(id, box) {
@@ -152,8 +83,8 @@ export class Details {
       component ? settingsOf(Object.entries(component.settings || {})) : null,
       component ? parametersOf(component.parameters, total, rename) : null,
       op ? this.operation(op, rename) : null,
-      isRoot ? null : section('Reads', this.boxes(model.reads(id))),
-      isRoot ? null : section('Feeds', this.boxes(model.feeds(id))),
+      isRoot ? null : section('Reads', this.boxes(model.dataflow.reads(id))),
+      isRoot ? null : section('Feeds', this.boxes(model.dataflow.feeds(id))),
       section('Inside', this.boxes(model.parts(id).map((part) => this.named(part)))),
       about && !isOnly(about.uses) ? usesOf(app, about.uses) : null,
       about ? methodsOf(about) : null,
@@ -211,7 +142,7 @@ export class Details {
     const isNumbered = period === 1 && numbers.every((number, at) => Number(number) === first + at);
     const base = isNumbered ? first : 1;
     const prefix = isNumbered ? paths[0].replace(/\d+$/, '') : period > 1 ? 'repetition ' : 'block ';
-    const pick = (number) => app.pick(id, Math.max(0, Math.min(repeat - 1, number)));
+    const pick = (number) => app.expansion.pick(id, Math.max(0, Math.min(repeat - 1, number)));
     const input = el('input', {
       type: 'number', min: base, max: base + repeat - 1, step: 1, value: base + picked, 'data-act': `pick ${id}`,
       onchange: (event) => Number.isInteger(event.target.valueAsNumber) && pick(event.target.valueAsNumber - base),
@@ -233,18 +164,18 @@ export class Details {
     const canOpen = model.canOpen(id);
     const isFold = canOpen && box.isFold && !box.isBlock;
     const all = model.unfolded.has(id) ? 'Show one' : `Show all ${full(box.of || box.repeat)}`;
-    const isOpen = app.opened.has(id);
+    const isOpen = model.opened.has(id);
     const copied = async ({ currentTarget }) => {
       await copyText(location.href);
       currentTarget.textContent = 'Copied';
     };
     return el('div', { class: 'actions' },
       canOpen ? button('toggle', isOpen ? 'Close' : 'Open', ({ currentTarget }) => {
-        app.toggle(id);
-        currentTarget.textContent = app.opened.has(id) ? 'Close' : 'Open';
+        app.expansion.toggle(id);
+        currentTarget.textContent = model.opened.has(id) ? 'Close' : 'Open';
       }) : null,
-      canOpen ? button('dive', 'Go inside', () => app.dive(id)) : null,
-      isFold ? button('unfold', all, () => app.unfold(id)) : null,
+      canOpen ? button('dive', 'Go inside', () => app.expansion.dive(id)) : null,
+      isFold ? button('unfold', all, () => app.expansion.unfold(id)) : null,
       about && about.tokens && about.tokens.length
         ? button('code', 'All of its code', () => showCode(`The code of ${box.title}`, this.classesIn(id)))
         : null,
@@ -269,7 +200,7 @@ export class Details {
 
   /** The reader's own numbers. */
   overlays(id) {
-    const { model, measures = [] } = this.app;
+    const { model, coloring: { measures } } = this.app;
     const known = measures.filter((measure) => measure.isOverlay).map(({ title, of }) => [title, of(model, id)])
       .filter(([, value]) => typeof value === 'number')
       .map(([title, value]) => [title, value.toLocaleString('en', { maximumSignificantDigits: 6 })]);

@@ -1,9 +1,10 @@
 // The diagrams that tell how the model works: its forward pass, a block, the attention mechanism, and how it is trained.
 
-import { el, prose, summaryOf } from '../text/text.js';
+import { prose, summaryOf } from '../text/code.js';
+import { el } from '../text/dom.js';
 
-/** Return the diagrams that there are: {title, says, key, id, isModel}. */
-export function diagramsOf(app) {
+/** Return the pipelines that there are: {title, note, says, key, id}; *key* and *id* say what is drawn of each. */
+export function pipelinesOf(app) {
   const model = app.models.get('model');
   if (!model) return [];
   const says = (id) => summaryOf((app.details().classes[classOf(app, model, id)] || {}).doc);
@@ -12,7 +13,7 @@ export function diagramsOf(app) {
   const block = modules.find((id) => model.base(id).isFold) || modules.find((id) => model.base(id).category === 'Layers & blocks');
   if (block) found.push({ title: 'A block', note: noteOf(model, block), key: 'model', id: block, says: says(block) });
   const attention = modules.filter((id) => model.base(id).category === 'Attention')
-    .sort((a, b) => model.leaves(b).length - model.leaves(a).length)[0];
+    .sort((a, b) => model.dataflow.leaves(b).length - model.dataflow.leaves(a).length)[0];
   if (attention) {
     found.push({ title: 'The attention mechanism', note: noteOf(model, attention), key: 'model', id: attention, says: says(attention) });
   }
@@ -47,7 +48,7 @@ export class Pipelines {
     this.root.replaceChildren(
       el('h2', {}, 'Pipelines'),
       el('p', { class: 'lead' }, 'How it works, and how it is trained: each diagram is drawn from what ran.'),
-      ...diagramsOf(app).map((diagram, k) => el('section', { class: 'pipeline', 'aria-labelledby': `pipeline-${k}` },
+      ...pipelinesOf(app).map((diagram, k) => el('section', { class: 'pipeline', 'aria-labelledby': `pipeline-${k}` },
         el('header', {},
           el('h3', { id: `pipeline-${k}` }, diagram.title),
           el('p', { class: 'note' }, el('bdi', {}, diagram.note)),
@@ -73,8 +74,8 @@ export class Pipelines {
 
   follow({ key, id }) {
     this.app.open(key);
-    if (id !== '/') this.app.dive(id);
-    else this.app.leaveAll();
+    if (id !== '/') this.app.expansion.dive(id);
+    else this.app.expansion.leaveAll();
     this.app.show('graph');
   }
 }

@@ -1,7 +1,8 @@
 // The graph as a table (a treegrid), for those who read rather than look: what is open in it is open in the graph.
 
-import { costsOf } from './details.js';
-import { bytesText, el, full, short } from '../text/text.js';
+import { costsOf } from './facts.js';
+import { el } from '../text/dom.js';
+import { bytesText, full, short } from '../text/format.js';
 
 const ROWS_SHOWN = 500; // rows at first, and with each "more"
 const TABLE_HEADS = ['Name', 'Class or operator', 'Output', 'Type', 'Parameters#', 'FLOPs#', 'Activations#',
@@ -17,7 +18,7 @@ export class Table {
     const { model } = this.app;
     const hadFocus = this.root.contains(document.activeElement);
     if (this.key !== model.key) Object.assign(this, { key: model.key, at: null, limit: ROWS_SHOWN });
-    this.rows = rowsOf(model, this.app.opened);
+    this.rows = rowsOf(model, model.opened);
     if (!this.rows.some(({ id }) => id === this.at)) this.at = this.rows.length ? this.rows[0].id : null;
     const focused = this.rows.findIndex(({ id }) => id === this.at);
     while (this.limit <= focused) this.limit += ROWS_SHOWN;
@@ -38,7 +39,7 @@ export class Table {
       el('tbody', {}, this.rows.slice(0, this.limit).map((row, k) => this.row(row, k)), this.more()))),
     );
     this.root.scrollTop = top;
-    this.app.colorChips(this.root);
+    this.app.coloring.colorChips(this.root);
     if (hadFocus) this.focus(this.at);
   }
 
@@ -53,7 +54,7 @@ export class Table {
     const canOpen = model.canOpen(id);
     const opener = el('span', {
       class: 'opener', 'aria-hidden': 'true', onclick: canOpen ? () => this.toggle(id) : null,
-    }, canOpen ? (app.opened.has(id) ? '▾' : '▸') : '');
+    }, canOpen ? (model.opened.has(id) ? '▾' : '▸') : '');
     const name = el('button', { type: 'button', class: 'link', tabindex: '-1', onclick: () => app.reveal(id) },
       el('bdi', {}, box.title));
     const what = about ? about.name : ['input', 'output'].includes(box.kind) ? box.kind
@@ -62,11 +63,11 @@ export class Table {
       [opener, el('span', { class: 'swatch', 'data-category': box.category }), name],
       el('code', {}, what),
       box.shape, box.dtype, costs.params ? full(costs.params) : '', costs.flops ? short(costs.flops) : '',
-      costs.bytes ? bytesText(costs.bytes) : '', namesOf(model.reads(id)), namesOf(model.feeds(id)),
+      costs.bytes ? bytesText(costs.bytes) : '', namesOf(model.dataflow.reads(id)), namesOf(model.dataflow.feeds(id)),
     ];
     return el('tr', {
       role: 'row', 'data-id': id, tabindex: id === this.at ? '0' : '-1', 'aria-level': level, 'aria-rowindex': k + 2,
-      'aria-posinset': place, 'aria-setsize': size, 'aria-expanded': canOpen ? String(app.opened.has(id)) : null,
+      'aria-posinset': place, 'aria-setsize': size, 'aria-expanded': canOpen ? String(model.opened.has(id)) : null,
       'aria-selected': String(id === app.selected), onfocus: () => this.mark(id), ondblclick: () => app.reveal(id),
     }, cells.map((cell, column) => el(column ? 'td' : 'th', {
       role: column ? 'gridcell' : 'rowheader', class: TABLE_HEADS[column].endsWith('#') ? 'number' : null,
@@ -108,7 +109,7 @@ export class Table {
 
   toggle(id) {
     this.at = id;
-    this.app.toggle(id);
+    this.app.expansion.toggle(id);
     this.render();
     this.focus(id);
   }

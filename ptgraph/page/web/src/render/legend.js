@@ -1,6 +1,7 @@
 // What the colours mean: the categories that occur, or a range of numbers, or a few kinds.
 
-import { el, short } from '../text/text.js';
+import { el } from '../text/dom.js';
+import { numberText } from '../text/format.js';
 import { SIGNS } from './colors.js';
 
 const STATUSES = { added: 'only in the second', removed: 'only in the first', changed: 'changed', inside: 'changed inside', same: 'the same' };
@@ -32,9 +33,4 @@ export function showLegend(root, colours, model) {
   } else {
     root.replaceChildren(el('li', {}, `No box has a value of ${measure.title}.`));
   }
-}
-
-/** A number in three digits: 85.3M, 0.0123. */
-export function numberText(value) {
-  return Math.abs(value) >= 1000 ? (value < 0 ? '−' : '') + short(Math.abs(value)) : String(Number(value.toPrecision(3)));
 }

@@ -1,7 +1,7 @@
 // What a box or a stub says while the pointer is over it.
 
-import { bytesText, el, full, short } from '../text/text.js';
-import { numberText } from './legend.js';
+import { el } from '../text/dom.js';
+import { bytesText, full, numberText, short } from '../text/format.js';
 
 const LISTED = 12;
 
@@ -54,7 +54,7 @@ export class Hover {
   usersOf(source) {
     const { model } = this.stage.view;
     const box = model.base(source);
-    const fed = model.feeds(source);
+    const fed = model.dataflow.feeds(source);
     const users = fed.map(({ id }) => {
       const { title, component } = model.base(model.split(id).base);
       return [component, title].filter(Boolean).join(' › ');

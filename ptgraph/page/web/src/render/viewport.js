@@ -74,6 +74,14 @@ export class Stage {
     return left >= span.left && right <= span.right && top >= span.top && bottom <= span.bottom && span.scale < view.scale * 1.6;
   }
 
+  /** Say whether what is open now has been drawn where the camera is, and nothing is left to do for it. */
+  isSettled() {
+    const { view, network } = this;
+    const { x, y } = network.DOMtoCanvas({ x: 0, y: 0 });
+    const isDrawn = view.scale === network.getScale() && view.window.left === x && view.window.top === y;
+    return isDrawn && !this.holding && this.isEnough();
+  }
+
   /** Let vis-network have the boxes in and around the window, after this drawing; until then the painter draws them. */
   hold() {
     if (this.holding) return;

@@ -1,0 +1,139 @@
+// Search: over what boxes are called, what they are, hold and yield, in all documents.
+
+import { Haystack, fitsPattern, plainly } from './text_index.js';
+import { pathsOf } from '../model/module_paths.js';
+
+const RESULTS_FOUND = 500; // that are made at all
+const sizes = (value) => (Array.isArray(value) ? value.join('×') : String(value));
+
+/** Settings as they are searched: `kernel_size=3×3`. */
+function settingTexts(settings) {
+  const isSaid = (value) => value !== null && typeof value !== 'boolean' && !(Array.isArray(value) && value.length > 8);
+  return Object.entries(settings).filter(([, value]) => isSaid(value))
+    .map(([name, value]) => `${name}=${sizes(value)}`);
+}
+
+/** Finds boxes; all words must occur. `layers.*.q_proj` is a pattern, `layers.17.mlp` goes into a fold. */
+export class Search {
+  constructor(app) {
+    Object.assign(this, { app, places: null, hay: null, total: 0 });
+  }
+
+  /** Note what there is to find; once, when it is first asked for. */
+  index() {
+    const { documents = {} } = this.app.details();
+    this.hay = new Haystack();
+    this.places = [];
+    for (const model of this.app.models.values()) {
+      const words = { components: {}, ops: {}, ...documents[model.key] };
+      for (const id of model.ids()) this.add(model, id, words);
+    }
+  }
+
+  add(model, id, { components, ops }) {
+    const { plain } = model;
+    const box = model.doc.boxes[id];
+    const { title, kind = plain.kind, component = '', op = ops[id] ? id : null, category = plain.category } = box;
+    const isModule = kind === 'module';
+    const part = isModule ? components[component] : undefined;
+    const path = isModule ? component : component ? `${component}.${title}` : title;
+    const rest = [box.subtitle, category, box.shape, box.dtype];
+    let names;
+    if (part) {
+      rest.push(part.type);
+      rest.push(...settingTexts(part.settings || {}));
+      names = (part.parameters || []).map((p) => `${path}.${p.name}`);
+      for (const p of part.parameters || []) rest.push(`${path}.${p.name} ${p.shape} ${p.dtype}`);
+    }
+    if (op !== null && ops[op]) {
+      const { target, attributes, reads } = ops[op];
+      rest.push(target);
+      if (attributes) rest.push(...settingTexts(attributes));
+      if (reads) for (const weight of reads) rest.push(`${weight.name} ${weight.shape}`);
+    }
+    this.places.push({ model, id, isModule, names: names && names.length ? names.map(plainly) : undefined });
+    this.hay.add(title, path, rest.filter(Boolean).join('\n'));
+  }
+
+  /** Return the best entries for what was typed: {id, key, box, path, title, note, pick}; `total` counts all. */
+  find(typed) {
+    const words = plainly(typed).replace(/(\d)x(?=\d)/g, '$1×').split(/\s+/).filter(Boolean);
+    this.total = 0;
+    if (!words.length) return [];
+    if (this.places === null) this.index();
+    const inFold = words.length === 1 ? this.inFolds(typed.trim()) : [];
+    const seen = new Set(inFold.map(({ k }) => k));
+    const others = this.ranked(this.match(words), words[0], seen);
+    this.total += inFold.length;
+    return [...inFold, ...others.map((k) => ({ k }))].slice(0, RESULTS_FOUND).map((found) => this.entry(found));
+  }
+
+  /** Return for each place where the first word is in it, or -1 where any word is not. */
+  match(words) {
+    const [first, ...others] = words.map((word) => this.places && this.test(word));
+    for (const other of others) for (let k = 0; k < first.length; k += 1) if (other[k] < 0) first[k] = -1;
+    return first;
+  }
+
+  test(word) {
+    if (!/[*?]/.test(word)) return this.hay.find(word);
+    const pieces = word.split(/[*?]+/).filter(Boolean); // all must occur: the fast way to leave out most
+    const found = pieces.length ? this.match(pieces) : new Int32Array(this.places.length);
+    const pattern = `*${word}`;
+    for (let k = 0; k < found.length; k += 1) {
+      const { names = [] } = this.places[k];
+      const fits = (text) => fitsPattern(pattern, text);
+      if (found[k] >= 0 && !fits(this.hay.pathOf(k)) && !names.some(fits)) found[k] = -1;
+    }
+    return found;
+  }
+
+  /** The best first: by how the word fits, the document that shows before others, modules before operations. */
+  ranked(found, word, seen) {
+    const rows = Array.from({ length: 20 }, () => []);
+    for (let k = 0; k < found.length; k += 1) {
+      if (found[k] < 0 || seen.has(k)) continue;
+      this.total += 1;
+      const { model, isModule } = this.places[k];
+      const among = (model === this.app.model ? 0 : 2) + (isModule ? 0 : 1);
+      const row = rows[4 * this.hay.rank(k, found[k], word.length) + among];
+      if (row.length < RESULTS_FOUND) row.push(k);
+    }
+    return rows.flat().slice(0, RESULTS_FOUND);
+  }
+
+  entry({ k, pick, path, title }) {
+    const { model, id } = this.places[k];
+    const box = model.base(id);
+    const { component, kind, shape } = box;
+    const subtitle = title && box.one !== null ? box.one : box.subtitle;
+    const own = kind === 'module' ? component : [component, box.title].filter(Boolean).join('.');
+    const place = model.key === 'model' ? '' : model.title;
+    const note = [place, subtitle, shape].filter(Boolean).join(' · ');
+    return { id, key: model.key, box, path: path || own, title: title || box.title, note, ...(pick ? { pick } : {}) };
+  }
+
+  /** What a path with the number of a folded block leads to, that block picked. */
+  inFolds(typed) {
+    const found = [];
+    for (const model of this.app.models.values()) {
+      for (const { written, first, path, pick } of pathsOf(model).picks(typed)) {
+        const rest = plainly(written.slice(first.length));
+        const at = this.test(plainly(rest === '.' ? `${first}.` : written));
+        const low = plainly(first);
+        const named = [];
+        for (let k = 0; k < at.length; k += 1) {
+          if (at[k] < 0 || this.places[k].model !== model) continue;
+          const own = this.hay.pathOf(k);
+          if (own !== low && !own.startsWith(`${low}.`)) continue;
+          const box = model.base(this.places[k].id);
+          const isNamed = own === low && (box.isFold || model.isMember(box.id));
+          const name = isNamed ? { title: model.relative(path, box.parent) } : {};
+          named.push({ k, pick, path: path + this.entry({ k }).path.slice(first.length), ...name });
+        }
+        found.push(...named.sort((a, b) => a.path.length - b.path.length));
+      }
+    }
+    return found;
+  }
+}
