@@ -19,6 +19,12 @@ WAIT = """(async () => {
         await new Promise(requestAnimationFrame);
     }
 })()"""
+GO_TO = """(hash) => {
+    const before = location.href;
+    const heard = new Promise((done) => addEventListener('hashchange', () => done(), { once: true }));
+    location.hash = hash;
+    return location.href === before ? null : heard;
+}"""
 QUIET = "!window.clickedAt || performance.now() - clickedAt > 600"  # two clicks in a row are not one double click
 
 
@@ -70,8 +76,7 @@ class Opened:
 
     def go_to(self, hash: str) -> None:
         """Change the address, as a person does; return when the page has heard of it."""
-        heard = "new Promise((done) => addEventListener('hashchange', () => done(), { once: true }))"
-        self.do(f"(hash) => {{ const heard = {heard}; location.hash = hash; return heard; }}", hash)
+        self.do(GO_TO, hash)
 
     def knob(self, kind: str, box: str, name: str = "") -> None:
         found = f"ptgraph.{kind}().find((box) => box.id === {box!r})"

@@ -6,74 +6,74 @@
 import { runId, splitId } from './model/box_id.js';
 import { knobsOf, labelsOf } from './layout/metrics.js';
 import { endId, walk } from './layout/scenes.js';
-import { EVERYWHERE, collect } from './layout/visibility.js';
+import { EVERYWHERE, visibleIn } from './layout/visibility.js';
 import { pipelinesOf } from './panels/pipelines.js';
 import { get } from './text/dom.js';
 
 export function debugApi(app) {
-  const { address, coloring, expansion, stage } = app;
-  const shown = () => collect(app.model, app.view.scene, EVERYWHERE, Infinity);
+  const { address, coloring, expansion, viewport } = app;
+  const shown = () => visibleIn(app.diagram, app.view.scene, EVERYWHERE, Infinity);
   return {
-    network: stage.network, // of vis-network, which draws the boxes that can be read
+    network: viewport.network, // of vis-network, which draws the boxes that can be read
 
     // ---- ids
 
-    ids: () => app.model.ids(), // of the diagram that shows, its folds closed
-    has: (id) => app.model.has(id),
+    ids: () => app.diagram.ids(), // of the diagram that shows, its folds closed
+    has: (id) => app.diagram.has(id),
     runId, // of a call of a module: `layers.0`, `layers.0#2`
     splitId: (id, stored) => splitId(id, (base) => stored.includes(base)), // {base, numbers}, where *stored* are the boxes
     box: (id) => {
-      const { model } = app;
-      const { title, subtitle, kind } = model.box(id);
-      const component = model.component(id);
-      const { measure } = coloring.colours;
+      const { diagram } = app;
+      const { title, subtitle, kind } = diagram.box(id);
+      const component = diagram.component(id);
+      const { measure } = coloring.colors;
       return {
-        ...model.split(id), // base, numbers
+        ...diagram.split(id), // base, numbers
         title, subtitle, kind,
-        path: model.path(id), // of the module that it is or belongs to
+        path: diagram.path(id), // of the module that it is or belongs to
         component: component ? component.path : null, // the path of the module that the text of the page tells of
-        canOpen: model.canOpen(id),
-        value: measure.of ? measure.of(model, id) : null, // of what boxes are coloured by
-        fill: coloring.colours.of(model, id).fill,
+        canOpen: diagram.canOpen(id),
+        value: measure.of ? measure.of(diagram, id) : null, // of what boxes are coloured by
+        fill: coloring.colors.of(diagram, id).fill,
       };
     },
 
     // ---- what is open, selected, chosen
 
-    diagram: () => app.model.key, // model, pretrain, grpo
-    home: () => app.model.home, // the box whose inside shows, or `/`
-    flow: () => stage.flow, // down or right
+    diagram: () => app.diagram.key, // model, pretrain or grpo
+    home: () => app.diagram.home, // the box whose inside shows, or `/`
+    flow: () => viewport.flow, // down or right
     selected: () => app.selected,
-    lit: () => Object.fromEntries(Object.entries(stage.lit()).map(([kind, keys]) => [kind, [...keys].sort()])),
+    lit: () => Object.fromEntries(Object.entries(viewport.lit()).map(([kind, keys]) => [kind, [...keys].sort()])),
     measures: () => coloring.measures.map(({ name, title }) => ({ name, title })),
-    range: () => coloring.colours.range, // [least, most] of what boxes are coloured by
+    range: () => coloring.colors.range, // [least, most] of what boxes are coloured by
     pipelines: () => pipelinesOf(app), // [{title, key, id, …}]
 
     // ---- what is drawn, whether or not the window shows it
 
     visible: () => shown().boxes.map((rect) => { // closed boxes
-      const box = app.model.box(rect.id);
+      const box = app.diagram.box(rect.id);
       return { ...rect, kind: box.kind, label: labelsOf(box, rect), knob: knobsOf(box, rect)[0] || null };
     }),
     frames: () => shown().frames.map(({ scene, ...rect }) => ( // open boxes
-      { ...rect, head: scene.head, knobs: knobsOf(app.model.box(rect.id), rect) })),
+      { ...rect, head: scene.head, knobs: knobsOf(app.diagram.box(rect.id), rect) })),
     stubs: () => shown().stubs,
     ports: () => shown().ports,
     edges: () => {
       const found = [];
-      walk(app.model, app.view.scene, ({ scene, around, dx, dy }) => found.push(...scene.edges.map((edge) => ({
-        source: endId(app.model, scene, around, edge.from),
-        target: endId(app.model, scene, around, edge.to),
+      walk(app.diagram, app.view.scene, ({ scene, around, dx, dy }) => found.push(...scene.edges.map((edge) => ({
+        source: endId(app.diagram, scene, around, edge.from),
+        target: endId(app.diagram, scene, around, edge.to),
         labels: edge.labels,
         points: edge.points.map(({ x, y }) => ({ x: x + dx, y: y + dy })),
       }))));
       return found;
     },
     counts: () => ({ boxes: shown().boxes.length, drawn: app.view.shown.boxes.length, held: app.view.held.size }),
-    isSettled: () => stage.isSettled(), // the window shows what is open now, and vis-network has the boxes that it should
+    isSettled: () => viewport.isSettled(), // the window shows what is open now, and vis-network has the boxes that it should
     toScreen: (point) => {
       const corner = get('graph').getBoundingClientRect();
-      const { x, y } = stage.network.canvasToDOM(point);
+      const { x, y } = viewport.network.canvasToDOM(point);
       return { x: x + corner.left, y: y + corner.top };
     },
 
@@ -88,14 +88,14 @@ export function debugApi(app) {
     dive: (id) => expansion.dive(id),
     select: (id) => (id === null ? app.select(null) : app.reveal(id)),
     reveal: (id, key) => app.reveal(id, key),
-    showDiagram: (key) => app.open(key),
-    showTab: (tab) => app.show(tab),
+    showDiagram: (key) => app.showDiagram(key),
+    showTab: (tab) => app.showTab(tab),
     follow: (hash) => { // as if the address were changed to this one
       location.hash = hash;
       address.follow();
     },
-    colorBy: (name) => coloring.colourBy(name),
-    fit: () => stage.fit(),
-    moveTo: ({ x, y, scale }) => stage.network.moveTo({ position: { x, y }, scale, animation: false }),
+    colorBy: (name) => coloring.colorBy(name),
+    fit: () => viewport.fit(),
+    moveTo: ({ x, y, scale }) => viewport.network.moveTo({ position: { x, y }, scale, animation: false }),
   };
 }

@@ -1,16 +1,16 @@
-// The page: its parts, put together. The model is drawn first; its text is read when there is time.
+// The page: its parts, put together. The graph is drawn first; the texts are parsed after that.
 
 import { debugApi } from './debug_api.js';
 import { App } from './app/app.js';
 import { listenForKeys } from './app/keyboard.js';
-import { Comparison } from './panels/changes.js';
+import { Changes } from './panels/changes.js';
 import { Components } from './panels/components.js';
 import { Details } from './panels/details.js';
 import { Pipelines } from './panels/pipelines.js';
 import { Table } from './panels/table.js';
 import { listenForPrints, savePng, saveSvg } from './render/image_export.js';
 import { Minimap } from './render/minimap.js';
-import { Hover } from './render/tooltip.js';
+import { Tooltip } from './render/tooltip.js';
 import { SearchBox } from './search/search_box.js';
 import { el, get } from './text/dom.js';
 import { plural, short } from './text/format.js';
@@ -19,9 +19,9 @@ const DARK = matchMedia('(prefers-color-scheme: dark)');
 
 const app = new App();
 const details = new Details(get('details'), app);
-const minimap = new Minimap(get('minimap'), app.stage);
-const hover = new Hover(get('tip'), app.stage, app);
-app.onHover = (found, at) => hover.show(found, at);
+const minimap = new Minimap(get('minimap'), app.viewport);
+const tooltip = new Tooltip(get('tip'), app.viewport, app);
+app.onHover = (found, at) => tooltip.show(found, at);
 app.onDraw = () => minimap.update();
 app.panels = {
   graph: {},
@@ -29,8 +29,8 @@ app.panels = {
   ...(app.data.comparison ? {} : { pipelines: new Pipelines(get('pipelines'), app) }),
   table: new Table(get('table'), app),
 };
-if (app.data.comparison) app.panels.changes = new Comparison(get('changes'), app);
-const changes = app.data.comparison ? new Comparison(get('details'), app) : null;
+if (app.data.comparison) app.panels.changes = new Changes(get('changes'), app);
+const changes = app.data.comparison ? new Changes(get('details'), app) : null;
 app.onSelect = (id) => {
   if (document.body.classList.contains('no-pane')) return;
   get('details').classList.remove('comparison');
@@ -66,7 +66,7 @@ function showTools() {
     button.addEventListener('click', () => app.expansion.openToLevel(depth));
   }
   get('colour').replaceChildren(...app.coloring.measures.map(({ name, title }) => el('option', { value: name }, title)));
-  get('colour').addEventListener('change', () => app.coloring.colourBy(get('colour').value));
+  get('colour').addEventListener('change', () => app.coloring.colorBy(get('colour').value));
   for (const button of document.querySelectorAll('[data-tab-button]')) {
     const tab = button.dataset.tabButton;
     button.hidden = !app.panels[tab];
@@ -74,13 +74,13 @@ function showTools() {
       if (tab === 'graph') {
         app.address.write(app.selected === null ? '' : location.hash.slice(1).replace(/^(tab|class)=.*/, ''));
       }
-      app.show(tab);
+      app.showTab(tab);
     });
   }
   const act = {
-    fit: () => app.stage.fit(0, true),
-    closer: () => app.stage.zoom(1.25),
-    further: () => app.stage.zoom(0.8),
+    fit: () => app.viewport.fit(0, true),
+    closer: () => app.viewport.zoom(1.25),
+    further: () => app.viewport.zoom(0.8),
     flow: () => app.turn(),
     svg: () => saveSvg(app.view, app.data.name),
     png: () => savePng(app.view, app.data.name),
@@ -105,8 +105,8 @@ function showTools() {
 showHeader();
 app.coloring.setTheme(DARK.matches ? 'dark' : 'light');
 showTools();
-app.load(app.models.keys().next().value);
-app.show('graph');
+app.load(app.diagrams.keys().next().value);
+app.showTab('graph');
 new SearchBox(get('search'), get('results'), app); // it listens from now on
 app.address.follow();
 window.ptgraph = debugApi(app);

@@ -1,4 +1,4 @@
-// The address of what shows, after the # of the page's own: a tab, a class, or a box by the path of its module.
+// The address after the #: `tab=table`, `class=…`, the path of a module, or `op=` and `run=` with the id of another box.
 
 import { runId } from '../model/box_id.js';
 import { pathsOf } from '../model/module_paths.js';
@@ -19,50 +19,50 @@ export class Address {
   follow() {
     const { app } = this;
     const text = decoded(location.hash);
-    if (text.startsWith('tab=')) app.show(text.slice(4));
+    if (text.startsWith('tab=')) app.showTab(text.slice(4));
     else if (text.startsWith('class=')) {
-      app.show('components');
+      app.showTab('components');
       app.panels.components.open(text.slice(6));
     } else if (text) {
-      const key = [...app.models.keys()].find((name) => text.startsWith(`${name}:`)) || [...app.models.keys()][0];
-      const model = app.models.get(key);
-      const found = boxAt(model, text.startsWith(`${key}:`) ? text.slice(key.length + 1) : text);
-      if (found && (model !== app.model || model.placeOf(found.id) !== app.selected || found.picks.length)) {
-        app.goto({ id: found.id, key, pick: found.picks });
+      const key = [...app.diagrams.keys()].find((name) => text.startsWith(`${name}:`)) || [...app.diagrams.keys()][0];
+      const diagram = app.diagrams.get(key);
+      const found = boxAt(diagram, text.startsWith(`${key}:`) ? text.slice(key.length + 1) : text);
+      if (found && (diagram !== app.diagram || diagram.placeOf(found.id) !== app.selected || found.picks.length)) {
+        app.revealFound({ id: found.id, key, picks: found.picks });
       }
     }
   }
 }
 
 /** The address of a box within the page, after the #: its path, or `op=` or `run=` and what tells it apart. */
-export function addressOf(model, id) {
-  const box = model.base(model.split(id).base);
-  const prefix = model.key === 'model' ? '' : `${model.key}:`;
+export function addressOf(diagram, id) {
+  const box = diagram.base(diagram.split(id).base);
+  const prefix = diagram.key === 'model' ? '' : `${diagram.key}:`;
   if (box.kind === 'pattern') { // no path says which of its periods shows
-    return prefix + `op=${encodeURIComponent(model.join(box.base, model.folds(id).map(({ picked }) => picked)))}`;
+    return prefix + `op=${encodeURIComponent(diagram.join(box.base, diagram.folds(id).map(({ picked }) => picked)))}`;
   }
   if (box.kind !== 'module') return prefix + `op=${encodeURIComponent(id)}`;
   const isPath = box.base === runId(box.component) && !/^(tab|class|op|run)=|:|\p{Surrogate}/u.test(box.component);
-  if (isPath) return prefix + encodeURIComponent(model.path(id));
+  if (isPath) return prefix + encodeURIComponent(diagram.path(id));
   return prefix + (id.startsWith('/') ? `run=${encodeURIComponent(id.slice(1))}` : `op=${encodeURIComponent(id)}`);
 }
 
 /** A box by its id; of a pattern, with the period that its number says. */
-function picked(model, id) {
-  const { base, numbers } = model.split(id);
-  if (model.base(base).kind !== 'pattern') return { id, picks: [] };
-  return { id: base, picks: model.folds(base).map(({ id: fold }, k) => [fold, numbers[k] || 0]) };
+function picked(diagram, id) {
+  const { base, numbers } = diagram.split(id);
+  if (diagram.base(base).kind !== 'pattern') return { id, picks: [] };
+  return { id: base, picks: diagram.folds(base).map(({ id: fold }, k) => [fold, numbers[k] || 0]) };
 }
 
 /** Find the box that an address names: {id, picks}; a block that is folded away is the one that stands for it, picked. */
-function boxAt(model, name) {
-  if (name.startsWith('op=') && model.has(name.slice(3))) return picked(model, name.slice(3));
-  if (name.startsWith('run=') && model.has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
-  const inFold = pathsOf(model).picks(name).find(({ path, rest }) => path + rest === name); // not only how it ends
-  const { written, pick } = inFold || { written: name, pick: [] };
-  if (model.has(runId(written))) return { id: runId(written), picks: pick };
-  const id = model.ids().find((at) => model.base(at).kind === 'module' && model.base(at).component === written);
-  return id === undefined ? null : { id, picks: pick };
+function boxAt(diagram, name) {
+  if (name.startsWith('op=') && diagram.has(name.slice(3))) return picked(diagram, name.slice(3));
+  if (name.startsWith('run=') && diagram.has(`/${name.slice(4)}`)) return { id: `/${name.slice(4)}`, picks: [] };
+  const inFold = pathsOf(diagram).readings(name).find(({ path, rest }) => path + rest === name); // not only how it ends
+  const { written, picks } = inFold || { written: name, picks: [] };
+  if (diagram.has(runId(written))) return { id: runId(written), picks };
+  const id = diagram.ids().find((at) => diagram.base(at).kind === 'module' && diagram.base(at).component === written);
+  return id === undefined ? null : { id, picks };
 }
 
 function decoded(hash) {

@@ -1,54 +1,54 @@
-// What boxes are coloured by, in light or dark; the graph, the legend and all swatches follow.
+// The colours of the page: the theme, light or dark, and the measure that boxes are coloured by.
 
 import { showLegend } from '../render/legend.js';
 import { measuresOf } from '../render/colors.js';
 import { get } from '../text/dom.js';
 
 export class Coloring {
-  constructor(app, colours) {
-    Object.assign(this, { app, colours, measures: measuresOf(app.data) });
-    [colours.measure] = this.measures;
+  constructor(app, colors) {
+    Object.assign(this, { app, colors, measures: measuresOf(app.data) });
+    [colors.measure] = this.measures;
   }
 
   setTheme(name) {
     document.documentElement.dataset.theme = name;
     get('theme').setAttribute('aria-label', name === 'dark' ? 'Light colours' : 'Dark colours');
-    this.colours.setTheme(name);
+    this.colors.setTheme(name);
     this.colorChips();
-    if (this.app.model) this.show();
+    if (this.app.diagram) this.show();
   }
 
-  colourBy(name) {
+  colorBy(name) {
     const measure = this.measures.find((m) => m.name === name);
     if (!measure) return;
-    this.colours.setMeasure(measure, this.app.model);
+    this.colors.setMeasure(measure, this.app.diagram);
     get('colour').value = name;
     this.show();
     this.app.say(`Coloured by ${measure.title}`);
   }
 
-  colourByNext() {
-    const at = this.measures.findIndex((m) => m.name === this.colours.measure.name);
-    this.colourBy(this.measures[(at + 1) % this.measures.length].name);
+  colorByNext() {
+    const at = this.measures.findIndex((m) => m.name === this.colors.measure.name);
+    this.colorBy(this.measures[(at + 1) % this.measures.length].name);
   }
 
-  /** Take the range of the measure from another model. */
-  measureIn(model) {
-    this.colours.setMeasure(this.colours.measure, model);
+  /** Take the range of the measure from *diagram*. */
+  measureIn(diagram) {
+    this.colors.setMeasure(this.colors.measure, diagram);
   }
 
-  /** Draw again what has colours. */
+  /** Draw the graph, the legend and the figures again. */
   show() {
     const { app } = this;
-    showLegend(get('legend'), this.colours, app.model);
-    app.stage.network.redraw();
-    if (app.tab === 'pipelines') app.show('pipelines'); // its figures are coloured, too
+    showLegend(get('legend'), this.colors, app.diagram);
+    app.viewport.network.redraw();
+    if (app.tab === 'pipelines') app.showTab('pipelines'); // its figures are coloured, too
   }
 
   /** Colour the swatches and chips; their categories are known only to the data. */
   colorChips(root = document) {
     for (const chip of root.querySelectorAll('[data-category]')) {
-      const { fill, border } = this.colours.ofCategory(chip.dataset.category);
+      const { fill, border } = this.colors.ofCategory(chip.dataset.category);
       chip.style.backgroundColor = fill;
       chip.style.borderColor = border;
     }

@@ -1,4 +1,5 @@
-// What of a model is open, and what changes it: levels, equal blocks, going in and out. Each change is laid out and said.
+// What of a diagram is open, and all that changes it: levels, equal blocks, going in and out. After each change the diagram
+// is laid out again, and a screen reader is told.
 
 import { el, get } from '../text/dom.js';
 
@@ -7,12 +8,12 @@ export class Expansion {
     Object.assign(this, { app, level: null });
   }
 
-  get model() {
-    return this.app.model;
+  get diagram() {
+    return this.app.diagram;
   }
 
-  get stage() {
-    return this.app.stage;
+  get viewport() {
+    return this.app.viewport;
   }
 
   // ---- opening and closing
@@ -20,31 +21,31 @@ export class Expansion {
   /** After a change of what is open: lay out, and bring what surrounds the graph up to date. */
   changed(level = null) {
     this.level = level;
-    this.stage.relayout();
+    this.viewport.relayout();
     this.showCrumbs();
     this.showLevel();
   }
 
   /** Change what is open of a box where it stands: its head stays where it is on the screen. */
   inPlace(id, act) {
-    const { stage } = this;
-    const before = stage.rect(id);
+    const { viewport } = this;
+    const before = viewport.rect(id);
     act();
     this.keepSelection(id);
     this.changed();
-    const after = stage.rect(id);
+    const after = viewport.rect(id);
     if (!before || !after) return;
-    stage.keepPlace(before, after);
-    stage.bringIntoView(after);
+    viewport.keepPlace(before, after);
+    viewport.bringIntoView(after);
   }
 
   /** Open or close a box; in a comparison, what it became too. */
-  toggle(id, open = !this.model.opened.has(id)) {
-    const { model } = this;
-    if (!model.canOpen(id) || this.model.opened.has(id) === open) return;
+  toggle(id, open = !this.diagram.opened.has(id)) {
+    const { diagram } = this;
+    if (!diagram.canOpen(id) || this.diagram.opened.has(id) === open) return;
     this.inPlace(id, () => {
-      for (const at of [id, this.twin(id)].filter((each) => each !== null && model.canOpen(each))) {
-        if (open) this.model.opened.add(at);
+      for (const at of [id, this.twin(id)].filter((each) => each !== null && diagram.canOpen(each))) {
+        if (open) this.diagram.opened.add(at);
         else this.close(at);
       }
     });
@@ -52,25 +53,25 @@ export class Expansion {
   }
 
   close(id) {
-    for (const inner of [...this.model.opened]) if (this.model.within(inner, id)) this.model.opened.delete(inner);
-    for (const inner of [...this.model.unfolded]) if (this.model.within(inner, id)) this.model.unfolded.delete(inner);
+    for (const inner of [...this.diagram.opened]) if (this.diagram.within(inner, id)) this.diagram.opened.delete(inner);
+    for (const inner of [...this.diagram.unfolded]) if (this.diagram.within(inner, id)) this.diagram.unfolded.delete(inner);
   }
 
   /** Select *instead* if what is selected does not show any more. */
   keepSelection(instead) {
-    const { app: { selected }, model } = this;
+    const { app: { selected }, diagram } = this;
     if (selected === null) return;
-    const isShown = model.chain(selected).slice(1).every((outer) => this.model.opened.has(outer) || model.within(model.home, outer));
-    if (!isShown || model.placeOf(selected) !== selected) this.app.select(instead);
+    const isShown = diagram.chain(selected).slice(1).every((outer) => this.diagram.opened.has(outer) || diagram.within(diagram.home, outer));
+    if (!isShown || diagram.placeOf(selected) !== selected) this.app.select(instead);
   }
 
   levelOf(depth) {
-    const { model } = this;
-    const opened = new Set([model.root]);
-    let level = [model.home];
+    const { diagram } = this;
+    const opened = new Set([diagram.root]);
+    let level = [diagram.home];
     for (let k = 1; k < depth && level.length; k += 1) {
-      level = level.flatMap((id) => model.base(model.split(id).base).parts.map((part) => model.placeOf(part)))
-        .filter((id) => model.canOpen(id));
+      level = level.flatMap((id) => diagram.base(diagram.split(id).base).parts.map((part) => diagram.placeOf(part)))
+        .filter((id) => diagram.canOpen(id));
       level.forEach((id) => opened.add(id));
     }
     return opened;
@@ -79,43 +80,43 @@ export class Expansion {
   /** The level that is open now, if it is one of the first. */
   levelNow() {
     const same = (a, b) => a.size === b.size && [...a].every((id) => b.has(id));
-    return [1, 2, 3].find((depth) => same(this.model.opened, this.levelOf(depth))) || null;
+    return [1, 2, 3].find((depth) => same(this.diagram.opened, this.levelOf(depth))) || null;
   }
 
   openToLevel(depth) {
-    this.model.unfolded.clear();
-    this.model.opened = this.levelOf(depth);
+    this.diagram.unfolded.clear();
+    this.diagram.opened = this.levelOf(depth);
     this.keepSelection(null);
     this.changed(depth);
-    this.stage.fit(0.3);
+    this.viewport.fit(0.3);
     this.app.say(depth === Infinity ? 'Everything is open' : `Open to level ${depth}`);
   }
 
   /** Open all there is, and all blocks of every fold. */
   openEverything() {
-    const { model } = this;
-    model.unfolded = new Set();
-    model.opened = new Set([model.root]);
-    let level = [model.root];
+    const { diagram } = this;
+    diagram.unfolded = new Set();
+    diagram.opened = new Set([diagram.root]);
+    let level = [diagram.root];
     while (level.length) {
-      level = level.flatMap((id) => model.parts(id)).filter((id) => model.canOpen(id));
+      level = level.flatMap((id) => diagram.parts(id)).filter((id) => diagram.canOpen(id));
       for (const id of level) {
-        model.opened.add(id);
-        if (model.base(model.split(id).base).isFold && model.number(id) === null) model.unfolded.add(id);
+        diagram.opened.add(id);
+        if (diagram.base(diagram.split(id).base).isFold && diagram.number(id) === null) diagram.unfolded.add(id);
       }
     }
     this.keepSelection(null);
     this.changed();
-    this.stage.fit();
+    this.viewport.fit();
     this.app.say('Everything is open, all equal blocks too');
   }
 
   // ---- what the page says of it
 
   showCrumbs() {
-    const { model } = this;
-    const chain = [...model.chain(model.home), model.root].reverse();
-    const title = (id) => (id === model.root ? model.title : model.box(id).title);
+    const { diagram } = this;
+    const chain = [...diagram.chain(diagram.home), diagram.root].reverse();
+    const title = (id) => (id === diagram.root ? diagram.title : diagram.box(id).title);
     get('crumbs').hidden = chain.length < 2;
     get('crumbs').replaceChildren(...chain.map((id, k) => el('li', {}, k === chain.length - 1
       ? el('span', { 'aria-current': 'location' }, el('bdi', {}, title(id)))
@@ -135,27 +136,27 @@ export class Expansion {
 
   /** The fold that is selected, or the innermost one around what is. */
   foldAtHand() {
-    const folds = this.app.selected === null ? [] : this.model.folds(this.app.selected);
+    const folds = this.app.selected === null ? [] : this.diagram.folds(this.app.selected);
     return folds.length ? folds[folds.length - 1] : null;
   }
 
   /** Show block *number* of a fold. */
   pick(fold, number) {
-    const { model } = this;
-    const { repeat } = model.base(model.split(fold).base);
+    const { diagram } = this;
+    const { repeat } = diagram.base(diagram.split(fold).base);
     const k = Math.min(Math.max(0, number), repeat - 1);
-    model.picked.set(fold, k);
-    const isInside = this.app.selected !== null && model.unfolded.has(fold) && model.within(this.app.selected, fold);
+    diagram.picked.set(fold, k);
+    const isInside = this.app.selected !== null && diagram.unfolded.has(fold) && diagram.within(this.app.selected, fold);
     if (isInside && this.app.selected !== fold) {
-      const { base, numbers } = model.split(this.app.selected);
-      const place = model.base(model.split(fold).base).folds - 1;
-      const moved = model.padded(numbers, model.base(base).folds).map((n, at) => (at === place ? k : n));
-      this.app.reveal(model.join(base, moved));
+      const { base, numbers } = diagram.split(this.app.selected);
+      const place = diagram.base(diagram.split(fold).base).folds - 1;
+      const moved = diagram.padded(numbers, diagram.base(base).folds).map((n, at) => (at === place ? k : n));
+      this.app.reveal(diagram.join(base, moved));
     } else {
-      this.stage.span = null;
+      this.viewport.span = null;
       this.app.select(this.app.selected === null ? fold : this.app.selected);
     }
-    this.app.say(`${model.nameOf(fold, k)}, ${k + 1} of ${repeat}`);
+    this.app.say(`${diagram.nameOf(fold, k)}, ${k + 1} of ${repeat}`);
   }
 
   step(by) {
@@ -165,56 +166,56 @@ export class Expansion {
 
   /** Show all blocks of a fold, or one of them again. */
   unfold(id = (this.foldAtHand() || {}).id) {
-    const { model } = this;
-    if (!id || !model.base(model.split(id).base).isFold || model.number(id) !== null) return;
-    const isUnfolded = model.unfolded.has(id);
+    const { diagram } = this;
+    if (!id || !diagram.base(diagram.split(id).base).isFold || diagram.number(id) !== null) return;
+    const isUnfolded = diagram.unfolded.has(id);
     this.inPlace(id, () => {
       this.close(id);
-      this.model.opened.add(id);
-      if (!isUnfolded) model.unfolded.add(id);
+      this.diagram.opened.add(id);
+      if (!isUnfolded) diagram.unfolded.add(id);
     });
-    this.app.say(isUnfolded ? 'One block shows' : `All ${model.base(model.split(id).base).repeat} blocks show`);
+    this.app.say(isUnfolded ? 'One block shows' : `All ${diagram.base(diagram.split(id).base).repeat} blocks show`);
   }
 
   // ---- going in and out
 
   /** Show nothing but the inside of a box. */
   dive(id) {
-    const { model, stage } = this;
-    if (!model.canOpen(id)) return;
-    model.home = id;
-    this.model.opened.add(id);
+    const { diagram, viewport } = this;
+    if (!diagram.canOpen(id)) return;
+    diagram.home = id;
+    this.diagram.opened.add(id);
     this.keepSelection(id);
     this.changed();
-    stage.fit(0.5);
-    this.app.say(`Inside ${model.box(id).title}`);
+    viewport.fit(0.5);
+    this.app.say(`Inside ${diagram.box(id).title}`);
   }
 
   leave() {
-    const { model } = this;
-    if (model.home === model.root) return;
-    const left = model.home;
-    this.leaveTo(model.parent(left));
-    const rect = this.stage.rect(left);
-    if (rect) this.stage.bringIntoView(rect);
+    const { diagram } = this;
+    if (diagram.home === diagram.root) return;
+    const left = diagram.home;
+    this.leaveTo(diagram.parent(left));
+    const rect = this.viewport.rect(left);
+    if (rect) this.viewport.bringIntoView(rect);
   }
 
   leaveTo(id) {
-    this.model.home = id;
+    this.diagram.home = id;
     this.keepSelection(null);
     this.changed();
-    this.stage.fit(0.5);
+    this.viewport.fit(0.5);
   }
 
   leaveAll() {
-    if (this.model.home !== this.model.root) this.leaveTo(this.model.root);
+    if (this.diagram.home !== this.diagram.root) this.leaveTo(this.diagram.root);
   }
 
   /** In a comparison, the box that another one became, or was. */
   twin(id) {
     const { comparison } = this.app.data;
     if (!comparison) return null;
-    const { base } = this.model.split(id);
+    const { base } = this.diagram.split(id);
     const [side, own] = [base.slice(0, 2), base.slice(2)];
     if (side === 'a:') return Object.hasOwn(comparison.pairs, own) ? `b:${comparison.pairs[own]}` : null;
     const found = Object.entries(comparison.pairs).find(([, became]) => became === own);

@@ -1,11 +1,11 @@
-// The keyboard: what each key does; the dialog that lists them is made of the same list.
+// The keyboard: what each key does. The dialog of keys is made of the same list.
 
-import { EVERYWHERE, collect } from '../layout/visibility.js';
+import { EVERYWHERE, visibleIn } from '../layout/visibility.js';
 
 /** Return what each key does: {keys, shown, says, act}. */
 function keysOf(app) {
-  const { stage, expansion, coloring } = app;
-  const selected = () => app.model.has(app.selected || '') && app.selected;
+  const { viewport, expansion, coloring } = app;
+  const selected = () => app.diagram.has(app.selected || '') && app.selected;
   return [
     { shown: ['←', '↑', '→', '↓'], says: 'go to a neighbour; up and down along edges' },
     { keys: ['Enter'], says: 'open or close the selected box', act: () => selected() && expansion.toggle(selected()) },
@@ -16,12 +16,12 @@ function keysOf(app) {
     { keys: ['1', '2', '3'], says: 'open to that level', act: (key) => expansion.openToLevel(Number(key)) },
     { keys: ['a'], says: 'open everything', act: () => expansion.openToLevel(Infinity) },
     { keys: ['A'], says: 'open everything, and show all equal blocks', act: () => expansion.openEverything() },
-    { keys: ['f'], says: 'fit all of it on the screen', act: () => stage.fit(0, true) },
+    { keys: ['f'], says: 'fit all of it on the screen', act: () => viewport.fit(0, true) },
     { keys: ['z'], says: 'show the selected box as large as it goes', act: () => app.zoomToSelection() },
-    { keys: ['+', '-'], says: 'look closer, or from further away', act: (key) => stage.zoom(key === '-' ? 0.8 : 1.25) },
+    { keys: ['+', '-'], says: 'look closer, or from further away', act: (key) => viewport.zoom(key === '-' ? 0.8 : 1.25) },
     { keys: ['r'], says: 'let it flow down, or to the right', act: () => app.turn() },
-    { keys: ['c'], says: 'colour by something else', act: () => coloring.colourByNext() },
-    { keys: ['g', 'b', 'p', 't'], says: 'graph, browser of components, pipelines, table', act: (key) => app.show(TAB_KEYS[key]) },
+    { keys: ['c'], says: 'colour by something else', act: () => coloring.colorByNext() },
+    { keys: ['g', 'b', 'p', 't'], says: 'graph, browser of components, pipelines, table', act: (key) => app.showTab(TAB_KEYS[key]) },
     { keys: ['/'], says: 'search', act: () => document.getElementById('search').focus() },
     { keys: ['Escape'], shown: ['Esc'], says: 'select nothing', act: () => app.select(null) },
     { keys: ['?'], says: 'this list', act: () => document.getElementById('help').showModal() },
@@ -51,20 +51,20 @@ export function listenForKeys(app, container) {
 
 /** Select the next box in the direction of an arrow key. */
 function selectNeighbour(app, direction) {
-  const { model, stage } = app;
-  const { boxes } = collect(model, stage.view.scene, EVERYWHERE, Infinity);
-  const here = app.selected === null ? null : stage.rect(app.selected);
+  const { diagram, viewport } = app;
+  const { boxes } = visibleIn(diagram, viewport.view.scene, EVERYWHERE, Infinity);
+  const here = app.selected === null ? null : viewport.rect(app.selected);
   const linked = [];
   if (here && (direction === 'ArrowDown' || direction === 'ArrowUp')) {
     const shown = new Map(boxes.map((rect) => [rect.id, rect]));
-    const { boxes: lit } = stage.lit();
+    const { boxes: lit } = viewport.lit();
     const isAhead = (rect) => (direction === 'ArrowDown' ? rect.y > here.y : rect.y < here.y);
     for (const id of lit) if (id !== app.selected && shown.has(id) && isAhead(shown.get(id))) linked.push(shown.get(id));
   }
   const next = here ? neighbourOf(direction, boxes, here, linked) : (boxes[0] || {}).id;
   if (!next) return;
   app.select(next);
-  stage.bringIntoView(stage.rect(next));
+  viewport.bringIntoView(viewport.rect(next));
 }
 
 /** Return the box to go to from *here*: along an edge if one leads that way, else the nearest. */

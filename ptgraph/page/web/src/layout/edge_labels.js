@@ -1,23 +1,23 @@
-// Where the shapes of what flows are written: beside the foot of the box that they leave, if there is room.
+// Labels of edges, which say the shape of what flows: each stands beside the foot of the box that its edge leaves.
 
-import { SHAPE, printable, type } from './metrics.js';
+import { SHAPE, printable, textMetrics } from './metrics.js';
 import { alongCurve } from './edge_routing.js';
 
-/** Return the notes of a scene: {text, edges, x, y, width}; one that would cover anything is left out. */
-export function notesOf(model, scene, flow) {
-  const notes = new Map();
+/** Return the labels of a scene: {text, edges, x, y, width}; one that would cover anything is left out. */
+export function edgeLabelsOf(diagram, scene, flow) {
+  const labels = new Map();
   scene.edges.forEach((edge, k) => {
     const text = edge.labels.length > 1 ? `${edge.labels[0]}, …` : edge.labels[0];
     if (!text || edge.back || edge.from.port) return; // a port says it itself
     const key = `${edge.from.key}\n${text}`;
-    if (!notes.has(key)) notes.set(key, { text: printable(text), edge, edges: [] });
-    notes.get(key).edges.push(k);
+    if (!labels.has(key)) labels.set(key, { text: printable(text), edge, edges: [] });
+    labels.get(key).edges.push(k);
   });
   const crossed = new Grid(scene.edges, flow);
   const taken = new Map(); // a scene → the rectangles in it
   const found = [];
-  for (const { text, edge, edges } of notes.values()) {
-    const width = type.width(text, SHAPE);
+  for (const { text, edge, edges } of labels.values()) {
+    const width = textMetrics.width(text, SHAPE);
     const { x, y } = edge.points[0];
     const step = edge.from.trail[edge.from.trail.length - 1];
     const key = `${step.dx} ${step.dy}`;
@@ -27,7 +27,7 @@ export function notesOf(model, scene, flow) {
     const rivals = taken.get(key);
     const isInside = (spot) => step.scene.isRoot
       || (spot.x - spot.width / 2 > step.dx + 2 && spot.x + spot.width / 2 < step.dx + step.scene.width - 2);
-    const isPack = model.base(step.item.base).repeat > 1 && !step.item.scene;
+    const isPack = diagram.base(step.item.base).repeat > 1 && !step.item.scene;
     const drop = isPack ? 18 : 11;
     const spots = flow === 'down' ? [[x + 6 + width / 2, y + drop], [x - 6 - width / 2, y + drop]]
       : [[x + (isPack ? 13 : 6) + width / 2, y - 9], [x + (isPack ? 13 : 6) + width / 2, y + 9]];

@@ -1,13 +1,13 @@
-// How edges run: from the foot of a box to the head of another, around what stands between. Everything here is in
-// flow space, where the flow runs down (y); a picture whose flow runs to the right is turned before and after.
+// Edge routing: from the foot of a box to the head of another, around the boxes between. Coordinates here are those of a
+// flow that runs down (y); a picture whose flow runs to the right is transposed before and after.
 
 import { HEADER } from './metrics.js';
 
 const CLEARANCE = 7; // how near an edge may come to a box that it passes
 
 /** Return the edges of a scene, with their `points` in its coordinates; those inside of its parts are theirs. */
-export function routed(model, scene, flow) {
-  const edges = edgesOf(model, scene);
+export function routeEdges(diagram, scene, flow) {
+  const edges = edgesOf(diagram, scene);
   const turn = flow === 'right' ? turned : (rect) => rect;
   const ports = entryPorts(edges, turn);
   for (const edge of edges) {
@@ -31,7 +31,7 @@ function turned(rect) {
 }
 
 /** Return one edge for each pair of boxes that show: {from, to, labels}; an end has a `rect` and a `trail` of steps. */
-function edgesOf(model, scene) {
+function edgesOf(diagram, scene) {
   const edges = new Map();
   const add = (from, to, label) => {
     if (!from || !to || from.key === to.key) return;
@@ -41,22 +41,22 @@ function edgesOf(model, scene) {
     if (label && !labels.includes(label)) labels.push(label);
   };
   if (scene.isColumn) {
-    const fold = model.base(scene.base);
+    const fold = diagram.base(scene.base);
     for (let k = 0; k + 1 < scene.items.length; k += 1) {
       for (const [source, target, label, slots] of fold.carries) {
         const link = [source, target, label, 0, slots];
-        add(endOf(model, scene, source, 0, link, k), endOf(model, scene, target, 1, link, k + 1), label);
+        add(endOf(diagram, scene, source, 0, link, k), endOf(diagram, scene, target, 1, link, k + 1), label);
       }
     }
     return [...edges.values()];
   }
-  for (const link of model.dataflow.links(scene.base)) {
-    if (!link[3]) add(endOf(model, scene, link[0], 0, link), endOf(model, scene, link[1], 1, link), link[2]);
+  for (const link of diagram.dataflow.links(scene.base)) {
+    if (!link[3]) add(endOf(diagram, scene, link[0], 0, link), endOf(diagram, scene, link[1], 1, link), link[2]);
   }
   for (const port of scene.items.filter((item) => item.kind === 'port')) {
     const outside = { key: `${port.side}${port.base}`, rect: port, trail: [{ item: port, rect: port, scene, dx: 0, dy: 0 }], port };
     for (const link of port.links) {
-      const inside = endOf(model, scene, link[port.side], port.side, link);
+      const inside = endOf(diagram, scene, link[port.side], port.side, link);
       if (port.side) add(outside, inside, link[2]);
       else add(inside, outside, link[2]);
     }
@@ -65,9 +65,9 @@ function edgesOf(model, scene) {
 }
 
 /** Find the box that shows for a leaf within a scene, for a link that leaves it (*side* 0) or enters it (1). */
-function endOf(model, scene, leaf, side, link, block = null) {
+function endOf(diagram, scene, leaf, side, link, block = null) {
   const chain = [];
-  for (let at = leaf; at !== scene.base; at = model.base(at).parent) chain.unshift(at);
+  for (let at = leaf; at !== scene.base; at = diagram.base(at).parent) chain.unshift(at);
   const numbers = []; // those of the folds within this scene
   const trail = [];
   let [at, dx, dy] = [scene, 0, 0];
@@ -82,10 +82,10 @@ function endOf(model, scene, leaf, side, link, block = null) {
   for (const base of chain) {
     if (!at) break;
     enter(at.byBase.get(base));
-    if (!model.base(base).isFold) continue;
+    if (!diagram.base(base).isFold) continue;
     numbers.push(null);
     if (!at || !at.isColumn) continue;
-    if (side === 1 && !model.dataflow.isEntry(base, link)) break; // every block reads it: it ends at the frame
+    if (side === 1 && !diagram.dataflow.isEntry(base, link)) break; // every block reads it: it ends at the frame
     numbers[numbers.length - 1] = side === 1 ? 0 : at.items.length - 1;
     enter(at.items[numbers[numbers.length - 1]]);
   }

@@ -1,4 +1,4 @@
-// Sizes that the layout and the painter share, in points, and the width of text.
+// Sizes that the layout and the painter share, and the widths of text, all in pixels at scale 1.
 
 export const HEADER = 28; // the strip of a frame that holds its title
 export const PADDING = 18; // between a frame and its parts
@@ -10,7 +10,7 @@ export const SHAPE = `10px ${FONT}`;
 const KNOB = 7.5;
 
 /** Measures and shortens text; measuring is slow, so every answer is kept. */
-class Type {
+class TextMetrics {
   constructor() {
     this.context = document.createElement('canvas').getContext('2d');
     this.widths = new Map();
@@ -50,14 +50,14 @@ export function printable(text) {
   return text.replace(/[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu, '\ufffd');
 }
 
-export const type = new Type();
+export const textMetrics = new TextMetrics();
 
 /** What a box says, cut to its room, with the widths as drawn. */
 export function labelsOf(box, rect) {
   const room = rect.width - 16;
-  const title = type.fit(box.title, TITLE, room);
-  const subtitle = type.fit(box.subtitle, SUBTITLE, room);
-  return { title, subtitle, room, titleWidth: type.width(title, TITLE), subtitleWidth: type.width(subtitle, SUBTITLE) };
+  const title = textMetrics.fit(box.title, TITLE, room);
+  const subtitle = textMetrics.fit(box.subtitle, SUBTITLE, room);
+  return { title, subtitle, room, titleWidth: textMetrics.width(title, TITLE), subtitleWidth: textMetrics.width(subtitle, SUBTITLE) };
 }
 
 /** What the head of a frame says: its title and, after it, a note. */
@@ -69,8 +69,8 @@ export function headOf(box) {
 /** The width that the head of a frame needs, without its knobs. */
 export function headWidth(box) {
   const { title, note } = headOf(box);
-  const wide = type.width(printable(title), FRAME_TITLE);
-  return Math.min(260, wide) + Math.min(240, type.width(printable(note), SUBTITLE)) + 24;
+  const wide = textMetrics.width(printable(title), FRAME_TITLE);
+  return Math.min(260, wide) + Math.min(240, textMetrics.width(printable(note), SUBTITLE)) + 24;
 }
 
 /** The knobs of a box: {name, x, y, radius}. A closed one opens; a frame closes, and a fold goes through its blocks. */
@@ -85,4 +85,16 @@ export function knobsOf(box, rect) {
 /** The width that the knobs of a frame need. */
 export function knobsWidth(box) {
   return 12 + 20 * (box.isFold && !box.isBlock ? (box.of ? 4 : 2) : 1);
+}
+
+/** The widths that a layout asks for: of the `head` and the `knobs` of a frame, by its id, and of a `port`, by its text. */
+export function widthsOf(diagram) {
+  return {
+    head: (id) => {
+      const box = diagram.box(id);
+      return headWidth(box) + knobsWidth(box) + (box.isFold || diagram.isMember(box.base) ? 24 : 0);
+    },
+    knobs: (id) => knobsWidth(diagram.box(id)),
+    port: (text) => Math.min(200, Math.max(28, Math.round(textMetrics.width(text, SUBTITLE)) + 16)),
+  };
 }

@@ -1,11 +1,11 @@
-// Where everything stands, for what is open of a model. A scene is the inside of one open box, in coordinates of its
-// own, from its top left corner; the scenes of boxes inside of it are parts of it. Scenes that are open alike are one
-// object, and what has not changed is not laid out again.
+// The layout of what is open of a diagram, as nested scenes. A scene is the inside of one open box, in coordinates from its
+// own top left corner; it holds the scenes of the open boxes in it. Scenes that are open alike are one object, and a scene
+// that has not changed is not laid out again.
 //
-// Stored places are for closed parts; opening one stretches its scope, so nothing ever overlaps.
+// The stored places are for closed parts; opening one stretches its scope, so that nothing overlaps.
 
-import { HEADER, PADDING } from './metrics.js';
-import { routed } from './edge_routing.js';
+import { HEADER, PADDING, widthsOf } from './metrics.js';
+import { routeEdges } from './edge_routing.js';
 
 const GAP = 26; // between the blocks of an unfolded fold
 const PORT = { height: 18, gap: 30, room: 10 };
@@ -39,13 +39,13 @@ function stretch(intervals, gap = 1) {
 }
 
 export class Layout {
-  /** *widths* is asked how wide the `head` and the `knobs` of a frame (of an id) and a `port` (of a text) are; *flow* is down or right. */
-  constructor(model, widths, flow = 'down') {
-    Object.assign(this, { model, widths, flow, kept: new Map() });
+  /** *flow* is down or right. */
+  constructor(diagram, flow = 'down') {
+    Object.assign(this, { diagram, flow, widths: widthsOf(diagram), kept: new Map() });
   }
 
   /** Return the scene of what is open inside of *root*. */
-  scene(root = this.model.root) {
+  scene(root = this.diagram.root) {
     this.before = this.kept;
     this.kept = new Map();
     this.signatures = new Map();
@@ -56,11 +56,11 @@ export class Layout {
   signature(id) {
     let found = this.signatures.get(id);
     if (found === undefined) {
-      const { model } = this;
-      const inner = model.parts(id).map((part, k) => (model.opened.has(part) && model.canOpen(part)
+      const { diagram } = this;
+      const inner = diagram.parts(id).map((part, k) => (diagram.opened.has(part) && diagram.canOpen(part)
         ? `${k}${this.signature(part)}` : ''));
-      const { base } = model.split(id);
-      const kind = model.unfolded.has(id) ? '*' : model.number(id) === null ? '' : '+';
+      const { base } = diagram.split(id);
+      const kind = diagram.unfolded.has(id) ? '*' : diagram.number(id) === null ? '' : '+';
       found = `${base}${kind}(${inner.filter(Boolean).join(',')})`;
       this.signatures.set(id, found);
     }
@@ -81,31 +81,31 @@ export class Layout {
   }
 
   make(id, isRoot) {
-    const scene = this.model.unfolded.has(id) ? this.column(id, isRoot) : this.scope(id, isRoot);
+    const scene = this.diagram.unfolded.has(id) ? this.column(id, isRoot) : this.scope(id, isRoot);
     scene.key = `${isRoot ? '!' : ''}${this.signature(id)}`;
     const boxes = scene.isColumn ? [] : scene.items.filter((item) => item.kind === 'box'); // blocks go by their number
     scene.byBase = new Map(boxes.map((item) => [item.base, item]));
-    scene.edges = routed(this.model, scene, this.flow);
+    scene.edges = routeEdges(this.diagram, scene, this.flow);
     return scene;
   }
 
   /** A box within a scene; its inside, if it is open. */
   item(id) {
-    const { model } = this;
-    const { base } = model.split(id);
-    const [width, height] = model.base(base).size;
-    const scene = model.opened.has(id) && model.canOpen(id) ? this.sceneOf(id) : null;
+    const { diagram } = this;
+    const { base } = diagram.split(id);
+    const [width, height] = diagram.base(base).size;
+    const scene = diagram.opened.has(id) && diagram.canOpen(id) ? this.sceneOf(id) : null;
     const { width: w, height: h } = scene || { width, height };
     return { kind: 'box', base, own: null, scene, width: w, height: h, closed: { width, height } };
   }
 
   /** The inside of a box: its parts and stubs as they were laid out, stretched where parts are open. */
   scope(id, isRoot) {
-    const { model, flow } = this;
-    const { base } = model.split(id);
-    const stored = model.doc.scopes[base];
-    const { size, places } = model.doc.layouts[stored.layout];
-    const parts = model.parts(id).map((part) => this.item(part));
+    const { diagram, flow } = this;
+    const { base } = diagram.split(id);
+    const stored = diagram.doc.scopes[base];
+    const { size, places } = diagram.doc.layouts[stored.layout];
+    const parts = diagram.parts(id).map((part) => this.item(part));
     const stubs = (stored.stubs || []).map(([source, child]) => ({ kind: 'stub', base: child, source, scene: null }));
     const items = [...parts, ...stubs];
     places.forEach(([x, y, width, height], k) => {
@@ -129,15 +129,15 @@ export class Layout {
     }
     const shown = items.filter((item) => item.kind !== 'stub' || !parts.some((part) => part.scene && part.base === item.base));
     const [width, height] = flow === 'down' ? size : [size[1], size[0]];
-    const ports = isRoot && base !== model.root ? this.ports(base, shown)
-      : model.number(id) !== null ? this.ports(base, shown, true) : [];
+    const ports = isRoot && base !== diagram.root ? this.ports(base, shown)
+      : diagram.number(id) !== null ? this.ports(base, shown, true) : [];
     return framed(id, this, shown, { width: x(width), height: y(height) }, isRoot, ports);
   }
 
   /** All blocks of an unfolded fold, one after the other. */
   column(id, isRoot) {
-    const { model, flow } = this;
-    const items = model.parts(id).map((part, k) => ({ ...this.item(part), own: k }));
+    const { diagram, flow } = this;
+    const items = diagram.parts(id).map((part, k) => ({ ...this.item(part), own: k }));
     const [along, across] = flow === 'down' ? ['height', 'width'] : ['width', 'height'];
     const [axis, other] = flow === 'down' ? ['y', 'x'] : ['x', 'y'];
     const wide = Math.max(...items.map((item) => item[across]));
@@ -153,18 +153,18 @@ export class Layout {
 
   /** The values that cross the border of a box, as small labels before it and after it. */
   ports(base, items, isBlock = false) {
-    const { model } = this;
+    const { diagram } = this;
     const found = new Map();
     const add = (side, link) => {
       const key = `${side}${link[1 - side]}`;
-      const item = items.find(({ kind, base: at }) => kind === 'box' && model.within(link[side], at));
+      const item = items.find(({ kind, base: at }) => kind === 'box' && diagram.within(link[side], at));
       if (!item) return;
       if (!found.has(key)) found.set(key, { kind: 'port', side, base: link[1 - side], links: [], near: [], scene: null });
       found.get(key).links.push(link);
       found.get(key).near.push(item);
     };
-    for (const link of model.dataflow.crossing(base, 1)) if (!link[3] && !(isBlock && model.dataflow.isEntry(base, link))) add(1, link);
-    if (!isBlock) for (const link of model.dataflow.crossing(base, 0)) if (!link[3]) add(0, link);
+    for (const link of diagram.dataflow.crossing(base, 1)) if (!link[3] && !(isBlock && diagram.dataflow.isEntry(base, link))) add(1, link);
+    if (!isBlock) for (const link of diagram.dataflow.crossing(base, 0)) if (!link[3]) add(0, link);
     return [...found.values()];
   }
 }
@@ -175,7 +175,7 @@ function framed(id, layout, items, inner, isRoot, ports) {
   const rows = [1, 0].map((side) => ports.filter((port) => port.side === side));
   for (const port of ports) {
     const shape = port.links[0][2];
-    const text = [layout.model.base(port.base).label, shape].filter(Boolean).join(' ');
+    const text = [layout.diagram.base(port.base).label, shape].filter(Boolean).join(' ');
     Object.assign(port, { shape, width: layout.widths.port(text), height: PORT.height });
   }
   const depth = (row) => (row.length ? (down ? PORT.height : Math.max(...row.map((p) => p.width))) + PORT.gap : 0);
@@ -194,13 +194,13 @@ function framed(id, layout, items, inner, isRoot, ports) {
     Object.assign(port, down ? { x: port.x - start, y: at } : { x: at, y: port.y - start });
   }));
   const all = [...items, ...ports];
-  if (isRoot) return { id, base: layout.model.split(id).base, items: all, isRoot, ...size };
+  if (isRoot) return { id, base: layout.diagram.split(id).base, items: all, isRoot, ...size };
   const [head, knobs] = [layout.widths.head(id), layout.widths.knobs(id)];
   const width = Math.max(size.width, head) + 2 * PADDING;
   const left = (width - size.width) / 2;
   for (const item of all) Object.assign(item, { x: item.x + left, y: item.y + HEADER + PADDING });
   return {
-    id, base: layout.model.split(id).base, items: all, isRoot, head, knobs, width, height: size.height + HEADER + 2 * PADDING,
+    id, base: layout.diagram.split(id).base, items: all, isRoot, head, knobs, width, height: size.height + HEADER + 2 * PADDING,
   };
 }
 
@@ -222,50 +222,50 @@ function spread(row, down, box) {
 }
 
 /** The numbers of the blocks that a part of a scene is in; *around* are those of the scene itself. */
-function numbersOf(model, scene, around, item) {
-  if (!model.base(item.base).isFold) return around;
+function numbersOf(diagram, scene, around, item) {
+  if (!diagram.base(item.base).isFold) return around;
   return scene.isColumn ? [...around.slice(0, -1), item.own] : [...around, null];
 }
 
 /** The id of a part of a scene. */
-export function idOf(model, scene, around, item) {
-  return model.join(item.base, numbersOf(model, scene, around, item));
+export function idOf(diagram, scene, around, item) {
+  return diagram.join(item.base, numbersOf(diagram, scene, around, item));
 }
 
 /** The id of an end of an edge of a scene; of a port, which is no box, null. */
-export function endId(model, scene, around, end) {
+export function endId(diagram, scene, around, end) {
   if (end.port) return null;
-  return model.join(end.base, [...(scene.isColumn ? around.slice(0, -1) : around), ...end.numbers]);
+  return diagram.join(end.base, [...(scene.isColumn ? around.slice(0, -1) : around), ...end.numbers]);
 }
 
 /** Call *visit* with every scene that shows: ({scene, around, id, dx, dy}); *goesInto* is asked about each open part. */
-export function walk(model, scene, visit, goesInto = () => true) {
+export function walk(diagram, scene, visit, goesInto = () => true) {
   const enter = (at, numbers, dx, dy) => {
-    const around = model.padded(numbers, model.base(at.base).folds);
-    visit({ scene: at, around, id: model.join(at.base, around), dx, dy });
+    const around = diagram.padded(numbers, diagram.base(at.base).folds);
+    visit({ scene: at, around, id: diagram.join(at.base, around), dx, dy });
     for (const item of at.items) {
       if (!item.scene || !goesInto(item, dx, dy)) continue;
-      enter(item.scene, numbersOf(model, at, around, item), dx + item.x - item.width / 2, dy + item.y - item.height / 2);
+      enter(item.scene, numbersOf(diagram, at, around, item), dx + item.x - item.width / 2, dy + item.y - item.height / 2);
     }
   };
-  enter(scene, model.split(scene.id).numbers, 0, 0);
+  enter(scene, diagram.split(scene.id).numbers, 0, 0);
 }
 
 /** The way down to a box that shows: of every step, its `rect` in the whole, and the scene that it stands in. */
-export function wayTo(model, scene, id) {
-  const around = model.padded(model.split(scene.id).numbers, model.base(scene.base).folds);
+export function wayTo(diagram, scene, id) {
+  const around = diagram.padded(diagram.split(scene.id).numbers, diagram.base(scene.base).folds);
   let at = { scene, around, id: scene.id, dx: 0, dy: 0 };
   const found = [];
-  for (const step of model.chain(id).reverse()) {
+  for (const step of diagram.chain(id).reverse()) {
     if (!at.scene) return null;
-    const number = model.number(step);
-    const { base, numbers } = model.split(step);
+    const number = diagram.number(step);
+    const { base, numbers } = diagram.split(step);
     const item = at.scene.isColumn && number !== null ? at.scene.items[number] : at.scene.byBase.get(base);
     if (!item && found.length) return null;
     if (!item) continue; // outside of the box that was dived into
     const rect = { id: step, x: item.x + at.dx, y: item.y + at.dy, width: item.width, height: item.height, isFrame: Boolean(item.scene) };
     found.push({ ...at, item, rect });
-    const inner = model.padded(numbers, model.base(base).folds);
+    const inner = diagram.padded(numbers, diagram.base(base).folds);
     at = { scene: item.scene, around: inner, id: step, dx: rect.x - rect.width / 2, dy: rect.y - rect.height / 2 };
   }
   const last = found[found.length - 1];

@@ -1,4 +1,4 @@
-// What the boxes of a picture are called: the grammar is that of ptgraph/box_ids.py.
+// The ids of boxes: the grammar is that of ptgraph/box_ids.py.
 
 export const FOLDED = null; // in place of a number: the fold is not unfolded
 

@@ -1,13 +1,13 @@
-// What flows between the boxes of a diagram: links from leaf to leaf, as they are stored. A link is [source, target, shape,
-// whether it is a stub, slots].
+// What flows between the boxes of a diagram. A link is stored as [source, target, label, 1 if stubs stand for it, slots]: it
+// leads from leaf to leaf, and its slots are the inputs of the target that it feeds.
 
 export class Dataflow {
-  constructor(model) {
-    this.model = model;
+  constructor(diagram) {
+    this.diagram = diagram;
   }
 
   links(scope) {
-    return this.model.doc.scopes[scope].links || [];
+    return this.diagram.doc.scopes[scope].links || [];
   }
 
   /** Every link at each of its ends. */
@@ -15,7 +15,7 @@ export class Dataflow {
     if (!this.byEnd) {
       this.byEnd = new Map();
       const add = (leaf, link) => (this.byEnd.has(leaf) ? this.byEnd.get(leaf).push(link) : this.byEnd.set(leaf, [link]));
-      for (const { links = [] } of Object.values(this.model.doc.scopes)) {
+      for (const { links = [] } of Object.values(this.diagram.doc.scopes)) {
         for (const link of links) {
           add(link[0], link);
           add(link[1], link);
@@ -28,11 +28,11 @@ export class Dataflow {
   /** Say whether a link brings in what the first block of a fold gets, and the others get from the one before. */
   isEntry(fold, link) {
     const slots = link[4] || [0];
-    return this.model.base(fold).carries.some((carry) => carry[1] === link[1] && carry[3].some((slot) => slots.includes(slot)));
+    return this.diagram.base(fold).carries.some((carry) => carry[1] === link[1] && carry[3].some((slot) => slots.includes(slot)));
   }
 
   leaves(base) {
-    const { parts } = this.model.base(base);
+    const { parts } = this.diagram.base(base);
     return parts.length ? parts.flatMap((part) => this.leaves(part)) : [base];
   }
 
@@ -53,11 +53,11 @@ export class Dataflow {
   }
 
   across(id, side) {
-    const { base, numbers } = this.model.split(id);
+    const { base, numbers } = this.diagram.split(id);
     const found = new Map();
     for (const link of this.crossing(base, side)) {
-      const other = this.model.placeOf(this.model.join(link[1 - side], numbers));
-      if (!found.has(other)) found.set(other, { id: other, title: this.model.box(other).title, shape: link[2] });
+      const other = this.diagram.placeOf(this.diagram.join(link[1 - side], numbers));
+      if (!found.has(other)) found.set(other, { id: other, title: this.diagram.box(other).title, shape: link[2] });
     }
     return [...found.values()];
   }

@@ -1,4 +1,4 @@
-// One diagram of the page: its boxes by id, what is open of them, and what flows between.
+// A diagram of the page: its boxes by id, and what of them is open.
 //
 // A box that stands for 24 equal blocks (a fold) is stored as its first block. Open, it shows one of them, the picked
 // one; unfolded, it holds all. Ids tell the blocks of an unfolded fold apart: `/layers.0.attention~17` is what
@@ -8,10 +8,10 @@
 import { FOLDED, joinId, splitId } from './box_id.js';
 import { Dataflow } from './dataflow.js';
 
-export class Model {
-  /** *doc* is a document of the page's data, *plain* what is left out of its boxes; *details* reads the page's text. */
-  constructor(key, doc, plain, details) {
-    Object.assign(this, { key, doc, plain, details, title: doc.title, root: '/', home: '/' });
+export class Diagram {
+  /** *doc* is a document of the page's data, *plain* what is left out of its boxes; *texts* reads the page's text. */
+  constructor(key, doc, plain, texts) {
+    Object.assign(this, { key, doc, plain, texts, title: doc.title, root: '/', home: '/' });
     this.opened = new Set(doc.opened);
     this.unfolded = new Set();
     this.dataflow = new Dataflow(this);
@@ -228,16 +228,16 @@ export class Model {
 
   component(id) {
     const box = this.base(this.split(id).base);
-    return ['group', 'pattern'].includes(box.kind) ? undefined : this.details().documents[this.key].components[box.component];
+    return ['group', 'pattern'].includes(box.kind) ? undefined : this.texts().documents[this.key].components[box.component];
   }
 
   op(id) {
-    return this.details().documents[this.key].ops[this.base(this.split(id).base).op];
+    return this.texts().documents[this.key].ops[this.base(this.split(id).base).op];
   }
 
   classOf(id) {
     const part = this.component(id);
-    return part && this.details().classes[part.type];
+    return part && this.texts().classes[part.type];
   }
 }
 

@@ -1,21 +1,21 @@
-// From the path of a module, as a person writes it, to the box that shows it: a folded block is picked by its number.
+// From the path of a module to the box that shows it. A path may lead into any block of a fold: `layers.17.mlp`.
 
 const CACHE = new WeakMap();
 
-/** The paths of a model; made once, when they are first asked for. */
-export function pathsOf(model) {
-  if (!CACHE.has(model)) CACHE.set(model, new Paths(model));
-  return CACHE.get(model);
+/** The paths of a diagram; made once, when they are first asked for. */
+export function pathsOf(diagram) {
+  if (!CACHE.has(diagram)) CACHE.set(diagram, new ModulePaths(diagram));
+  return CACHE.get(diagram);
 }
 
 /** Finds boxes by paths. It reads boxes as they are stored: there may be a hundred thousand. */
-class Paths {
-  constructor(model) {
-    this.model = model;
+class ModulePaths {
+  constructor(diagram) {
+    this.diagram = diagram;
     this.blocks = new Map(); // path of a block of a fold, and every end of it → which blocks those are
     this.members = new Map(); // pattern → path of a block of a fold in its first period → which block that is
-    for (const id of model.ids()) {
-      const { repeat, runs } = model.doc.boxes[id];
+    for (const id of diagram.ids()) {
+      const { repeat, runs } = diagram.doc.boxes[id];
       if (repeat > 1 && runs) runs.forEach((path, k) => this.note(id, path, k, runs.length / repeat, runs));
     }
   }
@@ -23,8 +23,8 @@ class Paths {
   /** Note a module of a fold: in block *number* it is what *first* is in the first. */
   note(fold, path, k, period, runs) {
     const block = { fold, number: Math.floor(k / period), path, first: runs[k % period] };
-    const outer = this.model.parents.get(fold);
-    if (this.model.doc.boxes[outer].kind !== 'pattern') {
+    const outer = this.diagram.parents.get(fold);
+    if (this.diagram.doc.boxes[outer].kind !== 'pattern') {
       this.add(block);
       return;
     }
@@ -45,8 +45,8 @@ class Paths {
   get byPath() {
     if (this.known) return this.known;
     this.known = new Map();
-    const { doc, plain } = this.model;
-    for (const id of this.model.ids()) {
+    const { doc, plain } = this.diagram;
+    for (const id of this.diagram.ids()) {
       const { kind = plain.kind, component = '', title } = doc.boxes[id];
       const path = kind === 'module' || !component ? component || title : `${component}.${title}`;
       if (!this.known.has(path)) this.known.set(path, id);
@@ -54,8 +54,8 @@ class Paths {
     return this.known;
   }
 
-  /** What a typed path may mean with a folded block in it: as the first block has it, and which one to pick. */
-  picks(typed) {
+  /** What a typed path with a block of a fold in it may mean: {written, first, path, rest, picks} each. */
+  readings(typed) {
     const ends = typed.length > 2000 ? [] : [...typed.matchAll(/\./g)].map((dot) => dot.index);
     for (const end of [...ends, typed.length]) { // the outermost block first
       const blocks = this.blocks.get(typed.slice(0, end));
@@ -68,9 +68,9 @@ class Paths {
   within({ fold, number, path, first }, rest) {
     const member = this.members.has(fold) ? this.members.get(fold).get(first) : undefined;
     if (member) {
-      return this.within({ ...member, path }, rest).map((found) => ({ ...found, pick: [[fold, number], ...found.pick] }));
+      return this.within({ ...member, path }, rest).map((found) => ({ ...found, picks: [[fold, number], ...found.picks] }));
     }
-    const outer = { written: first + rest, first, path, rest, pick: [[fold, number]] };
+    const outer = { written: first + rest, first, path, rest, picks: [[fold, number]] };
     const steps = rest.split('.').slice(1);
     let at = first;
     for (const [k, step] of steps.entries()) {
@@ -81,7 +81,7 @@ class Paths {
       return this.within(inner, left).map((found) => ({
         ...found,
         path: path + found.path.slice(first.length),
-        pick: [...outer.pick, ...found.pick],
+        picks: [...outer.picks, ...found.picks],
       }));
     }
     return [outer];
@@ -89,9 +89,9 @@ class Paths {
 
   /** The box at a path, and which blocks to pick so that it shows that one; null if there is none. */
   find(path) {
-    for (const { written, pick } of this.picks(path)) {
-      if (this.byPath.has(written)) return { id: this.byPath.get(written), pick };
+    for (const { written, picks } of this.readings(path)) {
+      if (this.byPath.has(written)) return { id: this.byPath.get(written), picks };
     }
-    return this.byPath.has(path) ? { id: this.byPath.get(path), pick: [] } : null;
+    return this.byPath.has(path) ? { id: this.byPath.get(path), picks: [] } : null;
   }
 }

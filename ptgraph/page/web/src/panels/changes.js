@@ -1,4 +1,4 @@
-// What is different between two models: the sums, and a list of changes in which equal ones stand together.
+// The changes between two models: their sums, and a list in which equal changes are one entry.
 
 import { el, facts, onDemand } from '../text/dom.js';
 import { bytesText, full, plural, short } from '../text/format.js';
@@ -26,7 +26,7 @@ function changeSign(status) {
 }
 
 /** The list of changes; a click on one shows both of its boxes. */
-export class Comparison {
+export class Changes {
   constructor(root, app) {
     this.root = root;
     this.app = app;

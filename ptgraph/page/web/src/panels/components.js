@@ -1,7 +1,7 @@
-// The components of a model: its classes, by category, and what there is to say of each.
+// The components: the classes of the model by category, and a page about each.
 
 import { flowOf, parametersOf, settingsOf, usesOf, withShare } from './facts.js';
-import { docOf, methodsOf, placeOf, qualified, sourceOf, summaryOf } from '../text/code.js';
+import { docOf, methodsOf, locationOf, qualified, sourceOf, summaryOf } from '../text/code.js';
 import { codeText, el, facts, section, table } from '../text/dom.js';
 import { bytesText, full, percent, plural, python, short } from '../text/format.js';
 
@@ -16,21 +16,21 @@ export class Components {
 
   /** Find the classes that boxes of all documents have, and where. */
   index() {
-    const { classes, documents } = this.app.details();
+    const { classes, documents } = this.app.texts();
     const places = new Map(Object.keys(classes).map((type) => [type, []]));
-    for (const model of this.app.models.values()) {
-      const { components = {} } = documents[model.key] || {};
-      for (const id of [model.root, ...model.ids()]) {
-        const { kind, component = '' } = model.doc.boxes[id];
+    for (const diagram of this.app.diagrams.values()) {
+      const { components = {} } = documents[diagram.key] || {};
+      for (const id of [diagram.root, ...diagram.ids()]) {
+        const { kind, component = '' } = diagram.doc.boxes[id];
         const type = kind === 'module' && components[component] ? components[component].type : undefined;
-        if (places.has(type)) places.get(type).push({ model, id, part: components[component] });
+        if (places.has(type)) places.get(type).push({ diagram, id, part: components[component] });
       }
     }
     this.entries = Object.entries(classes).map(([type, about]) => {
       const found = places.get(type);
       const summary = summaryOf(about.doc);
       const text = [about.name, about.module, about.category, summary].join('\n').toLowerCase();
-      return { type, about, summary, text, places: found, key: found.length ? found[0].model.key : 'model' };
+      return { type, about, summary, text, places: found, key: found.length ? found[0].diagram.key : 'model' };
     });
   }
 
@@ -99,10 +99,10 @@ export class Components {
   }
 
   standfirst() {
-    const model = this.app.models.values().next().value;
-    const count = this.entries.filter(({ key }) => key === model.key).length;
+    const diagram = this.app.diagrams.values().next().value;
+    const count = this.entries.filter(({ key }) => key === diagram.key).length;
     const others = this.entries.length - count;
-    const modules = plural(model.doc.totals.components, 'module');
+    const modules = plural(diagram.doc.totals.components, 'module');
     return `${full(count)} ${count === 1 ? 'class makes' : 'classes make'} up its ${modules}`
       + `${others ? `; ${full(others)} more train it` : ''}.`;
   }
@@ -143,14 +143,14 @@ export class Components {
 
   one({ type, about, places }) {
     const { app } = this;
-    const shown = places.find(({ model, id }) => model.base(id).parts.length);
+    const shown = places.find(({ diagram, id }) => diagram.base(id).parts.length);
     const first = places.find(({ part }) => (part.parameters || []).length);
-    const total = first ? first.model.doc.totals.total_params : 0;
+    const total = first ? first.diagram.doc.totals.total_params : 0;
     const own = first ? parametersOf(first.part.parameters, total) : null;
-    const of = first && el('code', {}, first.part.path || first.model.title);
+    const of = first && el('code', {}, first.part.path || first.diagram.title);
     if (own && about.statistics.count > 1) own.append(el('p', { class: 'note below' }, 'of ', of));
-    const caption = shown && `What flows inside ${shown.model.path(shown.id) || shown.model.title}`;
-    const where = usesOf(app, about.uses || [], places.length ? places[0].model : app.model);
+    const caption = shown && `What flows inside ${shown.diagram.path(shown.id) || shown.diagram.title}`;
+    const where = usesOf(app, about.uses || [], places.length ? places[0].diagram : app.diagram);
     this.root.replaceChildren(el('article', { class: 'page one' },
       el('p', { class: 'back' }, el('button', { type: 'button', class: 'link', onclick: () => this.open(null) },
         el('span', { 'aria-hidden': 'true' }, '‹ '), 'All components')),
@@ -160,7 +160,7 @@ export class Components {
         el('p', { class: 'class' }, qualified(about))),
       el('div', { class: 'columns' },
         el('div', { class: 'main' }, docOf(about.doc, true) || el('p', { class: 'note' }, 'Its code has no docstring.'),
-          shown ? section('Flow', flowOf(app, shown.id, caption, shown.model.key)) : null,
+          shown ? section('Flow', flowOf(app, shown.id, caption, shown.diagram.key)) : null,
           methodsOf(about), sourceOf(about)),
         el('div', { class: 'side' }, this.statistics(type, about, places), this.settings(places), own, where))));
     const code = this.root.querySelector('.main > section:last-child > details');
@@ -170,14 +170,14 @@ export class Components {
 
   statistics(type, about, places) {
     const { count, calls, params, flops, bytes } = about.statistics;
-    const { totals } = (places.length ? places[0].model : this.app.model).doc;
+    const { totals } = (places.length ? places[0].diagram : this.app.diagram).doc;
     return section('Statistics', facts([
       ['Used', plural(count, 'time')],
       ['Calls', calls !== count ? full(calls) : ''],
       ['Parameters', params ? withShare(full(params), params, totals.total_params) : ''],
       ['FLOPs', flops ? withShare(short(flops), flops, totals.flops) : ''],
       ['Activations', bytes ? withShare(bytesText(bytes), bytes, totals.activation_bytes) : ''],
-      ['Code', placeOf(about)],
+      ['Code', locationOf(about)],
     ]));
   }
 

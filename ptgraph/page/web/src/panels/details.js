@@ -1,6 +1,6 @@
-// The details of what is selected: what it is, what it holds, what it does, and its code.
+// The details of the selected box, or of the model: what it is, what it holds, what it does, and its code.
 
-import { codeOf, docOf, methodsOf, placeOf, qualified, sourceOf } from '../text/code.js';
+import { codeOf, docOf, methodsOf, locationOf, qualified, sourceOf } from '../text/code.js';
 import { breakable, codeText, el, facts, listOf, onDemand, section, table } from '../text/dom.js';
 import { bytesText, full, plural, python, shapeText, short } from '../text/format.js';
 import { costsOf, flowOf, parametersOf, settingsOf, usesOf, withShare } from './facts.js';
@@ -15,7 +15,7 @@ function showCode(title, classes) {
       el('p', { class: 'note' }, `${plural(classes.length, 'class')}`.replace('classs', 'classes')),
       el('form', { method: 'dialog' }, el('button', { class: 'quiet' }, 'Close'))),
     el('div', { class: 'all-code' }, classes.map((about, k) => {
-      const made = onDemand([el('strong', {}, about.name), ' ', placeOf(about)], () => codeOf(about.tokens));
+      const made = onDemand([el('strong', {}, about.name), ' ', locationOf(about)], () => codeOf(about.tokens));
       made.open = k < 8;
       return made;
     })));
@@ -49,13 +49,13 @@ export class Details {
 
   /** Show a box; without one, the model. */
   show(id) {
-    const { model } = this.app;
-    const at = id === null || id === undefined ? model.root : id;
+    const { diagram } = this.app;
+    const at = id === null || id === undefined ? diagram.root : id;
     const focused = this.root.contains(document.activeElement) ? document.activeElement.dataset.act : undefined;
-    const isSame = this.shown === `${model.key}\n${at}`;
+    const isSame = this.shown === `${diagram.key}\n${at}`;
     const top = isSame ? this.root.scrollTop : 0;
-    this.shown = `${model.key}\n${at}`;
-    this.root.replaceChildren(...this.content(at, model.box(at)).flat(Infinity).filter(Boolean));
+    this.shown = `${diagram.key}\n${at}`;
+    this.root.replaceChildren(...this.content(at, diagram.box(at)).flat(Infinity).filter(Boolean));
     this.root.scrollTop = top;
     if (focused) [...this.root.querySelectorAll('[data-act]')].find((item) => item.dataset.act === focused)?.focus();
     this.app.coloring.colorChips(this.root);
@@ -63,14 +63,14 @@ export class Details {
 
   content(id, box) {
     const { app } = this;
-    const { model } = app;
-    const isRoot = id === model.root;
+    const { diagram } = app;
+    const isRoot = id === diagram.root;
     const isModule = box.kind === 'module';
-    const component = isModule ? model.component(id) : undefined;
-    const about = isModule ? model.classOf(id) : undefined;
-    const op = box.kind === 'group' ? undefined : model.op(id);
-    const total = model.doc.totals.total_params;
-    const rename = (name) => model.rename(id, name);
+    const component = isModule ? diagram.component(id) : undefined;
+    const about = isModule ? diagram.classOf(id) : undefined;
+    const op = box.kind === 'group' ? undefined : diagram.op(id);
+    const total = diagram.doc.totals.total_params;
+    const rename = (name) => diagram.rename(id, name);
     return [
       this.trail(id),
       this.head(id, box, about),
@@ -79,13 +79,13 @@ export class Details {
       this.overlays(id),
       about ? docOf(about.doc) : null,
       isRoot ? this.totals() : this.statistics(box, component || {}),
-      !isRoot && model.canOpen(id) ? section('Flow', flowOf(app, id, `What flows inside ${box.title}`)) : null,
+      !isRoot && diagram.canOpen(id) ? section('Flow', flowOf(app, id, `What flows inside ${box.title}`)) : null,
       component ? settingsOf(Object.entries(component.settings || {})) : null,
       component ? parametersOf(component.parameters, total, rename) : null,
       op ? this.operation(op, rename) : null,
-      isRoot ? null : section('Reads', this.boxes(model.dataflow.reads(id))),
-      isRoot ? null : section('Feeds', this.boxes(model.dataflow.feeds(id))),
-      section('Inside', this.boxes(model.parts(id).map((part) => this.named(part)))),
+      isRoot ? null : section('Reads', this.boxes(diagram.dataflow.reads(id))),
+      isRoot ? null : section('Feeds', this.boxes(diagram.dataflow.feeds(id))),
+      section('Inside', this.boxes(diagram.parts(id).map((part) => this.named(part)))),
       about && !isOnly(about.uses) ? usesOf(app, about.uses) : null,
       about ? methodsOf(about) : null,
       about ? sourceOf(about) : null,
@@ -93,7 +93,7 @@ export class Details {
   }
 
   named(id) {
-    const { title, subtitle, shape } = this.app.model.box(id);
+    const { title, subtitle, shape } = this.app.diagram.box(id);
     return { id, title, shape: subtitle || shape };
   }
 
@@ -107,27 +107,27 @@ export class Details {
   }
 
   trail(id) {
-    const { model } = this.app;
-    if (id === model.root) return null;
-    const outer = [model.root, ...model.chain(id).slice(1).reverse()];
-    const title = (at) => (at === model.root ? model.title : model.box(at).title);
+    const { diagram } = this.app;
+    if (id === diagram.root) return null;
+    const outer = [diagram.root, ...diagram.chain(id).slice(1).reverse()];
+    const title = (at) => (at === diagram.root ? diagram.title : diagram.box(at).title);
     return el('nav', { 'aria-label': 'Enclosing modules' },
       el('ol', { class: 'trail' }, outer.map((at) => el('li', {}, this.link(at, title(at))))));
   }
 
   head(id, box, about) {
-    const { model } = this.app;
-    const path = box.kind === 'module' ? model.path(id) : '';
+    const { diagram } = this.app;
+    const path = box.kind === 'module' ? diagram.path(id) : '';
     return el('header', { class: 'head' },
       el('p', { class: 'kind' }, el('span', { class: 'chip', 'data-category': box.category }, box.category)),
-      el('h2', {}, el('bdi', {}, id === model.root ? model.title : box.title)),
+      el('h2', {}, el('bdi', {}, id === diagram.root ? diagram.title : box.title)),
       path && path !== box.title ? el('p', { class: 'path' }, el('code', {}, breakable(path))) : null,
       about ? el('p', { class: 'class' }, qualified(about)) : null);
   }
 
   /** The folds that a box is, or is in, each with a way to pick one of its blocks. */
   folds(id, box) {
-    const all = this.app.model.folds(id);
+    const all = this.app.diagram.folds(id);
     if (!all.length) return null;
     const what = box.kind === 'pattern' ? `repetitions of a pattern of ${full(box.period)} blocks` : 'equal blocks in a row';
     const says = box.repeat > 1 ? `Stands for ${full(box.repeat)} ${what}.` : box.of > 1 ? `One of ${full(box.of)} ${what}.` : '';
@@ -136,7 +136,7 @@ export class Details {
 
   picker({ id, repeat, runs, period, picked }, k) {
     const { app } = this;
-    const paths = runs.map((path) => app.model.rename(app.model.parent(id), path));
+    const paths = runs.map((path) => app.diagram.rename(app.diagram.parent(id), path));
     const numbers = paths.map((path) => (/(?:^|\.)(\d{1,9})$/.exec(path) || [])[1]);
     const first = Number(numbers[0]);
     const isNumbered = period === 1 && numbers.every((number, at) => Number(number) === first + at);
@@ -159,12 +159,12 @@ export class Details {
 
   actions(id, box, about) {
     const { app } = this;
-    const { model } = app;
+    const { diagram } = app;
     const button = (act, text, onclick) => el('button', { type: 'button', 'data-act': act, onclick }, text);
-    const canOpen = model.canOpen(id);
+    const canOpen = diagram.canOpen(id);
     const isFold = canOpen && box.isFold && !box.isBlock;
-    const all = model.unfolded.has(id) ? 'Show one' : `Show all ${full(box.of || box.repeat)}`;
-    const isOpen = model.opened.has(id);
+    const all = diagram.unfolded.has(id) ? 'Show one' : `Show all ${full(box.of || box.repeat)}`;
+    const isOpen = diagram.opened.has(id);
     const copied = async ({ currentTarget }) => {
       await copyText(location.href);
       currentTarget.textContent = 'Copied';
@@ -172,7 +172,7 @@ export class Details {
     return el('div', { class: 'actions' },
       canOpen ? button('toggle', isOpen ? 'Close' : 'Open', ({ currentTarget }) => {
         app.expansion.toggle(id);
-        currentTarget.textContent = model.opened.has(id) ? 'Close' : 'Open';
+        currentTarget.textContent = diagram.opened.has(id) ? 'Close' : 'Open';
       }) : null,
       canOpen ? button('dive', 'Go inside', () => app.expansion.dive(id)) : null,
       isFold ? button('unfold', all, () => app.expansion.unfold(id)) : null,
@@ -184,13 +184,13 @@ export class Details {
 
   /** The classes of a box and of all in it, in the order of first use, each once. */
   classesIn(id) {
-    const { model } = this.app;
-    const { classes, documents } = this.app.details();
-    const { components } = documents[model.key];
+    const { diagram } = this.app;
+    const { classes, documents } = this.app.texts();
+    const { components } = documents[diagram.key];
     const found = new Set();
-    const stack = [model.split(id).base];
+    const stack = [diagram.split(id).base];
     while (stack.length) {
-      const { kind, component = '', parts = [] } = model.doc.boxes[stack.pop()];
+      const { kind, component = '', parts = [] } = diagram.doc.boxes[stack.pop()];
       const part = kind === 'module' ? components[component] : undefined;
       if (part && classes[part.type] && classes[part.type].tokens.length) found.add(classes[part.type]);
       for (let k = parts.length - 1; k >= 0; k -= 1) stack.push(parts[k]);
@@ -200,15 +200,15 @@ export class Details {
 
   /** The reader's own numbers. */
   overlays(id) {
-    const { model, coloring: { measures } } = this.app;
-    const known = measures.filter((measure) => measure.isOverlay).map(({ title, of }) => [title, of(model, id)])
+    const { diagram, coloring: { measures } } = this.app;
+    const known = measures.filter((measure) => measure.isOverlay).map(({ title, of }) => [title, of(diagram, id)])
       .filter(([, value]) => typeof value === 'number')
       .map(([title, value]) => [title, value.toLocaleString('en', { maximumSignificantDigits: 6 })]);
     return section('Your numbers', facts(known));
   }
 
   totals() {
-    const { totals, origin, attempts } = this.app.model.doc;
+    const { totals, origin, attempts } = this.app.diagram.doc;
     const tried = attempts.length
       ? onDemand(`${plural(attempts.length, 'other way')} tried first`, () => el('ul', { class: 'attempts' },
         attempts.map(([name, why]) => el('li', {}, el('strong', {}, name), ` ${why}`))))
@@ -229,7 +229,7 @@ export class Details {
 
   /** What a box costs; of a fold, what one block costs too. */
   statistics(box, part) {
-    const { totals } = this.app.model.doc;
+    const { totals } = this.app.diagram.doc;
     const { params, flops, bytes } = costsOf(box, part);
     const trainable = part.trainable_params || 0;
     const one = box.each || part;
@@ -257,7 +257,7 @@ export class Details {
       facts([
         [op.kind === 'op' ? 'Operator' : 'Name', el('code', {}, breakable(op.target))],
         ['Output', outputOf(shapeText(op.shape), op.dtype)],
-        ['Code', placeOf(op)],
+        ['Code', locationOf(op)],
       ]),
       table(['Argument', 'Value'], settings, 'Arguments of the operation'),
       table(['Weight', 'Shape'], reads, 'Weights that the operation reads'));

@@ -1,4 +1,4 @@
-// What several panels say of a part: its settings, parameters and costs, what flows in it, and where its class is used.
+// Sections that several panels have: settings, parameters, costs, the flow inside of a box, the uses of a class.
 
 import { pathsOf } from '../model/module_paths.js';
 import { codeText, el, listOf, section, table } from '../text/dom.js';
@@ -58,15 +58,15 @@ export function flowOf(app, id, caption, key) {
 }
 
 /** The paths where a class is used, each a link to its box where it has one. */
-export function usesOf(app, uses, model = app.model) {
+export function usesOf(app, uses, diagram = app.diagram) {
   return section('Where it is used', listOf(uses, ([path, count]) => {
     const first = path.replace(/\{(\d+)[^}]*\}/g, '$1');
-    const found = path === '' ? { id: model.root } : pathsOf(model).find(first);
-    const text = path === '' ? model.title : path;
+    const found = path === '' ? { id: diagram.root } : pathsOf(diagram).find(first);
+    const text = path === '' ? diagram.title : path;
     const note = count > 1 ? el('span', { class: 'note' }, ` ×${full(count)}`) : null;
     if (!found) return [el('code', {}, text), note];
-    const { id, pick = [] } = found; // a path that stands for many leads to the block that shows
-    const go = () => (count > 1 ? app.reveal(id, model.key) : app.goto({ id, key: model.key, pick }));
+    const { id, picks = [] } = found; // a path that stands for many leads to the block that shows
+    const go = () => (count > 1 ? app.reveal(id, diagram.key) : app.revealFound({ id, key: diagram.key, picks }));
     return [el('button', { type: 'button', class: 'link', onclick: go },
       el('code', {}, text)), note];
   }));

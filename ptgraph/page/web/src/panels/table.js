@@ -1,4 +1,4 @@
-// The graph as a table (a treegrid), for those who read rather than look: what is open in it is open in the graph.
+// The graph as a table (a treegrid). What is open in it is open in the graph.
 
 import { costsOf } from './facts.js';
 import { el } from '../text/dom.js';
@@ -8,17 +8,17 @@ const ROWS_SHOWN = 500; // rows at first, and with each "more"
 const TABLE_HEADS = ['Name', 'Class or operator', 'Output', 'Type', 'Parameters#', 'FLOPs#', 'Activations#',
   'Reads', 'Feeds'];
 
-/** The boxes of the model by rows, which open and close. */
+/** The boxes of a diagram as rows, which open and close. */
 export class Table {
   constructor(root, app) {
     Object.assign(this, { root, app, limit: ROWS_SHOWN, at: null, key: null });
   }
 
   render() {
-    const { model } = this.app;
+    const { diagram } = this.app;
     const hadFocus = this.root.contains(document.activeElement);
-    if (this.key !== model.key) Object.assign(this, { key: model.key, at: null, limit: ROWS_SHOWN });
-    this.rows = rowsOf(model, model.opened);
+    if (this.key !== diagram.key) Object.assign(this, { key: diagram.key, at: null, limit: ROWS_SHOWN });
+    this.rows = rowsOf(diagram, diagram.opened);
     if (!this.rows.some(({ id }) => id === this.at)) this.at = this.rows.length ? this.rows[0].id : null;
     const focused = this.rows.findIndex(({ id }) => id === this.at);
     while (this.limit <= focused) this.limit += ROWS_SHOWN;
@@ -27,12 +27,12 @@ export class Table {
       role: 'columnheader', scope: 'col', class: head.endsWith('#') ? 'number' : null,
     }, head.replace('#', '')));
     this.root.replaceChildren(
-      el('h2', {}, el('bdi', {}, model.title), el('span', { class: 'note' }, ' as a table')),
+      el('h2', {}, el('bdi', {}, diagram.title), el('span', { class: 'note' }, ' as a table')),
       el('p', { class: 'note hint' }, 'Arrow keys move, open and close; Enter shows a row in the graph.'),
       el('div', { class: 'scroll' }, el('table', {
         class: 'tree',
         role: 'treegrid',
-        'aria-label': `The parts of ${model.title}`,
+        'aria-label': `The parts of ${diagram.title}`,
         'aria-rowcount': this.rows.length + 1,
         onkeydown: (event) => this.onKey(event),
       }, el('thead', {}, el('tr', { role: 'row', 'aria-rowindex': 1 }, heads)),
@@ -45,16 +45,16 @@ export class Table {
 
   row({ id, level, place, size }, k) {
     const { app } = this;
-    const { model } = app;
-    const box = model.box(id);
+    const { diagram } = app;
+    const box = diagram.box(id);
     const isModule = box.kind === 'module';
-    const about = isModule ? model.classOf(id) : undefined;
-    const op = isModule || box.kind === 'group' ? undefined : model.op(id);
-    const costs = costsOf(box, isModule ? model.component(id) : undefined);
-    const canOpen = model.canOpen(id);
+    const about = isModule ? diagram.classOf(id) : undefined;
+    const op = isModule || box.kind === 'group' ? undefined : diagram.op(id);
+    const costs = costsOf(box, isModule ? diagram.component(id) : undefined);
+    const canOpen = diagram.canOpen(id);
     const opener = el('span', {
       class: 'opener', 'aria-hidden': 'true', onclick: canOpen ? () => this.toggle(id) : null,
-    }, canOpen ? (model.opened.has(id) ? '▾' : '▸') : '');
+    }, canOpen ? (diagram.opened.has(id) ? '▾' : '▸') : '');
     const name = el('button', { type: 'button', class: 'link', tabindex: '-1', onclick: () => app.reveal(id) },
       el('bdi', {}, box.title));
     const what = about ? about.name : ['input', 'output'].includes(box.kind) ? box.kind
@@ -63,11 +63,11 @@ export class Table {
       [opener, el('span', { class: 'swatch', 'data-category': box.category }), name],
       el('code', {}, what),
       box.shape, box.dtype, costs.params ? full(costs.params) : '', costs.flops ? short(costs.flops) : '',
-      costs.bytes ? bytesText(costs.bytes) : '', namesOf(model.dataflow.reads(id)), namesOf(model.dataflow.feeds(id)),
+      costs.bytes ? bytesText(costs.bytes) : '', namesOf(diagram.dataflow.reads(id)), namesOf(diagram.dataflow.feeds(id)),
     ];
     return el('tr', {
       role: 'row', 'data-id': id, tabindex: id === this.at ? '0' : '-1', 'aria-level': level, 'aria-rowindex': k + 2,
-      'aria-posinset': place, 'aria-setsize': size, 'aria-expanded': canOpen ? String(model.opened.has(id)) : null,
+      'aria-posinset': place, 'aria-setsize': size, 'aria-expanded': canOpen ? String(diagram.opened.has(id)) : null,
       'aria-selected': String(id === app.selected), onfocus: () => this.mark(id), ondblclick: () => app.reveal(id),
     }, cells.map((cell, column) => el(column ? 'td' : 'th', {
       role: column ? 'gridcell' : 'rowheader', class: TABLE_HEADS[column].endsWith('#') ? 'number' : null,
@@ -141,14 +141,14 @@ export class Table {
 }
 
 /** The rows that show: {id, level, place, size} of every box whose surroundings are all open, in order. */
-function rowsOf(model, opened) {
+function rowsOf(diagram, opened) {
   const found = [];
-  const stack = [{ id: model.root, level: 0 }];
+  const stack = [{ id: diagram.root, level: 0 }];
   while (stack.length) {
     const row = stack.pop();
     if (row.level) found.push(row);
-    if (row.level && !(opened.has(row.id) && model.canOpen(row.id))) continue;
-    const parts = model.parts(row.id);
+    if (row.level && !(opened.has(row.id) && diagram.canOpen(row.id))) continue;
+    const parts = diagram.parts(row.id);
     for (let k = parts.length - 1; k >= 0; k -= 1) {
       stack.push({ id: parts[k], level: row.level + 1, place: k + 1, size: parts.length });
     }

@@ -1,4 +1,4 @@
-// Colours: of light and dark paper, of categories, and of numbers.
+// The colours of boxes: by category, by a number, by a kind, on light or dark paper.
 
 const THEMES = {
   light: {
@@ -36,48 +36,48 @@ function contrast(a, b) {
   return (high + 0.05) / (low + 0.05);
 }
 
-/** What boxes can be coloured by: {name, title, unit, of(model, id) → number, text, or null}. */
+/** What boxes can be coloured by: {name, title, unit, of(diagram, id) → number, text, or null}. */
 export function measuresOf(data) {
   const own = [
     { name: 'category', title: 'Category' },
-    { name: 'params', title: 'Parameters', unit: '', of: (model, id) => total(model, id, 'params'), isLog: true },
-    { name: 'flops', title: 'FLOPs', unit: '', of: (model, id) => total(model, id, 'flops'), isLog: true },
-    { name: 'bytes', title: 'Activation bytes', unit: 'B', of: (model, id) => total(model, id, 'bytes'), isLog: true },
-    { name: 'dtype', title: 'Data type', of: (model, id) => model.base(model.split(id).base).dtype || null },
+    { name: 'params', title: 'Parameters', unit: '', of: (diagram, id) => total(diagram, id, 'params'), isLog: true },
+    { name: 'flops', title: 'FLOPs', unit: '', of: (diagram, id) => total(diagram, id, 'flops'), isLog: true },
+    { name: 'bytes', title: 'Activation bytes', unit: 'B', of: (diagram, id) => total(diagram, id, 'bytes'), isLog: true },
+    { name: 'dtype', title: 'Data type', of: (diagram, id) => diagram.base(diagram.split(id).base).dtype || null },
   ];
   const theirs = data.overlays.map(({ name, values }) => ({
-    name: `overlay ${name}`, title: name, unit: '', isOverlay: true, of: (model, id) => overlaid(model, id, values),
+    name: `overlay ${name}`, title: name, unit: '', isOverlay: true, of: (diagram, id) => overlaid(diagram, id, values),
   }));
-  const changes = data.comparison ? [{ name: 'changes', title: 'Changes', of: (model, id) => model.base(model.split(id).base).status }] : [];
+  const changes = data.comparison ? [{ name: 'changes', title: 'Changes', of: (diagram, id) => diagram.base(diagram.split(id).base).status }] : [];
   return [...changes, ...own, ...theirs];
 }
 
 /** A sum that is stored for all blocks of a fold; of one of them, its share. */
-function total(model, id, what) {
-  const box = model.base(model.split(id).base);
-  return box.isFold && model.number(id) !== null ? box[what] / box.repeat : box[what];
+function total(diagram, id, what) {
+  const box = diagram.base(diagram.split(id).base);
+  return box.isFold && diagram.number(id) !== null ? box[what] / box.repeat : box[what];
 }
 
 /** The number that a user gave for a box; of a closed fold, the mean of its blocks. */
-function overlaid(model, id, values) {
-  if (model.key !== 'model') return null;
-  const { base } = model.split(id);
-  const box = model.base(base);
+function overlaid(diagram, id, values) {
+  if (diagram.key !== 'model') return null;
+  const { base } = diagram.split(id);
+  const box = diagram.base(base);
   const get = (name) => (Object.hasOwn(values, name) ? values[name] : null);
   const ofBlock = (at) => {
-    const shown = model.folds(at).map(({ picked }) => picked);
-    const place = shown.some(Boolean) ? model.join(base, shown) : base;
-    return (box.kind === 'module' ? get(model.path(at)) : null) ?? get(place);
+    const shown = diagram.folds(at).map(({ picked }) => picked);
+    const place = shown.some(Boolean) ? diagram.join(base, shown) : base;
+    return (box.kind === 'module' ? get(diagram.path(at)) : null) ?? get(place);
   };
-  const isOne = !box.isFold || model.number(id) !== null || (model.opened.has(id) && !model.unfolded.has(id));
+  const isOne = !box.isFold || diagram.number(id) !== null || (diagram.opened.has(id) && !diagram.unfolded.has(id));
   if (isOne) return ofBlock(id);
-  const all = model.blocks(id).map(ofBlock);
+  const all = diagram.blocks(id).map(ofBlock);
   const known = all.filter((value) => value !== null);
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
 }
 
 /** The colours of boxes: by a theme, and by one of the measures. */
-export class Colours {
+export class Colors {
   constructor(styles) {
     this.styles = styles;
     this.measure = { name: 'category' };
@@ -87,13 +87,13 @@ export class Colours {
   setTheme(name) {
     this.name = name;
     this.theme = THEMES[name];
-    const colors = (style) => {
+    const ofStyle = (style) => {
       const isDark = name === 'dark';
       const fill = isDark ? mix(style.border, this.theme.paper, 0.28) : style.fill;
       const border = isDark ? mix(style.border, '#ffffff', 0.62) : style.border;
       return this.whole(fill, border, mix(fill, this.theme.paper, this.theme.tint));
     };
-    this.palette = Object.fromEntries(Object.entries(this.styles).map(([category, style]) => [category, colors(style)]));
+    this.palette = Object.fromEntries(Object.entries(this.styles).map(([category, style]) => [category, ofStyle(style)]));
   }
 
   whole(fill, border, frame) {
@@ -103,17 +103,17 @@ export class Colours {
     return { fill, border, frame, edge: mix(border, this.theme.paper, 0.6), text, muted };
   }
 
-  /** Colour by *measure* from now on; the range is over all boxes of *model*. */
-  setMeasure(measure, model) {
+  /** Colour by *measure* from now on; the range is over all boxes of *diagram*. */
+  setMeasure(measure, diagram) {
     this.measure = measure;
     this.range = null;
     this.kinds = [];
     if (!measure.of || measure.name === 'changes') return;
     const seen = [];
-    for (const id of model.ids()) {
-      const ids = measure.isOverlay && model.base(id).folds ? spots(model, id) : [id];
+    for (const id of diagram.ids()) {
+      const ids = measure.isOverlay && diagram.base(id).folds ? spots(diagram, id) : [id];
       for (const at of ids) {
-        const value = measure.of(model, at);
+        const value = measure.of(diagram, at);
         if (value !== null && value !== '' && value !== undefined && !(measure.isLog && value <= 0)) seen.push(value);
       }
     }
@@ -151,11 +151,11 @@ export class Colours {
   }
 
   /** The colours of a box as it shows. */
-  of(model, id) {
-    const box = model.base(model.split(id).base);
+  of(diagram, id) {
+    const box = diagram.base(diagram.split(id).base);
     const { measure } = this;
     if (measure.name === 'category') return this.ofCategory(box.category);
-    const value = measure.of(model, id);
+    const value = measure.of(diagram, id);
     if (measure.name === 'changes') return this.ofStatus(value);
     const frame = mix(this.theme.neutral, this.theme.paper, 0.5);
     const unknown = value === null || value === '' || value === undefined;
@@ -167,12 +167,12 @@ export class Colours {
 }
 
 /** The ids of a box in every block of the folds around it. */
-function spots(model, id) {
-  const box = model.base(id);
+function spots(diagram, id) {
+  const box = diagram.base(id);
   let found = [[]];
-  for (let at = id; at !== null; at = model.base(at).parent) {
-    const { isFold, repeat } = model.base(at);
+  for (let at = id; at !== null; at = diagram.base(at).parent) {
+    const { isFold, repeat } = diagram.base(at);
     if (isFold) found = found.flatMap((rest) => Array.from({ length: repeat }, (_, k) => [k, ...rest]));
   }
-  return found.map((numbers) => model.join(box.id, numbers));
+  return found.map((numbers) => diagram.join(box.id, numbers));
 }

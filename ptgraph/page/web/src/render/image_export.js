@@ -1,11 +1,10 @@
-// Pictures that stand still: what is on the screen as an SVG or a PNG, the inside of a box as a figure, and a print.
+// Images: what the window shows as an SVG or a PNG file, the inside of a box as a figure, all that is open for a print.
 
-import { Model } from '../model/diagram.js';
+import { Diagram } from '../model/diagram.js';
 import { Painter } from './painter.js';
-import { SvgPen } from './svg_context.js';
+import { SvgContext } from './svg_context.js';
 import { Layout } from '../layout/scenes.js';
-import { widthsOf } from './viewport.js';
-import { EVERYWHERE, collect } from '../layout/visibility.js';
+import { EVERYWHERE, visibleIn } from '../layout/visibility.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const NONE = { edges: new Set(), stubs: new Set(), ports: new Set(), boxes: new Set() };
@@ -22,24 +21,24 @@ function svgOf(view, bounds, title, paper = null) {
   const name = document.createElementNS(SVG, 'title');
   name.textContent = title;
   svg.append(name);
-  const pen = new SvgPen(svg);
+  const context = new SvgContext(svg);
   if (paper) {
-    pen.fillStyle = paper;
-    pen.fillRect(bounds.left, bounds.top, width, height);
+    context.fillStyle = paper;
+    context.fillRect(bounds.left, bounds.top, width, height);
   }
-  still(view, bounds).all(pen);
+  painterOf(view, bounds).all(context);
   return svg;
 }
 
 /** Return a painter of all that shows in *bounds*, without what only a pointer needs. */
-function still(view, bounds) {
+function painterOf(view, bounds) {
   const scale = Math.max(view.scale, 0.6);
-  const shown = collect(view.model, view.scene, bounds, scale);
-  return new Painter({ ...view, shown, window: bounds, scale, isStill: true, held: new Set() });
+  const shown = visibleIn(view.diagram, view.scene, bounds, scale);
+  return new Painter({ ...view, shown, window: bounds, scale, isImage: true, held: new Set() });
 }
 
 /** The bounds of a scene, with its edges: one may run beside the outermost box. */
-function wholeOf(scene, margin = 16) {
+function boundsOf(scene, margin = 16) {
   const points = scene.edges.flatMap(({ points: all, back }) => (back ? all.map(({ x, y }) => ({ x: x + 36, y })) : all));
   const [xs, ys] = ['x', 'y'].map((axis) => points.map((point) => point[axis]));
   return {
@@ -51,18 +50,18 @@ function wholeOf(scene, margin = 16) {
 }
 
 /** Return the inside of a box, its parts closed, as an <svg> element; null for a box without parts. */
-export function insideOf(model, id, colours, flow = 'down', limit = 120) {
-  const { base } = model.split(id);
-  const { parts, title } = model.base(base);
+export function figureOf(diagram, id, colors, flow = 'down', limit = 120) {
+  const { base } = diagram.split(id);
+  const { parts, title } = diagram.base(base);
   if (!parts.length || parts.length > limit) return null;
-  const closed = new Model(model.key, model.doc, model.plain);
+  const closed = new Diagram(diagram.key, diagram.doc, diagram.plain);
   closed.opened = new Set([base]);
-  closed.picked = model.picked;
-  const scene = new Layout(closed, widthsOf(closed), flow).scene(base);
+  closed.picked = diagram.picked;
+  const scene = new Layout(closed, flow).scene(base);
   const view = {
-    model: closed, scene, colours, flow, scale: 1, selected: null, hover: null, lit: () => NONE, window: EVERYWHERE,
+    diagram: closed, scene, colors, flow, scale: 1, selected: null, hover: null, lit: () => NONE, window: EVERYWHERE,
   };
-  return svgOf(view, wholeOf(scene, 6), `The parts of ${title}, and what flows between them`);
+  return svgOf(view, boundsOf(scene, 6), `The parts of ${title}, and what flows between them`);
 }
 
 /** Save text or a blob as a file. */
@@ -77,7 +76,7 @@ function save(content, name, kind) {
 
 /** Save what is on the screen as an SVG, its text as text. */
 export function saveSvg(view, name) {
-  const svg = svgOf(view, view.window, view.model.title, view.colours.theme.paper);
+  const svg = svgOf(view, view.window, view.diagram.title, view.colors.theme.paper);
   save(new XMLSerializer().serializeToString(svg), `${name}.svg`, 'image/svg+xml');
 }
 
@@ -89,11 +88,11 @@ export function savePng(view, name) {
   canvas.width = Math.round((right - left) * scale);
   canvas.height = Math.round((bottom - top) * scale);
   const ctx = canvas.getContext('2d');
-  ctx.fillStyle = view.colours.theme.paper;
+  ctx.fillStyle = view.colors.theme.paper;
   ctx.fillRect(0, 0, canvas.width, canvas.height);
   ctx.scale(scale, scale);
   ctx.translate(-left, -top);
-  const painter = still(view, view.window);
+  const painter = painterOf(view, view.window);
   painter.view.scale = Math.max(view.scale, 0.3);
   painter.all(ctx);
   canvas.toBlob((blob) => save(blob, `${name}.png`, 'image/png'), 'image/png');
@@ -102,11 +101,11 @@ export function savePng(view, name) {
 /** Before a print, put all that is open on the paper as a figure; in the colours of light paper. */
 export function listenForPrints(app, root) {
   window.addEventListener('beforeprint', () => {
-    const { view } = app.stage;
-    const { name } = view.colours;
-    view.colours.setTheme('light');
-    root.replaceChildren(svgOf(view, wholeOf(view.scene), view.model.title));
-    view.colours.setTheme(name);
+    const { view } = app.viewport;
+    const { name } = view.colors;
+    view.colors.setTheme('light');
+    root.replaceChildren(svgOf(view, boundsOf(view.scene), view.diagram.title));
+    view.colors.setTheme(name);
   });
   window.addEventListener('afterprint', () => root.replaceChildren());
 }

@@ -1,17 +1,17 @@
-// A small picture of all that is open, with the part that the window shows; a click or a drag goes there.
+// The minimap: all that is open, and the part of it that the window shows. A click or a drag moves the window.
 
 const LARGEST = { width: 168, height: 132 };
 const LEAST_ON_MAP = 3; // boxes that are smaller than this on the map are part of their frame
 
 export class Minimap {
-  constructor(root, stage) {
-    Object.assign(this, { root, stage, canvas: root.querySelector('canvas'), frame: root.querySelector('.window') });
+  constructor(root, viewport) {
+    Object.assign(this, { root, viewport, canvas: root.querySelector('canvas'), frame: root.querySelector('.window') });
     const go = (event) => {
       const corner = this.canvas.getBoundingClientRect();
-      const scale = stage.network.getScale();
+      const scale = viewport.network.getScale();
       const x = (event.clientX - corner.left) / this.scale;
       const y = (event.clientY - corner.top) / this.scale;
-      stage.network.moveTo({ position: { x, y }, scale, animation: false });
+      viewport.network.moveTo({ position: { x, y }, scale, animation: false });
     };
     root.addEventListener('pointerdown', (event) => {
       root.setPointerCapture(event.pointerId);
@@ -22,13 +22,13 @@ export class Minimap {
 
   /** Bring the map up to date; its picture is made anew only when something was opened or coloured anew. */
   update() {
-    const { view } = this.stage;
+    const { view } = this.viewport;
     const { width, height } = view.scene;
     const { left, right, top, bottom } = view.window;
     const isAllSeen = left <= 0 && top <= 0 && right >= width && bottom >= height;
     this.root.hidden = isAllSeen;
     if (isAllSeen) return;
-    const key = `${view.colours.name} ${view.colours.measure.name}`;
+    const key = `${view.colors.name} ${view.colors.measure.name}`;
     if (this.drawn !== view.scene || key !== this.key) this.draw(view);
     Object.assign(this, { drawn: view.scene, key });
     const clamp = (v, most) => Math.min(Math.max(v, 0), most);
@@ -40,7 +40,7 @@ export class Minimap {
   }
 
   draw(view) {
-    const { scene, model, colours } = view;
+    const { scene, diagram, colors } = view;
     this.scale = Math.min(LARGEST.width / scene.width, LARGEST.height / scene.height);
     const [width, height] = [Math.max(8, scene.width * this.scale), Math.max(8, scene.height * this.scale)];
     const dense = window.devicePixelRatio || 1;
@@ -51,7 +51,7 @@ export class Minimap {
     const paint = (at, dx, dy) => {
       for (const item of at.items) {
         if (item.kind !== 'box') continue;
-        const { fill, border, frame } = colours.of(model, item.base);
+        const { fill, border, frame } = colors.of(diagram, item.base);
         const isOpen = item.scene && Math.min(item.width, item.height) * this.scale > LEAST_ON_MAP;
         ctx.fillStyle = isOpen ? frame : item.scene ? fill : border;
         const [x, y] = [item.x + dx - item.width / 2, item.y + dy - item.height / 2];

@@ -1,28 +1,28 @@
-// Painting, on the canvas of vis-network or with the pen of an SVG. vis-network draws the boxes that can be read; the
-// painter draws what is under them and over them, and boxes too small to read.
+// The painter, on the canvas of vis-network or into an SVG. vis-network draws the boxes that can be read; the painter draws
+// what is under them and over them, and the boxes that are too small to read.
 
 import {
-  FRAME_TITLE, HEADER, SHAPE, SUBTITLE, TITLE, headOf, knobsOf, knobsWidth, labelsOf, type,
+  FRAME_TITLE, HEADER, SHAPE, SUBTITLE, TITLE, headOf, knobsOf, knobsWidth, labelsOf, textMetrics,
 } from '../layout/metrics.js';
-import { notesOf } from '../layout/edge_labels.js';
-import { Trace, arrowHead, curve, fillTrace, strokeTrace } from './svg_context.js';
+import { edgeLabelsOf } from '../layout/edge_labels.js';
+import { SvgPath, arrowHead, curve, fillPath, strokePath } from './svg_context.js';
 import { SIGNS } from './colors.js';
 
 const RADIUS = 5;
 export const READABLE = 0.28; // the scale from which on labels are drawn, and boxes given to vis-network
 
 export class Painter {
-  /** *view* has the model, what shows of it, what is selected and hovered, and the scale; the painter only reads it. */
+  /** *view* has the diagram, what shows of it, what is selected and hovered, and the scale; the painter only reads it. */
   constructor(view) {
     this.view = view;
   }
 
   get theme() {
-    return this.view.colours.theme;
+    return this.view.colors.theme;
   }
 
-  colours(id) {
-    return this.view.colours.of(this.view.model, id);
+  colors(id) {
+    return this.view.colors.of(this.view.diagram, id);
   }
 
   /** Under the boxes: frames, edges, stubs. */
@@ -44,7 +44,7 @@ export class Painter {
     ctx.textBaseline = 'middle';
     if (scale > 0.3) for (const frame of shown.frames) this.header(ctx, frame);
     if (scale > 0.55) for (const at of shown.scenes) this.shapes(ctx, at);
-    if (scale <= 0.35 || this.view.isStill) return;
+    if (scale <= 0.35 || this.view.isImage) return;
     for (const rect of shown.boxes) if (!rect.isPacked) this.knobs(ctx, rect);
   }
 
@@ -61,11 +61,11 @@ export class Painter {
   }
 
   frame(ctx, rect) {
-    const colours = this.colours(rect.id);
+    const colors = this.colors(rect.id);
     this.path(ctx, rect);
-    ctx.fillStyle = colours.frame;
+    ctx.fillStyle = colors.frame;
     ctx.fill();
-    ctx.strokeStyle = colours.edge;
+    ctx.strokeStyle = colors.edge;
     ctx.lineWidth = 1;
     ctx.stroke();
     this.ring(ctx, rect);
@@ -85,23 +85,23 @@ export class Painter {
   }
 
   header(ctx, rect) {
-    const box = this.view.model.box(rect.id);
-    const colours = this.colours(rect.id);
+    const box = this.view.diagram.box(rect.id);
+    const colors = this.colors(rect.id);
     const { title, note } = headOf(box);
-    const knobs = this.view.isStill ? 12 : knobsWidth(box);
+    const knobs = this.view.isImage ? 12 : knobsWidth(box);
     const room = rect.width - 20 - knobs;
     const sign = this.sign(box);
-    const shown = type.fit(sign + title, FRAME_TITLE, Math.min(260, room));
+    const shown = textMetrics.fit(sign + title, FRAME_TITLE, Math.min(260, room));
     const left = rect.x - rect.width / 2 + 14;
     const y = rect.y - rect.height / 2 + HEADER / 2 + 2;
     ctx.textAlign = 'left';
-    this.halo(ctx, shown, left, y, FRAME_TITLE, this.theme.text, colours.frame, 5);
-    const used = type.width(shown, FRAME_TITLE) + 8;
+    this.halo(ctx, shown, left, y, FRAME_TITLE, this.theme.text, colors.frame, 5);
+    const used = textMetrics.width(shown, FRAME_TITLE) + 8;
     if (room - used > 24) {
-      const after = type.fit(note, SUBTITLE, Math.min(240, room - used));
-      this.halo(ctx, after, left + used, y, SUBTITLE, this.theme.muted, colours.frame, 5);
+      const after = textMetrics.fit(note, SUBTITLE, Math.min(240, room - used));
+      this.halo(ctx, after, left + used, y, SUBTITLE, this.theme.muted, colors.frame, 5);
     }
-    if (!this.view.isStill) this.knobs(ctx, rect);
+    if (!this.view.isImage) this.knobs(ctx, rect);
   }
 
   halo(ctx, text, x, y, font, color, paper, width) {
@@ -115,22 +115,22 @@ export class Painter {
   }
 
   knobs(ctx, rect) {
-    const { hover, model } = this.view;
-    const colours = this.colours(rect.id);
-    for (const { name, x, y, radius } of knobsOf(model.box(rect.id), rect)) {
+    const { hover, diagram } = this.view;
+    const colors = this.colors(rect.id);
+    for (const { name, x, y, radius } of knobsOf(diagram.box(rect.id), rect)) {
       const isHot = hover && hover.id === rect.id && hover.part === name;
       ctx.beginPath();
       ctx.arc(x, y, radius, 0, 2 * Math.PI);
-      ctx.fillStyle = isHot ? colours.border : this.theme.paper;
+      ctx.fillStyle = isHot ? colors.border : this.theme.paper;
       ctx.fill();
-      ctx.strokeStyle = colours.border;
+      ctx.strokeStyle = colors.border;
       ctx.lineWidth = 1.1;
       ctx.stroke();
       ctx.beginPath();
-      for (const line of KNOBS[name === 'unfold' && model.unfolded.has(rect.id) ? 'fold' : name]) {
+      for (const line of KNOBS[name === 'unfold' && diagram.unfolded.has(rect.id) ? 'fold' : name]) {
         line.forEach(([dx, dy], k) => (k ? ctx.lineTo(x + dx, y + dy) : ctx.moveTo(x + dx, y + dy)));
       }
-      ctx.strokeStyle = isHot ? this.theme.paper : colours.border;
+      ctx.strokeStyle = isHot ? this.theme.paper : colors.border;
       ctx.lineWidth = 1.5;
       ctx.stroke();
     }
@@ -138,14 +138,14 @@ export class Painter {
 
   /** A closed box; vis-network calls this for every one that it holds. */
   box(ctx, rect) {
-    const { model, scale } = this.view;
-    const box = model.box(rect.id);
-    const colours = this.colours(rect.id);
-    ctx.fillStyle = colours.fill;
-    ctx.strokeStyle = colours.border;
+    const { diagram, scale } = this.view;
+    const box = diagram.box(rect.id);
+    const colors = this.colors(rect.id);
+    ctx.fillStyle = colors.fill;
+    ctx.strokeStyle = colors.border;
     ctx.lineWidth = 1.2;
-    if (scale < READABLE / 2 && !ctx.trace) { // very small: the quickest
-      ctx.fillStyle = rect.isPacked ? colours.edge : colours.border;
+    if (scale < READABLE / 2 && !ctx.addPath) { // very small: the quickest
+      ctx.fillStyle = rect.isPacked ? colors.edge : colors.border;
       ctx.fillRect(rect.x - rect.width / 2, rect.y - rect.height / 2, rect.width, rect.height);
       this.ring(ctx, rect);
       return;
@@ -161,7 +161,7 @@ export class Painter {
       ctx.stroke();
     }
     this.ring(ctx, rect);
-    if (scale > READABLE) this.words(ctx, box, rect, colours);
+    if (scale > READABLE) this.words(ctx, box, rect, colors);
   }
 
   sign(box) {
@@ -169,20 +169,20 @@ export class Painter {
     return sign ? `${sign} ` : '';
   }
 
-  words(ctx, box, rect, colours) {
+  words(ctx, box, rect, colors) {
     const { title, subtitle } = labelsOf(box, rect);
     ctx.textAlign = 'center';
     ctx.textBaseline = 'middle';
-    ctx.fillStyle = colours.text;
+    ctx.fillStyle = colors.text;
     ctx.font = TITLE;
     ctx.fillText(title, rect.x, subtitle ? rect.y - 7.5 : rect.y + 0.5);
     if (subtitle) {
-      ctx.fillStyle = colours.muted;
+      ctx.fillStyle = colors.muted;
       ctx.font = SUBTITLE;
       ctx.fillText(subtitle, rect.x, rect.y + 9);
     }
     if (!this.sign(box)) return;
-    ctx.fillStyle = colours.border;
+    ctx.fillStyle = colors.border;
     ctx.font = TITLE;
     ctx.fillText(this.sign(box).trim(), rect.x - rect.width / 2 + 8, rect.y - rect.height / 2 + 9);
   }
@@ -201,8 +201,8 @@ export class Painter {
         if (!edge.line) draw(edge, isDown);
         const { left, right, top, bottom } = edge.bounds;
         if (right + dx < window.left || left + dx > window.right || bottom + dy < window.top || top + dy > window.bottom) return;
-        strokeTrace(ctx, edge.line);
-        if (scale > 0.12) fillTrace(ctx, edge.head);
+        strokePath(ctx, edge.line);
+        if (scale > 0.12) fillPath(ctx, edge.head);
       });
     }
     ctx.restore();
@@ -220,10 +220,10 @@ export class Painter {
         { x: clamp(stub.x, child.x, child.width / 2 - 8), y: child.y - child.height / 2 }]
       : [{ x: stub.x + stub.width / 2, y: stub.y },
         { x: child.x - child.width / 2, y: clamp(stub.y, child.y, child.height / 2 - 8) }];
-    strokeTrace(ctx, new Trace(curve([start, end], isDown)));
+    strokePath(ctx, new SvgPath(curve([start, end], isDown)));
     this.label(ctx, stub, isLit);
     ctx.fillStyle = isLit ? this.theme.accent : this.theme.line;
-    fillTrace(ctx, new Trace(arrowHead(end, isDown ? 0 : -1, isDown ? -1 : 0)));
+    fillPath(ctx, new SvgPath(arrowHead(end, isDown ? 0 : -1, isDown ? -1 : 0)));
   }
 
   /** A small label for a value from elsewhere: a stub, or a port. */
@@ -241,17 +241,17 @@ export class Painter {
     ctx.font = SUBTITLE;
     ctx.textAlign = 'center';
     ctx.fillStyle = isLit ? this.theme.accent : this.theme.muted;
-    ctx.fillText(type.fit(rect.label, SUBTITLE, rect.width - 10), rect.x, rect.y + 0.5);
+    ctx.fillText(textMetrics.fit(rect.label, SUBTITLE, rect.width - 10), rect.x, rect.y + 0.5);
   }
 
   /** The shapes of what flows, each once, where it leaves its box. */
   shapes(ctx, { scene, id, around, dx, dy }) {
-    const { model, flow, window } = this.view;
-    scene.notes = scene.notes || notesOf(model, scene, flow); // not before they can be read: it takes time
+    const { diagram, flow, window } = this.view;
+    scene.edgeLabels = scene.edgeLabels || edgeLabelsOf(diagram, scene, flow); // not before they can be read: it takes time
     const lit = this.view.lit();
-    const paper = scene.isRoot ? this.theme.paper : this.colours(model.join(scene.base, around)).frame;
+    const paper = scene.isRoot ? this.theme.paper : this.colors(diagram.join(scene.base, around)).frame;
     ctx.textAlign = 'left';
-    for (const note of scene.notes) {
+    for (const note of scene.edgeLabels) {
       const [x, y] = [note.x + dx, note.y + dy];
       if (x + note.width < window.left || x - note.width > window.right || y < window.top - 9 || y > window.bottom + 9) continue;
       const color = note.edges.some((k) => lit.edges.has(`${id}|${k}`)) ? this.theme.accent : this.theme.muted;
@@ -277,15 +277,15 @@ function draw(edge, isDown) {
   if (edge.back) { // against the flow: beside the boxes, from side to side
     const [a, b] = [points[0], end];
     const far = isDown ? Math.max(a.x, b.x) + 44 : Math.max(a.y, b.y) + 44;
-    edge.head = new Trace(arrowHead(b, isDown ? 1 : 0, isDown ? 0 : 1));
-    edge.line = new Trace(isDown ? `M${a.x} ${a.y}C${far} ${a.y} ${far} ${b.y} ${b.x + 6} ${b.y}`
+    edge.head = new SvgPath(arrowHead(b, isDown ? 1 : 0, isDown ? 0 : 1));
+    edge.line = new SvgPath(isDown ? `M${a.x} ${a.y}C${far} ${a.y} ${far} ${b.y} ${b.x + 6} ${b.y}`
       : `M${a.x} ${a.y}C${a.x} ${far} ${b.x} ${far} ${b.x} ${b.y + 6}`);
     extra = [isDown ? { x: far, y: b.y } : { x: b.x, y: far }];
   } else {
-    edge.head = new Trace(arrowHead(end, isDown ? 0 : -1, isDown ? -1 : 0));
+    edge.head = new SvgPath(arrowHead(end, isDown ? 0 : -1, isDown ? -1 : 0));
     if (isDown) end.y -= 6; // the line ends inside the head, or it would blunt the tip
     else end.x -= 6;
-    edge.line = new Trace(curve(points, isDown));
+    edge.line = new SvgPath(curve(points, isDown));
   }
   const [xs, ys] = ['x', 'y'].map((axis) => [...points, ...extra].map((p) => p[axis]));
   edge.bounds = { left: Math.min(...xs) - 6, right: Math.max(...xs) + 6, top: Math.min(...ys) - 6, bottom: Math.max(...ys) + 6 };

@@ -1,12 +1,12 @@
-// Lines that a canvas and an SVG can both draw, and a pen that writes SVG with the methods of a canvas.
+// Paths that a canvas and an SVG both draw, and a context with the methods of a canvas that makes SVG.
 
-/** A path as text, in SVG's language; a canvas draws it through `path`. */
-export class Trace {
+/** A path as text, in SVG's language; a canvas draws it through `path2D`. */
+export class SvgPath {
   constructor(d) {
     this.d = d;
   }
 
-  get path() {
+  get path2D() {
     this.made = this.made || new Path2D(this.d);
     return this.made;
   }
@@ -34,19 +34,19 @@ export function arrowHead({ x, y }, dx, dy) {
     + `L${round(bx + 3.6 * dy)} ${round(by + 3.6 * dx)}Z`;
 }
 
-/** Draw a trace on a canvas or with a pen. */
-export function strokeTrace(ctx, trace) {
-  if (ctx.trace) ctx.trace(trace.d, 'stroke');
-  else ctx.stroke(trace.path);
+/** Draw a path on a canvas or into an SVG. */
+export function strokePath(ctx, path) {
+  if (ctx.addPath) ctx.addPath(path.d, 'stroke');
+  else ctx.stroke(path.path2D);
 }
 
-export function fillTrace(ctx, trace) {
-  if (ctx.trace) ctx.trace(trace.d, 'fill');
-  else ctx.fill(trace.path);
+export function fillPath(ctx, path) {
+  if (ctx.addPath) ctx.addPath(path.d, 'fill');
+  else ctx.fill(path.path2D);
 }
 
 /** Has those methods of a canvas that the painter uses, and makes elements of SVG in *root*. */
-export class SvgPen {
+export class SvgContext {
   constructor(root) {
     Object.assign(this, {
       root, d: '', fillStyle: '#000', strokeStyle: '#000', lineWidth: 1, font: '', textAlign: 'left', dash: [], dx: 0, dy: 0, kept: [],
@@ -98,14 +98,14 @@ export class SvgPen {
   }
 
   fill() {
-    this.trace(this.d, 'fill');
+    this.addPath(this.d, 'fill');
   }
 
   stroke() {
-    this.trace(this.d, 'stroke');
+    this.addPath(this.d, 'stroke');
   }
 
-  trace(d, how) {
+  addPath(d, how) {
     if (how === 'fill') this.add('path', { d, fill: this.fillStyle });
     else this.add('path', { d, ...this.line(), fill: 'none' });
   }

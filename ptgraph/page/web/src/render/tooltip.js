@@ -1,13 +1,13 @@
-// What a box or a stub says while the pointer is over it.
+// The tooltip of the box, the stub or the knob under the pointer.
 
 import { el } from '../text/dom.js';
 import { bytesText, full, numberText, short } from '../text/format.js';
 
 const LISTED = 12;
 
-export class Hover {
-  constructor(root, stage, app) {
-    Object.assign(this, { root, stage, app });
+export class Tooltip {
+  constructor(root, viewport, app) {
+    Object.assign(this, { root, viewport, app });
   }
 
   show(found, at) {
@@ -23,7 +23,7 @@ export class Hover {
       this.root.replaceChildren(...(isSmall ? this.usersOf(found.source) : this.boxOf(found)).filter(Boolean));
       this.root.hidden = false;
     }
-    const [width, height] = this.stage.size;
+    const [width, height] = this.viewport.size;
     const { offsetWidth, offsetHeight } = this.root;
     this.root.style.left = `${Math.max(4, Math.min(at.x + 14, width - offsetWidth - 8))}px`;
     this.root.style.top = `${at.y + 18 + offsetHeight > height ? Math.max(4, at.y - offsetHeight - 10) : at.y + 18}px`;
@@ -31,10 +31,10 @@ export class Hover {
 
   boxOf({ id, part }) {
     if (KNOB_WORDS[part]) return [el('p', {}, KNOB_WORDS[part])];
-    const { model, colours } = this.stage.view;
-    const box = model.box(id);
-    const { measure } = colours;
-    const value = measure.isOverlay ? measure.of(model, id) : null;
+    const { diagram, colors } = this.viewport.view;
+    const box = diagram.box(id);
+    const { measure } = colors;
+    const value = measure.isOverlay ? measure.of(diagram, id) : null;
     const facts = [
       [box.shape, box.dtype].filter(Boolean).join(' '),
       box.params ? `${full(box.params)} parameters` : '',
@@ -42,7 +42,7 @@ export class Hover {
       box.bytes ? `${bytesText(box.bytes)} of activations` : '',
       value === null ? '' : `${measure.title}: ${numberText(value)}${box.repeat > 1 ? ` on average of ${box.repeat}` : ''}`,
     ].filter(Boolean);
-    const path = box.kind === 'module' ? model.path(id) : box.op;
+    const path = box.kind === 'module' ? diagram.path(id) : box.op;
     return [
       el('p', { class: 'name' }, el('bdi', {}, box.title)),
       path && path !== box.title ? el('p', {}, el('code', {}, path)) : null,
@@ -52,14 +52,14 @@ export class Hover {
 
   /** All that read the value that a stub stands for. */
   usersOf(source) {
-    const { model } = this.stage.view;
-    const box = model.base(source);
-    const fed = model.dataflow.feeds(source);
+    const { diagram } = this.viewport.view;
+    const box = diagram.base(source);
+    const fed = diagram.dataflow.feeds(source);
     const users = fed.map(({ id }) => {
-      const { title, component } = model.base(model.split(id).base);
+      const { title, component } = diagram.base(diagram.split(id).base);
       return [component, title].filter(Boolean).join(' › ');
     });
-    const count = fed.reduce((sum, { id }) => sum + model.folds(id).reduce((all, fold) => all * fold.repeat, 1), 0);
+    const count = fed.reduce((sum, { id }) => sum + diagram.folds(id).reduce((all, fold) => all * fold.repeat, 1), 0);
     return [
       el('p', { class: 'name' }, el('bdi', {}, box.title), el('span', { class: 'note' }, box.shape ? ` ${box.shape}` : '')),
       el('p', { class: 'note' }, `read in ${full(count)} places`),

@@ -1,31 +1,19 @@
-// The graph on the screen: vis-network holds the boxes that show and can be read; the rest is painted around it.
+// The viewport: the graph on the screen, its camera and its pointer. vis-network has the boxes that show and can be read;
+// the painter draws all else.
 
-import { headWidth, knobsWidth, type, SUBTITLE } from '../layout/metrics.js';
 import { Painter, READABLE } from './painter.js';
 import { Layout, wayTo } from '../layout/scenes.js';
-import { collect, hit, litBy } from '../layout/visibility.js';
+import { visibleIn, hitTest, litBy } from '../layout/visibility.js';
 
 const CALM = matchMedia('(prefers-reduced-motion: reduce)');
 const NOTHING = { frames: [], boxes: [], stubs: [], ports: [], scenes: [] };
 
-/** The widths that a layout asks for. */
-export function widthsOf(model) {
-  return {
-    head: (id) => {
-      const box = model.box(id);
-      return headWidth(box) + knobsWidth(box) + (box.isFold || model.isMember(box.base) ? 24 : 0);
-    },
-    knobs: (id) => knobsWidth(model.box(id)),
-    port: (title) => Math.min(200, Math.max(28, Math.round(type.width(title, SUBTITLE)) + 16)),
-  };
-}
-
-export class Stage {
+export class Viewport {
   /** *app* is told of clicks (`onPoint`), of what is hovered (`onHover`) and of every new drawing (`onDraw`). */
-  constructor(container, options, data, colours, app) {
+  constructor(container, options, data, colors, app) {
     Object.assign(this, { container, app, flow: 'down', moved: false, cameras: new Map(), rects: new Map() });
     this.view = {
-      model: null, scene: null, colours, shown: NOTHING, held: new Set(), selected: null, hover: null, scale: 1, flow: 'down',
+      diagram: null, scene: null, colors, shown: NOTHING, held: new Set(), selected: null, hover: null, scale: 1, flow: 'down',
       window: { left: 0, right: 0, top: 0, bottom: 0 }, lit: () => this.lit(),
     };
     this.painter = new Painter(this.view);
@@ -55,7 +43,7 @@ export class Stage {
     const far = network.DOMtoCanvas({ x: container.clientWidth, y: container.clientHeight });
     view.scale = network.getScale();
     view.window = { left: corner.x, top: corner.y, right: far.x, bottom: far.y };
-    view.shown = collect(view.model, view.scene, view.window, view.scale);
+    view.shown = visibleIn(view.diagram, view.scene, view.window, view.scale);
     if (this.moved) { // of a shape of our own, vis-network does not note that it moved, and might leave it out
       for (const node of Object.values(network.body.nodes)) node.updateBoundingBox(ctx);
       this.moved = false;
@@ -99,7 +87,7 @@ export class Stage {
     this.span = {
       scene: view.scene, isReadable, scale: view.scale, left: left - dx, right: right + dx, top: top - dy, bottom: bottom + dy,
     };
-    const boxes = isReadable ? collect(view.model, view.scene, this.span, view.scale).boxes : [];
+    const boxes = isReadable ? visibleIn(view.diagram, view.scene, this.span, view.scale).boxes : [];
     this.rects = new Map(boxes.map((rect) => [rect.id, rect]));
     const gone = this.nodes.getIds().filter((id) => !this.rects.has(id));
     const changed = boxes.filter(({ id, x, y, width }) => {
@@ -125,16 +113,16 @@ export class Stage {
 
   // ---- what is shown
 
-  /** Have another model from now on; it shows when it has been laid out. */
-  take(model) {
+  /** Have another diagram from now on; it shows when it has been laid out. */
+  setDiagram(diagram) {
     const { view } = this;
-    if (view.model) this.cameras.set(view.model, { position: this.network.getViewPosition(), scale: this.network.getScale() });
-    [view.model, view.selected, this.layout] = [model, null, null];
+    if (view.diagram) this.cameras.set(view.diagram, { position: this.network.getViewPosition(), scale: this.network.getScale() });
+    [view.diagram, view.selected, this.layout] = [diagram, null, null];
   }
 
-  /** Look at the model as it was left, or at all of it. */
-  look() {
-    const camera = this.cameras.get(this.view.model);
+  /** Put the camera where it was when this diagram last showed, or where it shows all. */
+  restoreCamera() {
+    const camera = this.cameras.get(this.view.diagram);
     if (camera) this.network.moveTo({ ...camera, animation: false });
     else this.fit(0.5);
   }
@@ -142,9 +130,9 @@ export class Stage {
   /** Lay out what is open now. */
   relayout() {
     const { view } = this;
-    if (!this.layout || this.layout.flow !== this.flow) this.layout = new Layout(view.model, widthsOf(view.model), this.flow);
+    if (!this.layout || this.layout.flow !== this.flow) this.layout = new Layout(view.diagram, this.flow);
     view.flow = this.flow;
-    view.scene = this.layout.scene(view.model.home);
+    view.scene = this.layout.scene(view.diagram.home);
     this.forget();
     [this.span, this.rects, view.held] = [null, new Map(), new Set()]; // until it has the new boxes, the painter draws
     view.hover = null;
@@ -153,7 +141,7 @@ export class Stage {
 
   lit() {
     const { view } = this;
-    this.found = this.found || litBy(view.model, view.scene, view.selected, view.hover);
+    this.found = this.found || litBy(view.diagram, view.scene, view.selected, view.hover);
     return this.found;
   }
 
@@ -162,7 +150,7 @@ export class Stage {
   }
 
   rect(id) {
-    const way = wayTo(this.view.model, this.view.scene, id);
+    const way = wayTo(this.view.diagram, this.view.scene, id);
     return way ? way[way.length - 1].rect : null;
   }
 
@@ -231,13 +219,13 @@ export class Stage {
     this.network.on('click', ({ pointer }) => {
       if (performance.now() - acted < 400) return;
       this.container.focus({ preventScroll: true });
-      const found = hit(this.view.model, this.view.scene, pointer.canvas, this.view.scale);
+      const found = hitTest(this.view.diagram, this.view.scene, pointer.canvas, this.view.scale);
       if (found && found.part !== 'body') acted = performance.now();
       this.app.onPoint(found);
     });
     this.network.on('doubleClick', ({ pointer }) => {
       if (performance.now() - acted < 600) return;
-      this.app.onDouble(hit(this.view.model, this.view.scene, pointer.canvas, this.view.scale));
+      this.app.onDouble(hitTest(this.view.diagram, this.view.scene, pointer.canvas, this.view.scale));
     });
     this.container.addEventListener('pointermove', (event) => this.onMove(event));
     this.container.addEventListener('pointerleave', () => {
@@ -251,7 +239,7 @@ export class Stage {
     const [x, y] = [event.clientX - corner.left, event.clientY - corner.top];
     const { view } = this;
     if (!view.scene || event.buttons) return;
-    const at = hit(view.model, view.scene, this.network.DOMtoCanvas({ x, y }), view.scale);
+    const at = hitTest(view.diagram, view.scene, this.network.DOMtoCanvas({ x, y }), view.scale);
     const found = at && at.kind === 'frame' && at.part === 'body' ? null : at;
     this.app.onHover(found, { x, y });
     const key = (h) => (h ? `${h.id}\n${h.part}` : '');

@@ -1,6 +1,6 @@
-// Search: over what boxes are called, what they are, hold and yield, in all documents.
+// Search in all diagrams: by the names of boxes, their paths, classes, operators, shapes, settings and parameters.
 
-import { Haystack, fitsPattern, plainly } from './text_index.js';
+import { TextIndex, fitsPattern, plainly } from './text_index.js';
 import { pathsOf } from '../model/module_paths.js';
 
 const RESULTS_FOUND = 500; // that are made at all
@@ -16,23 +16,23 @@ function settingTexts(settings) {
 /** Finds boxes; all words must occur. `layers.*.q_proj` is a pattern, `layers.17.mlp` goes into a fold. */
 export class Search {
   constructor(app) {
-    Object.assign(this, { app, places: null, hay: null, total: 0 });
+    Object.assign(this, { app, places: null, texts: null, total: 0 });
   }
 
   /** Note what there is to find; once, when it is first asked for. */
   index() {
-    const { documents = {} } = this.app.details();
-    this.hay = new Haystack();
+    const { documents = {} } = this.app.texts();
+    this.texts = new TextIndex();
     this.places = [];
-    for (const model of this.app.models.values()) {
-      const words = { components: {}, ops: {}, ...documents[model.key] };
-      for (const id of model.ids()) this.add(model, id, words);
+    for (const diagram of this.app.diagrams.values()) {
+      const words = { components: {}, ops: {}, ...documents[diagram.key] };
+      for (const id of diagram.ids()) this.add(diagram, id, words);
     }
   }
 
-  add(model, id, { components, ops }) {
-    const { plain } = model;
-    const box = model.doc.boxes[id];
+  add(diagram, id, { components, ops }) {
+    const { plain } = diagram;
+    const box = diagram.doc.boxes[id];
     const { title, kind = plain.kind, component = '', op = ops[id] ? id : null, category = plain.category } = box;
     const isModule = kind === 'module';
     const part = isModule ? components[component] : undefined;
@@ -51,11 +51,11 @@ export class Search {
       if (attributes) rest.push(...settingTexts(attributes));
       if (reads) for (const weight of reads) rest.push(`${weight.name} ${weight.shape}`);
     }
-    this.places.push({ model, id, isModule, names: names && names.length ? names.map(plainly) : undefined });
-    this.hay.add(title, path, rest.filter(Boolean).join('\n'));
+    this.places.push({ diagram, id, isModule, names: names && names.length ? names.map(plainly) : undefined });
+    this.texts.add(title, path, rest.filter(Boolean).join('\n'));
   }
 
-  /** Return the best entries for what was typed: {id, key, box, path, title, note, pick}; `total` counts all. */
+  /** Return the best entries for what was typed: {id, key, box, path, title, note, picks}; `total` counts all. */
   find(typed) {
     const words = plainly(typed).replace(/(\d)x(?=\d)/g, '$1×').split(/\s+/).filter(Boolean);
     this.total = 0;
@@ -76,60 +76,60 @@ export class Search {
   }
 
   test(word) {
-    if (!/[*?]/.test(word)) return this.hay.find(word);
+    if (!/[*?]/.test(word)) return this.texts.find(word);
     const pieces = word.split(/[*?]+/).filter(Boolean); // all must occur: the fast way to leave out most
     const found = pieces.length ? this.match(pieces) : new Int32Array(this.places.length);
     const pattern = `*${word}`;
     for (let k = 0; k < found.length; k += 1) {
       const { names = [] } = this.places[k];
       const fits = (text) => fitsPattern(pattern, text);
-      if (found[k] >= 0 && !fits(this.hay.pathOf(k)) && !names.some(fits)) found[k] = -1;
+      if (found[k] >= 0 && !fits(this.texts.pathOf(k)) && !names.some(fits)) found[k] = -1;
     }
     return found;
   }
 
-  /** The best first: by how the word fits, the document that shows before others, modules before operations. */
+  /** The best first: by how the word fits, the diagram that shows before others, modules before operations. */
   ranked(found, word, seen) {
     const rows = Array.from({ length: 20 }, () => []);
     for (let k = 0; k < found.length; k += 1) {
       if (found[k] < 0 || seen.has(k)) continue;
       this.total += 1;
-      const { model, isModule } = this.places[k];
-      const among = (model === this.app.model ? 0 : 2) + (isModule ? 0 : 1);
-      const row = rows[4 * this.hay.rank(k, found[k], word.length) + among];
+      const { diagram, isModule } = this.places[k];
+      const among = (diagram === this.app.diagram ? 0 : 2) + (isModule ? 0 : 1);
+      const row = rows[4 * this.texts.rank(k, found[k], word.length) + among];
       if (row.length < RESULTS_FOUND) row.push(k);
     }
     return rows.flat().slice(0, RESULTS_FOUND);
   }
 
-  entry({ k, pick, path, title }) {
-    const { model, id } = this.places[k];
-    const box = model.base(id);
+  entry({ k, picks, path, title }) {
+    const { diagram, id } = this.places[k];
+    const box = diagram.base(id);
     const { component, kind, shape } = box;
     const subtitle = title && box.one !== null ? box.one : box.subtitle;
     const own = kind === 'module' ? component : [component, box.title].filter(Boolean).join('.');
-    const place = model.key === 'model' ? '' : model.title;
+    const place = diagram.key === 'model' ? '' : diagram.title;
     const note = [place, subtitle, shape].filter(Boolean).join(' · ');
-    return { id, key: model.key, box, path: path || own, title: title || box.title, note, ...(pick ? { pick } : {}) };
+    return { id, key: diagram.key, box, path: path || own, title: title || box.title, note, ...(picks ? { picks } : {}) };
   }
 
   /** What a path with the number of a folded block leads to, that block picked. */
   inFolds(typed) {
     const found = [];
-    for (const model of this.app.models.values()) {
-      for (const { written, first, path, pick } of pathsOf(model).picks(typed)) {
+    for (const diagram of this.app.diagrams.values()) {
+      for (const { written, first, path, picks } of pathsOf(diagram).readings(typed)) {
         const rest = plainly(written.slice(first.length));
         const at = this.test(plainly(rest === '.' ? `${first}.` : written));
         const low = plainly(first);
         const named = [];
         for (let k = 0; k < at.length; k += 1) {
-          if (at[k] < 0 || this.places[k].model !== model) continue;
-          const own = this.hay.pathOf(k);
+          if (at[k] < 0 || this.places[k].diagram !== diagram) continue;
+          const own = this.texts.pathOf(k);
           if (own !== low && !own.startsWith(`${low}.`)) continue;
-          const box = model.base(this.places[k].id);
-          const isNamed = own === low && (box.isFold || model.isMember(box.id));
-          const name = isNamed ? { title: model.relative(path, box.parent) } : {};
-          named.push({ k, pick, path: path + this.entry({ k }).path.slice(first.length), ...name });
+          const box = diagram.base(this.places[k].id);
+          const isNamed = own === low && (box.isFold || diagram.isMember(box.id));
+          const name = isNamed ? { title: diagram.relative(path, box.parent) } : {};
+          named.push({ k, picks, path: path + this.entry({ k }).path.slice(first.length), ...name });
         }
         found.push(...named.sort((a, b) => a.path.length - b.path.length));
       }

@@ -1,4 +1,4 @@
-// The box that one searches from, and the list of what was found.
+// The search field and its list of results.
 
 import { Search } from './search.js';
 import { el } from '../text/dom.js';
@@ -58,7 +58,7 @@ export class SearchBox {
     const entry = this.found[k];
     if (!entry) return;
     this.close();
-    this.app.goto(entry);
+    this.app.revealFound(entry);
     this.leave();
   }
 

@@ -1,7 +1,7 @@
-// Many short texts as one long one: a word is found in all of them by one pass, which JavaScript does fast.
+// An index of many short texts, joined to a long one: a word is found in all of them in one pass.
 
 /** What is searched: texts by number, each a name, a path and the rest, in lower case. */
-export class Haystack {
+export class TextIndex {
   constructor() {
     Object.assign(this, { pieces: [], starts: [], names: [], paths: [], length: 0, all: null });
   }

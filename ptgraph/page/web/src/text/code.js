@@ -77,13 +77,13 @@ export function codeOf(tokens) {
 }
 
 /** Where code lives. */
-export function placeOf({ file, line }) {
+export function locationOf({ file, line }) {
   return file ? el('code', { class: 'place' }, breakable(line ? `${file}:${line}` : file)) : null;
 }
 
 /** The code of a class with its place, on demand. */
 export function sourceOf(about) {
-  const place = placeOf(about);
+  const place = locationOf(about);
   if (!about.tokens || !about.tokens.length) return section('Code', place);
   return section('Code', onDemand(place || 'Source', () => codeOf(about.tokens)));
 }

@@ -1,5 +1,4 @@
-// Elements of the page: made, found, and the pieces that panels are made of. What a model says goes in as text, never as
-// markup.
+// Elements: finding and making them, and those that all panels use. Text of a model goes in as text, never as markup.
 
 import { full } from './format.js';
 
