@@ -21,7 +21,8 @@ import ptgraph
 from ptgraph.cli.main import main
 from ptgraph.graph.model import ModelGraph
 from ptgraph.models import training
-from ptgraph.notebook.build import notebook, plots
+from ptgraph.notebook import plots
+from ptgraph.notebook.build import notebook
 
 NET = '''
 import torch

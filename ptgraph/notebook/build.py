@@ -64,7 +64,7 @@ def _model(target: str, name: str, inputs: Sequence[str], trust: bool) -> Iterab
     given = (f", inputs={list(inputs)!r}" if inputs else "") + ", trust=True" * trust
     return [
         ("markdown", f"# {name}\n\nWhat the model is made of, where its parameters are, and what it attends to."),
-        ("code", "import ptgraph\nfrom ptgraph import plots"),
+        ("code", "import ptgraph\nfrom ptgraph.notebook import plots"),
         ("markdown", "## Instantiate and summarise"),
         ("code", f"source = ptgraph.load_target({target!r}{given}, weights=True)"),
         ("code", "graph = ptgraph.trace(source)\ngraph"),
