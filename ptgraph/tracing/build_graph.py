@@ -45,25 +45,26 @@ def build(capture: Capture) -> ModelGraph | None:
     reader = Reader(capture, {name: held.first for name, held in tensors.items()})
     reader.read(capture.graph)
     reader.finish()
-    tree, classes = components(capture, reader.ops, reader.calls, reader.types, tensors)
-    runs = {id_: traced[0].call for id_, traced in reader.traced.items()}
+    made = reader.assembly
+    tree, classes = components(capture, made.ops, made.calls, made.types, tensors)
+    traced = {block: calls[0].call for block, calls in reader.traced.items()}
     graph = ModelGraph(
         name=capture.name,
-        ops=reader.ops,
+        ops=made.ops,
         components=tree,
-        calls=reader.calls,
-        parameters=parameters(tensors, reader.ops),
+        calls=made.calls,
+        parameters=parameters(tensors, made.ops),
         classes=dict(sorted(classes.items())),
         tracer=capture.tracer,
         attempts=capture.attempts,
         config=config_of(capture.model),
         dimensions=capture.dimensions,
         program=capture.program,
-        origins=Origins(reader.nodes, runs, reader.repeated),
+        origins=Origins(reader.nodes, traced, reader.repeated),
     )
     graph = with_blocks(graph)
-    for run in {run for run, _, _ in reader.repeated.values()}:
-        first, *others = [traced.call for traced in reader.traced[run]]
+    for block in {block for block, _, _ in reader.repeated.values()}:
+        first, *others = [each.call for each in reader.traced[block]]
         for other in others:
             if graph.blocks.get(first) != graph.blocks.get(other):
                 log.debug("%s and %s look alike and are not the same: all blocks are traced", first, other)

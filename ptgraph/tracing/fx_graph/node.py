@@ -12,6 +12,7 @@ import networkx as nx
 import torch
 from torch import fx, nn
 
+from ptgraph.graph.model import Shape
 from ptgraph.tracing.plain_values import plain_value, public
 from ptgraph.tracing.source_info import qualified_name
 from ptgraph.tracing.state_guard import left_as_found
@@ -161,8 +162,20 @@ def example_size(size: Any) -> int:
     return int(hint) if isinstance(hint, int) else 1
 
 
+def describe(value: Any, names: Mapping[str, str]) -> tuple[Shape | None, str | None]:
+    """Return shape and dtype of the first tensor in a traced value; *names* are those of sizes that vary."""
+    if isinstance(value, list | tuple):
+        parts = [describe(item, names) for item in value]
+        return next((part for part in parts if part[0] is not None), (None, None))
+    if not isinstance(value, torch.Tensor):
+        return None, None
+    shape = tuple(named_size(size, names) for size in value.shape)
+    return shape, str(value.dtype).removeprefix("torch.")
+
+
 __all__ = [
     "constant_value",
+    "describe",
     "example_size",
     "function_of",
     "literals",

@@ -8,32 +8,29 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-import networkx as nx
 import torch
 from torch import fx, nn
 
-from ptgraph.graph.model import Call, Kind, Op, Shape
-from ptgraph.graph.serialize import attributes
+from ptgraph.graph.model import Kind, Op, Shape
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.fx_graph.activation_memory import activation_bytes
 from ptgraph.tracing.fx_graph.alias_analysis import Aliases
-from ptgraph.tracing.fx_graph.derived_weights import count_no_weights
+from ptgraph.tracing.fx_graph.assembly import GraphAssembly, Read, Ref, Value
 from ptgraph.tracing.fx_graph.flop_counter import FlopCounter
 from ptgraph.tracing.fx_graph.node import (
     constant_value,
+    describe,
     example_size,
     function_of,
     literals,
     module_of,
     nested_graph,
-    numbered,
     target_of,
 )
+from ptgraph.tracing.fx_graph.replay import TracedCall, copy_call
 from ptgraph.tracing.repeated_blocks.interceptor import ENTER, LEAVE, REPEAT
-from ptgraph.tracing.repeated_blocks.replay import Read, Ref, Run, Value, copy_run
 from ptgraph.tracing.source_info import last_frame, qualified_name
 from ptgraph.tracing.torch_internals import CHECKS, OUTSIDE, VMAP, VMAP_ENTER, pytree
-from ptgraph.tracing.tracers.dynamic_dims import named_size
 from ptgraph.tracing.tracers.forward_signature import key_name
 
 # Copies that exist only while tracing.
@@ -43,32 +40,28 @@ _WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
 
 
 class Reader:
-    """Reads fx nodes in order into ``ops`` and ``calls``. *first* maps every name of a tensor to its first one.
+    """Reads fx nodes in order, and adds what they do to a `GraphAssembly`.
 
-    ``nodes`` says which operation an fx node became and in which call it is; ``traced`` holds the runs of blocks
-    that were traced, by id, and ``repeated`` those that were not: their id, call, and which operation became which.
+    ``nodes`` says which operation an fx node became, and in which module call. ``traced`` holds the calls of blocks
+    that were traced, by id. ``repeated`` holds the calls that repeat one: the id, their key, and which operation of the
+    traced one became which.
     """
 
     def __init__(self, capture: Capture, first: dict[str, str]) -> None:
         self.capture = capture
-        self.first = first
-        self.ops: nx.DiGraph[str] = nx.DiGraph()
-        self.calls: dict[str, Call] = {"": Call("", None)}
-        self.runs: dict[str, dict[str, str]] = {}  # path → the tracer's key of each run → ours
-        self.types: dict[str, str] = {}
+        self.assembly = GraphAssembly(first)
         modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else None
         self.paths = set(modules) if modules is not None else None
         self.by_id = {str(id(module)): path for path, module in reversed((modules or {}).items())}
-        self.states: dict[str, Ref] = {}
         self.counter = FlopCounter()
         self.env: dict[fx.Node, Value] = {}
         self.aliases = Aliases()
         self.batched: dict[fx.Node, dict[int, int]] = {}  # level of torch.func.vmap → how many examples it runs over
         self.nodes: dict[fx.Node, tuple[str, str | None]] = {}
-        self.traced: dict[str, list[Run]] = defaultdict(list)
+        self.traced: dict[str, list[TracedCall]] = defaultdict(list)
         self.repeated: dict[fx.Node, tuple[str, str, dict[str, str]]] = {}
-        self._within: dict[str, list[str]] = {}
         self._given: dict[str, list[Value]] = {}
+        self._marks = {ENTER: self._enter, LEAVE: self._leave, REPEAT: self._repeat}
 
     def read(self, graph: fx.Graph) -> Any:
         """Read the nodes of *graph*; those of a nested one whose values are known are its placeholders."""
@@ -91,12 +84,8 @@ class Reader:
                 self.env[node] = self.env.get(_argument(node, 0))
             elif target in _WRAPPERS:
                 self._inline(node)
-            elif target == ENTER:
-                self._enter(node)
-            elif target == LEAVE:
-                self._leave(node)
-            elif target == REPEAT:
-                self._repeat(node)
+            elif target in self._marks:
+                self._marks[target](node)
             else:
                 self._op(node, target)
         return ()
@@ -152,10 +141,10 @@ class Reader:
         if kind == "input":
             self.env[node] = self._inputs(node, name)
         else:
-            name = self.first.get(name, name)
-            if name not in self.states:
-                self.states[name] = self._add_state(node.name, kind, name, node.meta.get("val"))
-            self.env[node] = self.states[name]
+            name = self.assembly.first.get(name, name)
+            if name not in self.assembly.states:
+                self.assembly.states[name] = self._add_state(node.name, kind, name, node.meta.get("val"))
+            self.env[node] = self.assembly.states[name]
 
     def _inputs(self, node: fx.Node, name: str) -> Value:
         """Add an input for each tensor in an argument; one that is no tensor is a constant of the graph."""
@@ -163,55 +152,43 @@ class Reader:
         def add(path: Any, value: Any) -> Ref | None:
             if not isinstance(value, torch.Tensor):
                 return None
-            shape, dtype = self._describe(value)
+            shape, dtype = self._shape_of(value)
             steps = "".join(f"_{key_name(key)}" for key in path)
-            return self.add(Op("input", name + steps, shape=shape, dtype=dtype), node.name + steps)
+            return self.assembly.add(Op("input", name + steps, shape=shape, dtype=dtype), node.name + steps)
 
         return pytree.tree_map_with_path(add, node.meta.get("val"))
 
     def _add_state(self, key: str, kind: str, name: str, value: Any) -> Ref:
-        shape, dtype = self._describe(value)
+        shape, dtype = self._shape_of(value)
         kinds: dict[str, Kind] = {"parameter": "parameter", "buffer": "buffer"}
         says = constant_value(self.capture.constants.get(name)) if kind not in kinds else {}
-        return self.add(Op(kinds.get(kind, "constant"), name, shape=shape, dtype=dtype, attributes=says), key)
+        return self.assembly.add(Op(kinds.get(kind, "constant"), name, shape=shape, dtype=dtype, attributes=says), key)
 
     def _enter(self, node: fx.Node) -> None:
-        """Note what the run of a block that begins here is given."""
+        """Note what the call of a block that begins here is given."""
         _, call = self._call(node.meta.get("nn_module_stack") or {})
         self.nodes[node] = call, None
         self._given[call] = self._values(node.args[0])
 
     def _leave(self, node: fx.Node) -> None:
-        """Note the run of a block that has just been read."""
+        """Note the call of a block that has just been read."""
         _, call = self._call(node.meta.get("nn_module_stack") or {})
         self.nodes[node] = call, None
-        self.traced[str(node.args[-1])].append(Run(call, self._given[call], self._values(node.args[0])))
+        self.traced[str(node.args[-1])].append(TracedCall(call, self._given[call], self._values(node.args[0])))
 
     def _repeat(self, node: fx.Node) -> None:
-        """Copy the operations of the run that *node* stands for."""
+        """Copy the operations of the call that *node* stands for."""
         _, call = self._call(node.meta.get("nn_module_stack") or {})
-        run = str(node.args[-1])
+        block = str(node.args[-1])
         self.nodes[node] = call, None
-        self.env[node], names = copy_run(self, self.traced[run][0], call, self._values(node.args[0]))
-        self.repeated[node] = run, call, names
+        self.env[node], names = copy_call(self.assembly, self.traced[block][0], call, self._values(node.args[0]))
+        self.repeated[node] = block, call, names
 
     def _values(self, nodes: Any) -> list[Value]:
         return [self.env.get(node) for node in nodes]
 
-    def within(self, call: str) -> list[str]:
-        """Return the operations of a run of a module, in order; asked for when all have been read."""
-        if call not in self._within:
-            inside = {call}
-            for key, made in self.calls.items():  # a call stands after the one that made it
-                if made.parent in inside:
-                    inside.add(key)
-            self._within[call] = [
-                n for n, op in self.ops.nodes(data=True) if op["kind"] == "op" and op["call"] in inside
-            ]
-        return self._within[call]
-
     def _op(self, node: fx.Node, target: str) -> None:
-        shape, dtype = self._describe(node.meta.get("val"))
+        shape, dtype = self._shape_of(node.meta.get("val"))
         scope, call = self._call(node.meta.get("nn_module_stack") or {})
         file, line = last_frame(node.meta.get("stack_trace"))
         module = module_of(node)
@@ -219,7 +196,7 @@ class Reader:
         reads = self._reads(node)
         if module is not None:
             reads += self._module_reads(str(node.target), module)
-        parameters = {read.ref.op for read in reads if self.ops.nodes[read.ref.op]["kind"] == "parameter"}
+        parameters = {read.ref.op for read in reads if self.assembly.ops.nodes[read.ref.op]["kind"] == "parameter"}
         op = Op(
             kind="op",
             target=target,
@@ -227,16 +204,16 @@ class Reader:
             call=call,
             shape=shape,
             dtype=dtype,
-            params=sum(_elements(self.ops.nodes[p]["shape"]) for p in parameters),
+            params=sum(_elements(self.assembly.ops.nodes[p]["shape"]) for p in parameters),
             flops=self.counter.count(node, function) * examples,
             activation_bytes=activation_bytes(node, function) * examples,
             attributes=literals(node, self.capture.dimensions),
             file=file,
             line=line,
         )
-        ref = self.add(op)
+        ref = self.assembly.add(op)
         self.nodes[node] = call, ref.op
-        self.connect(reads, ref.op)
+        self.assembly.connect(reads, ref.op)
         self.env[node] = ref
         for other in self.aliases.changed(node):
             if isinstance(self.env.get(other), Ref):
@@ -246,10 +223,11 @@ class Reader:
         """Yield the state that a whole-module node reads; the graph has no nodes of its own for it."""
         for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
             for own, tensor in named:
-                name = self.first.get(f"{path}.{own}", f"{path}.{own}")
-                if name not in self.states:
-                    self.states[name] = self._add_state(f"{kind[0]}_{name.replace('.', '_')}", kind, name, tensor)
-                yield Read(self.states[name], *self._describe(tensor))
+                name = self.assembly.first.get(f"{path}.{own}", f"{path}.{own}")
+                if name not in self.assembly.states:
+                    key = f"{kind[0]}_{name.replace('.', '_')}"
+                    self.assembly.states[name] = self._add_state(key, kind, name, tensor)
+                yield Read(self.assembly.states[name], *self._shape_of(tensor))
 
     def _examples(self, node: fx.Node) -> int:
         """Return how many examples *node* runs over within torch.func.vmap."""
@@ -258,14 +236,6 @@ class Reader:
             self.batched[node] = levels
         return math.prod(levels.values())
 
-    def add(self, op: Op, name: str | None = None) -> Ref:
-        """Add an operation under *name*, or one made of it where that is taken; it may have its name later."""
-        name = f"ptgraph {len(self.ops)}" if name is None else name
-        while name in self.ops:
-            name += "_"
-        self.ops.add_node(name, **attributes(op))
-        return Ref(name, 0)
-
     def _reads(self, node: fx.Node) -> list[Read]:
         """Return what feeds the node's arguments, in order, one entry a slot."""
         found: list[Read] = []
@@ -273,38 +243,19 @@ class Reader:
         def visit(argument: fx.Node) -> fx.Node:
             value = self.env.get(argument)
             if isinstance(value, Ref):
-                found.append(Read(value, *self._describe(argument.meta.get("val"))))
+                found.append(Read(value, *self._shape_of(argument.meta.get("val"))))
                 return argument
             for ref in pytree.tree_leaves(value, is_leaf=lambda leaf: isinstance(leaf, Ref)):
                 if isinstance(ref, Ref):
-                    found.append(Read(ref, self.ops.nodes[ref.op]["shape"], self.ops.nodes[ref.op]["dtype"]))
+                    op = self.assembly.ops.nodes[ref.op]
+                    found.append(Read(ref, op["shape"], op["dtype"]))
             return argument
 
         fx.node.map_arg((node.args, node.kwargs), visit)
         return found
 
-    def connect(self, reads: list[Read], name: str) -> None:
-        by_source: dict[str, list[tuple[int, Read]]] = defaultdict(list)
-        for slot, read in enumerate(reads):
-            by_source[read.ref.op].append((slot, read))
-        for source, pairs in by_source.items():
-            self.ops.add_edge(
-                source,
-                name,
-                slots=[slot for slot, _ in pairs],
-                outputs=[read.ref.result for _, read in pairs],
-                shape=pairs[0][1].shape,
-                dtype=pairs[0][1].dtype,
-            )
-
-    def _describe(self, value: Any) -> tuple[Shape | None, str | None]:
-        if isinstance(value, list | tuple):
-            parts = [self._describe(item) for item in value]
-            return next((part for part in parts if part[0] is not None), (None, None))
-        if not isinstance(value, torch.Tensor):
-            return None, None
-        shape = tuple(named_size(n, self.capture.dimensions) for n in value.shape)
-        return shape, str(value.dtype).removeprefix("torch.")
+    def _shape_of(self, value: Any) -> tuple[Shape | None, str | None]:
+        return describe(value, self.capture.dimensions)
 
     def _call(self, stack: Any) -> tuple[str, str]:
         """Return path and call key of the innermost module; note the calls above it.
@@ -317,52 +268,23 @@ class Reader:
                 path = self.by_id.get(key.partition("@")[0])
             if path is None or key.startswith(OUTSIDE):  # torch's mark on what it added outside of any module
                 continue
-            self.types.setdefault(path, type_ if isinstance(type_, str) else qualified_name(type_))
-            runs = self.runs.setdefault(path, {})
-            if key not in runs:
-                self.new_call(path, call, key)
-            scope, call = path, runs[key]
+            self.assembly.types.setdefault(path, type_ if isinstance(type_, str) else qualified_name(type_))
+            scope, call = path, self.assembly.call(path, call, key)
         return scope, call
 
-    def new_call(self, path: str, parent: str, key: str | None = None) -> str:
-        """Note another run of the module at *path*; *key* is the tracer's for it."""
-        runs = self.runs.setdefault(path, {})
-        call = (f"{path}@{len(runs)}" if runs else path) if path else ""
-        while call in self.calls and path:  # a module whose name ends like ours of runs
-            call += "@"
-        self.calls.setdefault(call, Call(path, parent))
-        runs[f"copied {len(runs)}" if key is None else key] = call
-        return call
-
     def finish(self) -> None:
-        """Add the outputs, and take away what yields no tensor and feeds nothing: the tracer's own questions."""
+        """Add the outputs, and give the operations their names wherever they are known by temporary ones."""
         for path, value, shown in self._outputs():
             if isinstance(value, Ref):
-                shape, dtype = self._describe(shown)
+                shape, dtype = self._shape_of(shown)
                 name = path if path == "output" else f"output_{path}"
-                output = self.add(Op("output", path, shape=shape, dtype=dtype), name)
-                self.connect([Read(value, shape, dtype)], output.op)
-        for name in reversed(list(self.ops)):
-            op = self.ops.nodes[name]
-            if op["kind"] == "op" and op["shape"] is None and not self.ops.out_degree(name):
-                self.ops.remove_node(name)
-        count_no_weights(self.ops)
-        self._rename()
-
-    def _rename(self) -> None:
-        """Give the operations their names, wherever they are known by the first ones."""
-        names = numbered(self.ops)
-        named: nx.DiGraph[str] = nx.DiGraph()
-        named.add_nodes_from((names.get(name, name), op) for name, op in self.ops.nodes(data=True))
-        for target in self.ops:  # what feeds an operation stays in its order
-            named.add_edges_from(
-                (names.get(s, s), names.get(t, t), e) for s, t, e in self.ops.in_edges(target, data=True)
-            )
-        self.ops = named
+                output = self.assembly.add(Op("output", path, shape=shape, dtype=dtype), name)
+                self.assembly.connect([Read(value, shape, dtype)], output.op)
+        names = self.assembly.finish()
         self.nodes = {node: (call, names.get(op or "")) for node, (call, op) in self.nodes.items()}
-        for node, (run, call, copies) in self.repeated.items():
+        for node, (block, call, copies) in self.repeated.items():
             kept = {names[old]: names[new] for old, new in copies.items() if old in names and new in names}
-            self.repeated[node] = run, call, kept
+            self.repeated[node] = block, call, kept
 
     def _outputs(self) -> Iterator[tuple[str, Value, Any]]:
         """Yield path, value and example of each output; an operation with several results yields as many."""
