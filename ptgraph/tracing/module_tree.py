@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import defaultdict
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
@@ -19,7 +20,9 @@ from ptgraph.graph.serialize import attributes
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
 from ptgraph.tracing.plain_values import plain_value, settings
-from ptgraph.tracing.source_info import describe, qualified_name
+from ptgraph.tracing.source_info import SourceFiles, qualified_name
+
+log = logging.getLogger(__name__)
 
 
 class Held(NamedTuple):
@@ -44,12 +47,12 @@ def tensors_of(capture: Capture) -> dict[str, Held]:
     first: dict[Any, str] = {}
     found = {}
     for kind, name, tensor in named:
-        identity = id(tensor) if capture.model is not None else _place(tensor)
+        identity = id(tensor) if capture.model is not None else _memory(tensor)
         found[name] = Held(kind, tensor, first.setdefault(identity, name))
     return found
 
 
-def _place(tensor: torch.Tensor) -> Any:
+def _memory(tensor: torch.Tensor) -> Any:
     """Return what two loaded tensors have in common if they were one when they were saved: their memory."""
     if type(tensor) not in (torch.Tensor, nn.Parameter) or tensor.is_meta or not tensor.numel():
         return id(tensor)
@@ -57,7 +60,12 @@ def _place(tensor: torch.Tensor) -> Any:
 
 
 def parameters(tensors: dict[str, Held], ops: nx.DiGraph[str]) -> tuple[Parameter, ...]:
-    read = {op["target"] for name, op in ops.nodes(data=True) if op["kind"] in _STATE and ops.out_degree(name)}
+    """Return the parameters and buffers as the schema has them; *ops* says which of them are read."""
+    read = {
+        op["target"]
+        for name, op in ops.nodes(data=True)
+        if op["kind"] in ("parameter", "buffer") and ops.out_degree(name)
+    }
     return tuple(
         Parameter(
             name=name,
@@ -73,9 +81,6 @@ def parameters(tensors: dict[str, Held], ops: nx.DiGraph[str]) -> tuple[Paramete
     )
 
 
-_STATE = ("parameter", "buffer")
-
-
 def components(
     capture: Capture,
     ops: nx.DiGraph[str],
@@ -88,16 +93,8 @@ def components(
     types = types if modules else completed(types, (name.rpartition(".")[0] for name in tensors))
     paths = list(modules) or sorted(types, key=natural)
     flops, activations, runs, shapes = totals(ops, calls)
-    direct: dict[str, dict[str, Held]] = defaultdict(dict)  # path → first name → what it holds itself
-    below: dict[str, dict[str, Held]] = defaultdict(dict)  # and what its whole subtree holds
-    tied: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, held in tensors.items():
-        path = name.rpartition(".")[0]
-        direct[path][held.first] = held
-        if held.first != name:
-            tied[path][name] = held.first
-        for above in upwards(path):
-            below[above][held.first] = held
+    held = _Holdings(tensors)
+    files = SourceFiles()
     tree: nx.DiGraph[str] = nx.DiGraph()
     classes: dict[str, ClassInfo] = {}
     known = set(paths)
@@ -107,24 +104,24 @@ def components(
         if module is not None:
             class_: type = type(module)
             type_ = qualified_name(class_)
-            classes.setdefault(type_, describe(class_))
+            if type_ not in classes:
+                classes[type_] = files.describe(class_)
             kind = category(module, root=not path)
         else:
             type_ = types.get(path, "")
             package, _, name = type_.rpartition(".")
             classes.setdefault(type_, ClassInfo(name or UNKNOWN_CLASS, package))
             kind = category_of_type(type_ or path.rpartition(".")[2], has_parts=path in parents, root=not path)
-        weights = [held.tensor for held in below[path].values() if held.kind == "parameter"]
         shape, dtype = shapes.get(path, (None, None))
         component = Component(
             path=path,
             type=type_,
             category=kind,
-            own_params=sum(held.tensor.numel() for held in direct[path].values() if held.kind == "parameter"),
-            total_params=sum(t.numel() for t in weights),
-            trainable_params=sum(t.numel() for t in weights if t.requires_grad),
-            own_buffers=sum(held.tensor.numel() for held in direct[path].values() if held.kind == "buffer"),
-            tied=tied[path],
+            own_params=sum(tensor.numel() for tensor in held.own(path, "parameter")),
+            total_params=sum(tensor.numel() for tensor in held.all_parameters(path)),
+            trainable_params=sum(tensor.numel() for tensor in held.all_parameters(path) if tensor.requires_grad),
+            own_buffers=sum(tensor.numel() for tensor in held.own(path, "buffer")),
+            tied=held.tied[path],
             settings=settings(module) if module is not None else {},
             calls=runs.get(path, 0),
             flops=flops.get(path, 0),
@@ -139,12 +136,37 @@ def components(
     return tree, classes
 
 
+class _Holdings:
+    """Which tensors each module holds: itself, and in its whole subtree; each once, however many names it has."""
+
+    def __init__(self, tensors: dict[str, Held]) -> None:
+        self._direct: dict[str, dict[str, Held]] = defaultdict(dict)  # path → first name → tensor
+        self._below: dict[str, dict[str, Held]] = defaultdict(dict)
+        self.tied: dict[str, dict[str, str]] = defaultdict(dict)  # path → name → first name, where that is another
+        for name, held in tensors.items():
+            path = name.rpartition(".")[0]
+            self._direct[path][held.first] = held
+            if held.first != name:
+                self.tied[path][name] = held.first
+            for above in upwards(path):
+                self._below[above][held.first] = held
+
+    def own(self, path: str, kind: str) -> list[torch.Tensor]:
+        """Return the tensors of a kind that the module at *path* itself holds."""
+        return [held.tensor for held in self._direct[path].values() if held.kind == kind]
+
+    def all_parameters(self, path: str) -> list[torch.Tensor]:
+        """Return the parameters in the module at *path* and in all below it."""
+        return [held.tensor for held in self._below[path].values() if held.kind == "parameter"]
+
+
 def config_of(model: nn.Module | None) -> dict[str, Any]:
     """Return the model's ``config`` (a dataclass, a dict, or an object with ``to_diff_dict``) JSON-plain."""
     try:
         config: Any = getattr(model, "config", None)
         found = config.to_diff_dict() if hasattr(config, "to_diff_dict") else _entries(config)
     except Exception:  # a property of the user's own may raise anything
+        log.debug("the config of the model cannot be read", exc_info=True)
         return {}
     if not is_a(found, dict):
         return {}

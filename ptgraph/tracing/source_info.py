@@ -6,7 +6,6 @@ import inspect
 import re
 import sys
 import textwrap
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +18,52 @@ from ptgraph.tracing.torch_internals import OWN_FRAMES
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
 
 
-@cache
-def _modules_by_file(count: int) -> dict[str, str]:
-    """Map file → module name for all that is imported; *count* renews the map when more is."""
-    return {
-        file: name
-        for name, module in sorted(sys.modules.items())
-        if isinstance(file := getattr(module, "__file__", None), str) and name != "__main__"
-    }
+class SourceFiles:
+    """The files of all modules that are imported when this is made: make one for each trace.
 
+    The user's own modules come and go between traces, and one of another folder may have the same name.
+    """
 
-@cache
-def relative_path(file: str) -> str:
-    """Return *file* as ``package/module.py``: the same wherever the package is installed or checked out."""
-    name = _modules_by_file(len(sys.modules)).get(file)
-    path = Path(file)
-    if name is None:
-        return path.name
-    parts = name.split(".")
-    return "/".join([*parts, "__init__.py"] if path.name == "__init__.py" else [*parts[:-1], path.name])
+    def __init__(self) -> None:
+        self._modules = {
+            file: name
+            for name, module in sorted(sys.modules.items())
+            if isinstance(file := getattr(module, "__file__", None), str) and name != "__main__"
+        }
+        self._shown: dict[str, str] = {}
 
+    def relative_path(self, file: str) -> str:
+        """Return *file* as ``package/module.py``: the same wherever the package is installed or checked out."""
+        if file not in self._shown:
+            path = Path(file)
+            name = self._modules.get(file)
+            parts = name.split(".") if name is not None else [""]
+            above = parts if name is not None and path.name == "__init__.py" else parts[:-1]
+            self._shown[file] = "/".join([*above, path.name])
+        return self._shown[file]
 
-def last_frame(stack_trace: str | None) -> tuple[str | None, int | None]:
-    """Return file and line of the innermost frame of a stack trace, or two Nones; a tracer's own are left out."""
-    for file, line in reversed(_FRAME.findall(stack_trace or "")):
-        path = relative_path(file)
-        if not path.startswith(OWN_FRAMES):
-            return path, int(line)
-    return None, None
+    def last_frame(self, stack_trace: str | None) -> tuple[str | None, int | None]:
+        """Return file and line of the innermost frame of a stack trace, or two Nones; a tracer's own are left out."""
+        for file, line in reversed(_FRAME.findall(stack_trace or "")):
+            path = self.relative_path(file)
+            if not path.startswith(OWN_FRAMES):
+                return path, int(line)
+        return None, None
+
+    def describe(self, cls: Any) -> ClassInfo:
+        """Return what the code says of a class or function; without readable source, its name and docstring."""
+        try:
+            lines, line = inspect.getsourcelines(cls)
+            file = self.relative_path(inspect.getsourcefile(cls) or "")
+        except (OSError, TypeError):  # built in the interpreter, or compiled
+            return ClassInfo(cls.__qualname__, cls.__module__, doc=_own_doc(cls), methods=_methods(cls))
+        source = textwrap.dedent("".join(lines))
+        return ClassInfo(cls.__qualname__, cls.__module__, _own_doc(cls), file, line, source, _methods(cls))
 
 
 def qualified_name(cls: Any) -> str:
     """Return ``package.module.Class``, the name by which a class or function is known in ``ModelGraph.classes``."""
     return f"{cls.__module__}.{cls.__qualname__}"
-
-
-@cache
-def describe(cls: Any) -> ClassInfo:
-    """Return what the code says of a class or function; without readable source, its name and docstring."""
-    try:
-        lines, line = inspect.getsourcelines(cls)
-        file = relative_path(inspect.getsourcefile(cls) or "")
-    except (OSError, TypeError):  # built in the interpreter, or compiled
-        return ClassInfo(cls.__qualname__, cls.__module__, doc=_own_doc(cls), methods=_methods(cls))
-    source = textwrap.dedent("".join(lines))
-    return ClassInfo(cls.__qualname__, cls.__module__, _own_doc(cls), file, line, source, _methods(cls))
 
 
 def _own_doc(item: Any) -> str | None:
@@ -93,4 +93,4 @@ def _signature(function: Any) -> str:
         return "(…)"
 
 
-__all__ = ["describe", "last_frame", "qualified_name", "relative_path"]
+__all__ = ["SourceFiles", "qualified_name"]

@@ -23,7 +23,7 @@ from ptgraph.graph.recorded_pipelines import check_kind
 from ptgraph.graph.serialize import attributes
 from ptgraph.tracing.module_tree import config_of
 from ptgraph.tracing.plain_values import plain_value
-from ptgraph.tracing.source_info import describe, qualified_name
+from ptgraph.tracing.source_info import SourceFiles, qualified_name
 
 if TYPE_CHECKING:
     from ptgraph.models.training import GRPOTrainer, Pretrainer
@@ -61,7 +61,8 @@ def graph_of_events(events: Sequence[Event], trainer: Any, name: str, *, times: 
     stages = _gather(events)
     class_: Any = type(trainer)
     type_ = qualified_name(class_)
-    classes = {type_: describe(class_)}
+    files = SourceFiles()
+    classes = {type_: files.describe(class_)}
     ops: nx.DiGraph[str] = nx.DiGraph()
     tree: nx.DiGraph[str] = nx.DiGraph()
     tree.add_node("", **attributes(Component("", type_, "Training", settings=config_of(trainer), calls=1)))
@@ -74,7 +75,7 @@ def graph_of_events(events: Sequence[Event], trainer: Any, name: str, *, times: 
         measured = {"milliseconds": round(stage.seconds * 1e3, 3), "share": round(stage.seconds / total, 4)}
         shape, dtype = stage.result.shape, stage.result.dtype
         type_ = qualified_name(stage.function)
-        classes[type_] = code = describe(stage.function)
+        classes[type_] = code = files.describe(stage.function)
         own = Component(stage.name, type_, stage.role, calls=stage.runs, shape=shape, dtype=dtype)
         tree.add_node(stage.name, **attributes(own))
         tree.add_edge("", stage.name)

@@ -29,7 +29,7 @@ from ptgraph.tracing.fx_graph.node import (
 )
 from ptgraph.tracing.fx_graph.replay import TracedCall, copy_call
 from ptgraph.tracing.repeated_blocks.interceptor import ENTER, LEAVE, REPEAT
-from ptgraph.tracing.source_info import last_frame, qualified_name
+from ptgraph.tracing.source_info import SourceFiles, qualified_name
 from ptgraph.tracing.torch_internals import CHECKS, OUTSIDE, VMAP, VMAP_ENTER, pytree
 from ptgraph.tracing.tracers.forward_signature import key_name
 
@@ -53,6 +53,7 @@ class Reader:
         modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else None
         self.paths = set(modules) if modules is not None else None
         self.by_id = {str(id(module)): path for path, module in reversed((modules or {}).items())}
+        self.files = SourceFiles()
         self.counter = FlopCounter()
         self.env: dict[fx.Node, Value] = {}
         self.aliases = Aliases()
@@ -190,7 +191,7 @@ class Reader:
     def _op(self, node: fx.Node, target: str) -> None:
         shape, dtype = self._shape_of(node.meta.get("val"))
         scope, call = self._call(node.meta.get("nn_module_stack") or {})
-        file, line = last_frame(node.meta.get("stack_trace"))
+        file, line = self.files.last_frame(node.meta.get("stack_trace"))
         module = module_of(node)
         function, examples = function_of(node, module), self._examples(node)
         reads = self._reads(node)

@@ -1,0 +1,43 @@
+"""Files are named as they are imported now, whatever was imported before."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import ptgraph
+
+NET = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def forward(self, x):
+        return x + 1
+
+def example_inputs():
+    return torch.ones(2)
+"""
+
+
+def test_a_module_that_takes_the_place_of_another_is_named_by_its_own_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of modules is the same before and after, and so was the map of files that was kept by it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    shown = []
+    for package in ("alpha", "beta"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        (tmp_path / package / "net.py").write_text(NET)
+        before = {*sys.modules}
+        source = ptgraph.load_target(f"{package}.net:Net", ["x:float32:2"])
+        graph = ptgraph.trace(source)
+        shown.append((graph.classes[graph.component("").type].file, graph.op("add").file))
+        for name in {*sys.modules} - before:
+            if name.startswith(package):
+                del sys.modules[name]
+    assert shown == [("alpha/net.py",) * 2, ("beta/net.py",) * 2]
