@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 CHROMIUM := /usr/bin/chromium
+ARIAL := /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf
 TEXLIVE := texlive-latex-base texlive-pictures lmodern
 NODE_MODULES := node_modules/.package-lock.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check recorded exports bench curves screenshots gallery clean chromium pdflatex
+.PHONY: demo test lint check recorded exports bench curves screenshots gallery clean chromium fonts pdflatex
 
 demo: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
@@ -18,7 +19,7 @@ demo: $(VENV)/demo
 	@echo "Open exports/tiny.html in a browser, exports/tiny.svg in anything that shows pictures,"
 	@echo "and exports/tiny.onnx in Netron (https://netron.app, or: pip install netron && netron exports/tiny.onnx)."
 
-test: $(VENV)/test chromium pdflatex lint check
+test: $(VENV)/test chromium fonts pdflatex lint check
 
 lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/ruff check .
@@ -27,7 +28,7 @@ lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/lint-imports
 	npm run --silent lint
 
-check: $(VENV)/test $(NODE_MODULES) chromium pdflatex
+check: $(VENV)/test $(NODE_MODULES) chromium fonts pdflatex
 	$(RUN) -m pytest -n 2 --dist worksteal
 
 # The training steps that the page of a Pure Transformer shows; run it before `make exports` when models/training changed.
@@ -52,7 +53,7 @@ screenshots: $(VENV)/bench chromium
 	$(RUN) -m tools.screenshots
 
 # A minute or two; writes docs/gallery.md and its figures.
-gallery: $(VENV)/test
+gallery: $(VENV)/test fonts
 	$(RUN) -m tools.gallery
 
 $(VENV)/bin/python:
@@ -85,6 +86,13 @@ chromium:
 	  echo "The browser tests need Chromium at $(CHROMIUM); installing Debian's package."; \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
 	  || { echo "That failed (it takes root and Debian's packages). Install it yourself: sudo apt-get install chromium"; exit 1; }; }
+
+# Liberation Sans is as wide as Arial: figures are checked with it.
+fonts:
+	@test -f $(ARIAL) || { \
+	  echo "The figures are checked with $(ARIAL); installing Debian's package."; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq fonts-liberation >/dev/null; } \
+	  || { echo "That failed (it takes root and Debian's packages). Install it yourself: sudo apt-get install fonts-liberation"; exit 1; }; }
 
 # The least of TeX Live that compiles a TikZ figure: 74 MB to download, 264 MB on disk, 40 seconds.
 pdflatex:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 
 from ptgraph.drawing.shapes import Circle, Drawing, Item, Path, Rect, Text
-from ptgraph.drawing.text_metrics import text_width
+from tests import fonts
 
 Spot = tuple[float, float, float, float]  # left, top, right, bottom
 NEAR = 0.3  # points: as good as the same place
@@ -23,7 +23,7 @@ def body(item: Item) -> Spot:
 
 
 def words(text: Text) -> Spot:
-    width = text_width(text.text, text.size) * (1 if text.bold else 0.94)
+    width = fonts.width(text.text, text.size, bold=text.bold)
     left = text.x - {"start": 0.0, "middle": width / 2, "end": width}[text.anchor]
     return left, text.y - 0.72 * text.size, left + width, text.y + 0.2 * text.size
 

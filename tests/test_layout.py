@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ptgraph.errors import ExportError
 from ptgraph.page import graphviz_layout as layout
 from ptgraph.page.layered_layout import BELOW, Layers
+from tests.conftest import ROOT
 
 Edges = list[tuple[int, int]]
 
@@ -104,3 +106,9 @@ def test_graphviz_that_does_not_end_is_ended_by_its_own_limit(monkeypatch: pytes
     scope = layout._Graph(((100.0, 30.0),) * count, tuple(edges))
     with pytest.raises(ExportError, match="Graphviz did not end within 1 seconds of processor time"):
         layout.run(layout._dot(scope), "plain")
+
+
+def test_text_is_measured_at_the_sizes_that_the_page_sets_it_in() -> None:
+    script = (ROOT / "ptgraph/page/web/src/layout/metrics.js").read_text(encoding="utf-8")
+    sizes = dict(re.findall(r"export const (\w+) = `(?:600 )?(\d+)px \$\{FONT\}`", script))
+    assert (sizes["TITLE"], sizes["SUBTITLE"]) == (str(layout.TITLE), str(layout.SUBTITLE))

@@ -16,9 +16,10 @@ SMALLEST = 6.0
 RADIUS = 6.0  # of ⊕ and ⊗
 LINE_UP = 1.18  # from line to line, in sizes of text
 STUB_HEIGHT = 11.0
+APART = 5.0  # between the note over a frame and its ×N
 STUB_AWAY = 9.0  # between a stub and its box
-BROAD = 92.0  # a title that is broader is set in two lines
-NARROW, TIGHT, TIGHTEST = 66.0, 42.0, 28.0  # and in figures that are narrow, or in which nothing else fits
+BROAD = 88.0  # a title that is broader is set in two lines
+NARROW, TIGHT, TIGHTEST = 63.0, 40.0, 27.0  # and in figures that are narrow, or in which nothing else fits
 _LONGEST = 1.7  # how much broader than that a line may be before it is cut
 
 
@@ -105,6 +106,7 @@ def _broken(name: str, broad: float) -> tuple[str, ...]:
 
 
 __all__ = [
+    "APART",
     "BROAD",
     "LINE_UP",
     "NARROW",

@@ -7,7 +7,8 @@ from dataclasses import replace
 from ptgraph.common.messages import listed
 from ptgraph.drawing.palettes import Palette, palette
 from ptgraph.drawing.shapes import Anchor, Circle, Drawing, Item, Mark, Path, Rect, Text, circled, scaled, slug
-from ptgraph.figure.box_text import LINE_UP, NOTE, TITLE
+from ptgraph.drawing.text_metrics import text_width
+from ptgraph.figure.box_text import APART, LINE_UP, NOTE, TITLE
 from ptgraph.figure.fit_to_page import Fitted, fit
 from ptgraph.figure.focus import focused
 from ptgraph.figure.layout.layout import Spot
@@ -120,7 +121,7 @@ class _Figure:
             if box.repeat > 1:
                 times = f"×{box.repeat}"
                 marks.append(self._text(end, base, times, TITLE, "end", bold=True))
-                end -= TITLE * 0.62 * len(times) + 3
+                end -= text_width(times, TITLE) + APART
             if written.note:
                 marks.append(self._text(end, base, written.note, NOTE, "end"))
             found.append(Item(self._id(name), f"frame {slug(box.category)}", tuple(marks), self._what(box)))

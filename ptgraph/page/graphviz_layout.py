@@ -15,7 +15,7 @@ from typing import Any
 
 import graphviz
 
-from ptgraph.drawing.text_metrics import text_width
+from ptgraph.drawing.text_metrics import plain_width, text_width
 from ptgraph.errors import ExportError
 from ptgraph.graph.view.model import View
 from ptgraph.page.layered_layout import Layers
@@ -25,6 +25,7 @@ SECONDS = 600  # of processor time: then it ends by itself, also where nobody wa
 LARGEST = 4000  # layers that the edges of one scope may pass together, for Graphviz to take seconds at most
 POINTS = 72  # Graphviz measures boxes in inches of 72 points; everything here is in points
 STUB_HEIGHT = 18
+TITLE, SUBTITLE = 13, 11  # sizes of text, as in page/web/src/layout/metrics.js
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def run(source: str, format: str) -> str:
 
 def box_size(title: str, subtitle: str) -> tuple[float, float]:
     """Return width and height of a box that holds two lines of text."""
-    width = max(text_width(title, 13), text_width(subtitle, 11)) + 26
+    width = max(text_width(title, TITLE), plain_width(subtitle, SUBTITLE)) + 26
     return max(72.0, round(width)), 44.0 if subtitle else 30.0
 
 
@@ -184,7 +185,7 @@ def _in_layers(scope: _Graph, layers: Layers) -> Scope:
 
 def stub_width(title: str) -> float:
     """Return the width of a stub that says *title*."""
-    return max(28.0, round(text_width(title, 11)) + 14)
+    return max(28.0, round(plain_width(title, SUBTITLE)) + 14)
 
 
 def _read_plain(text: str) -> list[Scope]:

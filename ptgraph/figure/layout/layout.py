@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ptgraph.drawing.text_metrics import plain_width, text_width
 from ptgraph.figure.box_text import (
+    APART,
     BROAD,
     LINE_UP,
     NOTE,
@@ -31,6 +32,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
 
 _MARGIN = 4.0
+_CLEAR = 4.0  # between the words over a frame and a line that leads past them
 
 
 class Spot(NamedTuple):
@@ -157,8 +159,8 @@ class _Laying:
     def _frame(self, box: Box) -> Item:
         written = self.written[box.id]
         lead = text_width(written.titles[0], TITLE)
-        trail = plain_width(written.note, NOTE) + (text_width(f" ×{box.repeat}", TITLE) if box.repeat > 1 else 0)
-        return Item(0.0, 0.0, before=TITLE * LINE_UP + 2, title=(lead, trail + 4))
+        trail = plain_width(written.note, NOTE) + (text_width(f"×{box.repeat}", TITLE) + APART if box.repeat > 1 else 0)
+        return Item(0.0, 0.0, before=TITLE * LINE_UP + 2, title=(lead + _CLEAR, trail + _CLEAR))
 
     def finish(self) -> Geometry:
         placing = self.placing
