@@ -25,51 +25,50 @@ Exit codes: 0 done, 2 usage, 3 the target cannot be loaded,
 4 it cannot be traced, 5 an export failed, 130 interrupted by Ctrl-C (143 by
 TERM, 129 by HUP): files are then whole, and old or new."""
 
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
-debug_option = click.option(
-    "--debug", is_flag=True, help="Show the traceback of an error, and say which blocks are traced once."
-)
-
 
 class Group(click.Group):
-    """A group that turns errors made for people into one line and an exit code."""
+    """A group that turns errors made for people into one line and an exit code.
+
+    ``debug`` and ``quiet`` say whether the command that runs was given these options.
+    """
+
+    debug = False
+    quiet = False
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
+        self.debug = self.quiet = False
         given = args[0] if args else kwargs.get("args")
         if given is None:  # the process is that of the command line alone
             handle_signals()
         argv = sys.argv[1:] if given is None else list(given)
-        debug = "--debug" in argv
         _prepare_streams()
-        if debug:
-            _log_to_stderr()
         try:
-            with _told_warnings({"-q", "--quiet"}.isdisjoint(argv)):
+            with self._told_warnings():
                 code = super().main(**{**kwargs, "args": argv}) or 0
             if given is None:
                 release_signals()
             sys.exit(code)
         except PtgraphError as error:
-            self._fail(str(error), error.exit_code, debug)
+            self._fail(str(error), error.exit_code)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)
         except click.UsageError as error:
             help_of = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
-            self._fail(error.format_message().rstrip(".") + help_of, 2, debug)
+            self._fail(error.format_message().rstrip(".") + help_of, 2)
         except click.ClickException as error:
-            self._fail(error.format_message(), 2, debug)
+            self._fail(error.format_message(), 2)
         except (click.Abort, KeyboardInterrupt) as error:
-            if debug:
+            if self.debug:
                 traceback.print_exc()
             end(error)
-        except Exception as error:  # a fault of ours: still one line, and how to see more
+        except Exception as error:  # noqa: BLE001  # a fault of ours: one line, and with --debug its traceback
             if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:  # click's own help
                 _let_go_of_stdout()
-                self._fail(f"cannot write to standard output: {error.strerror}", ExportError.exit_code, debug)
+                self._fail(f"cannot write to standard output: {error.strerror}", ExportError.exit_code)
             text = f"unexpected {named(error)} (please report it; --debug shows more)"
-            self._fail(text, 1, debug)
+            self._fail(text, 1)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -83,12 +82,49 @@ class Group(click.Group):
             raise UsageError(f"unknown command {args[0]!r}; there are: {names}")
         return super().resolve_command(ctx, args)
 
-    @staticmethod
-    def _fail(message: str, code: int, debug: bool) -> None:
-        if debug:
+    def _fail(self, message: str, code: int) -> None:
+        if self.debug:
             complain(traceback.format_exc().rstrip())
         complain(f"ptgraph: error: {_one_line(message)}")
         sys.exit(code)
+
+    @contextlib.contextmanager
+    def _told_warnings(self) -> Iterator[None]:
+        """Print warnings of ours as all else that is said, or with ``--quiet`` not at all; not those of others."""
+        with warnings.catch_warnings():
+            others = warnings.showwarning
+
+            def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+                if not issubclass(category, PtgraphWarning):
+                    others(message, category, *rest, **more)
+                elif not self.quiet:
+                    warn(str(message))
+
+            warnings.showwarning = show
+            yield
+
+
+def _note(ctx: click.Context, option: click.Parameter, given: bool) -> bool:
+    """Let the group know of an option that changes how all commands speak."""
+    group = ctx.find_root().command
+    if given and isinstance(group, Group):
+        setattr(group, str(option.name), True)
+        if group.debug:
+            _log_to_stderr()
+    return given
+
+
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, is_eager=True, callback=_note, help="No progress and no warnings."
+)
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_note,
+    help="Show the traceback of an error, and say which blocks are traced once.",
+)
 
 
 def say(text: str, *, end: str = "\n", styled: bool = False) -> None:
@@ -154,22 +190,6 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="ptgraph")
-
-
-@contextlib.contextmanager
-def _told_warnings(told: bool) -> Iterator[None]:
-    """Print warnings of ours as all else that is said, or not at all; those of others stay as they are."""
-    with warnings.catch_warnings():
-        others = warnings.showwarning
-
-        def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
-            if not issubclass(category, PtgraphWarning):
-                others(message, category, *rest, **more)
-            elif told:
-                warn(str(message))
-
-        warnings.showwarning = show
-        yield
 
 
 class _Printable(logging.Formatter):

@@ -91,7 +91,6 @@ def export(
     other: str | None,
     open_page: bool,
     quiet: bool,
-    debug: bool,
     **figure: Any,
 ) -> None:
     """Write TARGET as DIR/NAME.onnx, .netron.json (numbers for its nodes), .html, .svg and .json."""

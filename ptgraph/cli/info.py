@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the analysis as JSON, for a script.")
 @quiet_option
 @debug_option
-def info(target: str, inputs: tuple[str, ...], trust: bool, as_json: bool, quiet: bool, debug: bool) -> None:
+def info(target: str, inputs: tuple[str, ...], trust: bool, as_json: bool, quiet: bool) -> None:
     """Print the analysis of TARGET: parameters, share, FLOPs, activations and output shape of each component."""
     with progress(quiet) as step:
         from ptgraph.graph.analysis import analyze

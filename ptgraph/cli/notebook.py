@@ -16,7 +16,7 @@ from ptgraph.errors import LoadError, UsageError
 @input_option
 @trust_option
 @debug_option
-def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...], trust: bool, debug: bool) -> None:
+def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...], trust: bool) -> None:
     """Write DIR/NAME.ipynb, a notebook that explores TARGET: parameters, attention, sizes and training."""
     from ptgraph.common.atomic_write import check_folder, make_folder, write
     from ptgraph.graph.labels import size_text

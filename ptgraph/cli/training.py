@@ -65,7 +65,6 @@ def pretrain(
     data: tuple[str, ...],
     resume: bool,
     quiet: bool,
-    debug: bool,
 ) -> None:
     """Pretrain a model from scratch: predict the next token of streaming text."""
     with _run(quiet) as report:
@@ -104,7 +103,6 @@ def grpo(
     start: str | None,
     resume: bool,
     quiet: bool,
-    debug: bool,
 ) -> None:
     """Fine-tune a pretrained model by GRPO: answer questions, and learn from the rewards of the answers."""
     with _run(quiet) as report:
@@ -142,7 +140,6 @@ def pipeline(
     names: tuple[str, ...],
     times: bool,
     quiet: bool,
-    debug: bool,
     **figure: Any,
 ) -> None:
     """Record one step of a training pipeline, and write a graph of its stages and of the values between them."""

@@ -51,7 +51,6 @@ def verify(
     structure: Any,
     opset: int | None,
     quiet: bool,
-    debug: bool,
 ) -> None:
     """Run TARGET in torch and in ONNX Runtime, and print how far apart the outputs are.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +12,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from ptgraph.common.interrupts import check
 from ptgraph.common.silence import quiet
-from ptgraph.errors import LoadError
+from ptgraph.errors import LoadError, PtgraphError
 from ptgraph.loading.meta_init import on_meta, parameters_on_meta
 from ptgraph.loading.request import Request
-from ptgraph.loading.user_code import run_user_code
+from ptgraph.loading.user_code import reason_of, run_user_code
+
+log = logging.getLogger(__name__)
+_ITS_OWN = (AttributeError, ImportError, NameError, SystemExit)  # no tensor raises these for being on meta
 
 
 def need_memory(model: nn.Module, path: Path) -> None:
@@ -41,7 +45,7 @@ def construct(factory: Callable[[], Any], what: str, wanted: Request) -> nn.Modu
             f"{what} needs arguments to be built ({', '.join(required)}); name an instance, or a factory without any"
         )
     with torch.random.fork_rng(devices=[]):
-        model = _empty(factory, wanted)
+        model = _empty(factory, what, wanted)
         if model is None:
             torch.manual_seed(0)
             model = run_user_code(factory, f"building {what}")
@@ -50,21 +54,32 @@ def construct(factory: Callable[[], Any], what: str, wanted: Request) -> nn.Modu
     return model
 
 
-def _empty(factory: Callable[[], Any], wanted: Request) -> Any:
-    """Call *factory* where no numbers are made that nobody wants; return None if some are, or it cannot do without."""
+def _empty(factory: Callable[[], Any], what: str, wanted: Request) -> Any:
+    """Call *factory* where no numbers are made that nobody wants; return None if some are, or it needs them.
+
+    Raises LoadError for a fault of its own, which real numbers would not mend.
+    """
     if wanted.checkpoint is None and (wanted.weights or wanted.made_up):
         return None
     torch.manual_seed(0)
-    with contextlib.suppress(Exception, SystemExit), quiet():
-        if wanted.checkpoint is not None:
-            with parameters_on_meta():
-                return factory()
-        with on_meta():
-            model = factory()
-        if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
-            model.to("meta")  # what came from numpy or by an old constructor ignored the device
-        return model
-    return None
+    try:
+        with quiet():
+            if wanted.checkpoint is not None:
+                with parameters_on_meta():
+                    return factory()
+            with on_meta():
+                model = factory()
+            if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
+                model.to("meta")  # what came from numpy or by an old constructor ignored the device
+            return model
+    except PtgraphError:
+        raise
+    except _ITS_OWN as error:
+        raise LoadError(f"building {what} failed: {reason_of(error)}") from error
+    except Exception as error:  # most likely it needs the numbers that tensors on meta do not have
+        check(error)
+        log.debug("%s cannot be built on meta", what, exc_info=True)
+        return None
 
 
 def _signature(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:

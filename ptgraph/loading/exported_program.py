@@ -14,7 +14,7 @@ import pickle
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ _FUNCTION = re.compile(
     r"|torch\._C\._set_grad_enabled|torch\.amp\.autocast_mode\._(enter|exit)_autocast",
     re.ASCII,
 )
-_NAMES = {"name", "as_name", "forward_arg_names"}  # torch writes them into the source of a function, as they are
 _MAPS = {  # fields whose keys are no fields
     *("tensor_values", "sym_int_values", "sym_bool_values", "sym_float_values", "custom_obj_values", "opset_version"),
     *("range_constraints", "treespec_namedtuple_fields", "as_string_to_argument"),
@@ -145,36 +144,46 @@ def _look(name: str, value: Any, free: bool) -> None:
     """Look at a field of a part of a program by what torch does with it."""
     if value is None:
         return
-    if name in _NAMES:
-        for text in value if isinstance(value, list) else [value]:
-            _check_name(text)
+    check = _CHECKS.get(name)
+    if check is not None:
+        check(value)
     elif name in _MAPS:
         for key, item in value.items():
             _walk(key)
             _walk(item, free)
-    elif name == "metadata":
-        if not all(isinstance(text, str) for text in value.values()):  # torch only keeps it
-            raise _Refused(f"metadata that is no text ({_short(value)})")
-    elif name == "expr_str":
-        if not is_arithmetic(value):
-            raise _Refused(f"a size that is no plain arithmetic ({_short(value)})")
-    elif name == "guards_code":
-        for guard in value:
-            if not is_guard(guard):
-                raise _Refused(f"a guard that is no plain condition on sizes ({_short(guard)})")
-    elif name in ("target", "as_operator"):
-        _check_operator(value)
-    elif name in ("in_spec", "out_spec"):
-        _check_structure(json.loads(value), is_input=name == "in_spec")
-    elif name == "class_fqn":
-        raise _Refused(f"an object of a class of its own ({_short(value)})")
     elif name == "as_string" and not free and "'" in value:
         raise _Refused(f"an input that ends the quotes around it ({_short(value)})")
     else:
         _walk(value, free)
 
 
+def _check_names(value: Any) -> None:
+    for text in value if isinstance(value, list) else [value]:
+        _check_name(text)
+
+
+def _check_metadata(value: Any) -> None:
+    if not all(isinstance(text, str) for text in value.values()):  # torch only keeps it
+        raise _Refused(f"metadata that is no text ({_short(value)})")
+
+
+def _check_size(value: Any) -> None:
+    if not is_arithmetic(value):
+        raise _Refused(f"a size that is no plain arithmetic ({_short(value)})")
+
+
+def _check_guards(value: Any) -> None:
+    for guard in value:
+        if not is_guard(guard):
+            raise _Refused(f"a guard that is no plain condition on sizes ({_short(guard)})")
+
+
+def _refuse_class(value: Any) -> None:
+    raise _Refused(f"an object of a class of its own ({_short(value)})")
+
+
 def _check_name(text: Any) -> None:
+    """Raise _Refused for a name that is none: torch writes it into the source of a function, as it is."""
     if text and not (isinstance(text, str) and all(part.isidentifier() for part in text.split("."))):
         raise _Refused(f"a name that is no identifier ({_short(text)})")
 
@@ -242,6 +251,21 @@ def _check_keys(inputs: Any) -> None:
         _check_keys([*inputs, *inputs.values()])
     elif isinstance(inputs, str) and ("'" in inputs or _LEAVES_QUOTES.search(inputs)):
         raise _Refused(f"an input that ends the quotes around it ({_short(inputs)})")
+
+
+_CHECKS: dict[str, Callable[[Any], None]] = {  # field of a program → what it must not hold
+    "name": _check_names,
+    "as_name": _check_names,
+    "forward_arg_names": _check_names,
+    "metadata": _check_metadata,
+    "expr_str": _check_size,
+    "guards_code": _check_guards,
+    "target": _check_operator,
+    "as_operator": _check_operator,
+    "in_spec": lambda value: _check_structure(json.loads(value), is_input=True),
+    "out_spec": lambda value: _check_structure(json.loads(value), is_input=False),
+    "class_fqn": _refuse_class,
+}
 
 
 @contextlib.contextmanager

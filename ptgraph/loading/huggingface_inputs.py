@@ -101,6 +101,7 @@ def _accepts(model: nn.Module, inputs: dict[str, torch.Tensor]) -> bool:
     except (DataDependentOutputException, DynamicOutputShapeException):
         return True  # past its inputs, at a step that depends on their values: torch.export may follow it
     except Exception:  # whatever a model raises for inputs it cannot use
+        log.debug("the model does not take %s", ", ".join(inputs), exc_info=True)
         return False
     finally:
         log.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import types
 from collections import OrderedDict, UserDict, UserList, deque
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+log = logging.getLogger(__name__)
 _OPEN = (UserDict, UserList)  # classes of Python's own that hold their items in an attribute
 
 
@@ -41,8 +43,10 @@ def put(value: Any, items: list[Any]) -> None:
         return
     now = contents(value)
     if len(now) != len(items) or not all(map(operator.is_, now, items)):
-        with suppress(Exception):
+        try:
             _WRITE[kind](value, items)
+        except Exception:  # what the hashing or equality of a user's keys raises
+            log.debug("a %s stays as it is", type(value).__name__, exc_info=True)
 
 
 def state(value: Any) -> dict[str, Any] | None:

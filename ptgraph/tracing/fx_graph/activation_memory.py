@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from ptgraph.tracing.fx_graph.alias_analysis import PERHAPS, memory_of
 from ptgraph.tracing.fx_graph.node import example_size, nested_graphs
 from ptgraph.tracing.torch_internals import pytree, schema_of
 
+log = logging.getLogger(__name__)
 _HAND_ON = {"aten::alpha_dropout", "aten::dropout", "aten::feature_alpha_dropout", "aten::feature_dropout"}
 
 
@@ -48,6 +50,7 @@ def _tried(node: fx.Node, function: Callable[..., Any], count: int) -> list[bool
         with torch.no_grad():
             results = _tensors(function(*args, **kwargs))
     except Exception:  # no meta kernel, or a value is needed
+        log.debug("%s: its results count as new memory", function, exc_info=True)
         return [True] * count
     given = {memory_of(value) for value in _tensors((args, kwargs))}
     new = [memory_of(result) not in given for result in results]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ptgraph.tracing.fx_graph.node import example_size, nested_graphs
 from ptgraph.tracing.torch_internals import pytree
+
+log = logging.getLogger(__name__)
 
 
 class FlopCounter:
@@ -50,6 +53,7 @@ class FlopCounter:
             with torch.no_grad(), counter:
                 function(*args, **kwargs)
         except Exception:  # no meta kernel, or a value is needed: then torch has no formula for it either
+            log.debug("%s counts no FLOPs", function, exc_info=True)
             return 0
         return int(counter.get_total_flops())
 

@@ -92,6 +92,7 @@ def _agree(program: nn.Module, call: BoundCall) -> bool:
         got = run(program)
     except Exception as error:  # a draft program checks what it took for granted
         check(error)
+        log.debug("the draft program does not run", exc_info=True)
         return False
     return len(got) == len(expected) and all(
         a.shape == b.shape and (a.is_meta or b.is_meta or torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))
