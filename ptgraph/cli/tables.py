@@ -53,16 +53,9 @@ def totals_text(graph: ModelGraph, analysis: Analysis) -> str:
         f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; "
         f"{size_text(totals['activation_bytes'])} of activations; {totals['ops']:,} operations\n"
     )
-    if graph.is_read:
-        return does + (
-            f"elements: {elements['state_dict']:,} under all names − {elements['merged']:,} tied = "
-            f"{elements['model']:,} in the file; balance {elements['balance']}"
-        )
-    held = f"{elements['onnx']:,} in ONNX" if elements["onnx"] is not None else "no ONNX"
+    names, whole = ("under all names", "in the file") if graph.is_read else ("in the state_dict", "in the model")
     return does + (
-        f"elements: {elements['state_dict']:,} in the state_dict − {elements['merged']:,} tied = "
-        f"{elements['model']:,} in the model; {held}, {elements['duplicated']:,} of them duplicated; "
-        f"balance {elements['balance']}"
+        f"elements: {elements['state_dict']:,} {names} − {elements['merged']:,} tied = {elements['model']:,} {whole}"
     )
 
 

@@ -30,7 +30,7 @@ def document(graph: ModelGraph) -> dict[str, Any]:
     analysis = analyze(graph)
     return {
         "schema_version": SCHEMA_VERSION,
-        "generator": {"name": "ptgraph", "version": version("ptgraph"), "torch": version("torch")},
+        "generator": {"name": "ptgraph", "version": version("ptgraph")},
         "model": {
             "name": graph.name,
             "class": graph.component("").type,

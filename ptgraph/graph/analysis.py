@@ -18,8 +18,8 @@ class Analysis:
     category, parameters, share of all, FLOPs, activation bytes, output shape), in the order of the module tree;
     ``parameters`` every name of the ``state_dict`` (or of an ONNX file that was read) and what it is tied to.
     ``elements`` says where the elements of the parameters are: ``state_dict`` counts a tied one under each of its
-    names, ``merged`` what is too many of that, ``model`` each once; ``onnx`` is what an ONNX file holds (None where
-    there can be none) and ``duplicated`` what it would hold twice; ``balance`` is what is left unexplained.
+    names, ``merged`` what is too many of that, ``model`` each once. ``onnx`` is what an ONNX file must hold (None where
+    there can be none): no other is written. ``duplicated`` and ``balance`` are 0 for every graph.
     """
 
     name: str
