@@ -10,7 +10,7 @@ TEXLIVE := texlive-latex-base texlive-pictures lmodern
 NODE_MODULES := node_modules/.package-lock.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check recorded exports bench curves screenshots gallery clean chromium fonts pdflatex
+.PHONY: demo test lint check recorded exports bench curves screenshots gallery docs clean chromium fonts pdflatex
 
 demo: $(VENV)/demo
 	$(BIN)/ptgraph export tiny -o exports
@@ -55,6 +55,10 @@ screenshots: $(VENV)/bench chromium
 # A minute or two; writes docs/gallery.md and its figures.
 gallery: $(VENV)/test fonts
 	$(RUN) -m tools.gallery
+
+# Writes docs/packages.svg, the map of the packages in CONTRIBUTING.md; a test proves it current.
+docs: $(VENV)/test
+	$(RUN) -m tools.package_map
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'

@@ -11,6 +11,7 @@ from ptgraph.cli.main import main
 from ptgraph.formats.registry import FORMATS
 from ptgraph.models import PRESETS, build
 from tests.conftest import ROOT
+from tools import package_map
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -71,3 +72,7 @@ def test_the_make_targets_that_are_named_exist() -> None:
         for target in re.findall(r"\bmake (\w+)", (ROOT / document).read_text(encoding="utf-8")):
             if target not in ("sure",):
                 assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_map_of_the_packages_is_current() -> None:
+    assert package_map.FILE.read_text("utf-8") == package_map.svg(), "docs/packages.svg is old; run: make docs"
