@@ -144,13 +144,13 @@ def _traced(source: Source) -> ModelGraph:
     return graph
 
 
-def analyze(graph_or_model: ModelGraph | nn.Module, *args: Any, **kwargs: Any) -> Analysis:
+def analyze(graph_or_model: ModelGraph | nn.Module | ExportedProgram, *args: Any, **kwargs: Any) -> Analysis:
     """Return the numbers of a graph, or of a model, which is traced with the arguments first (see `trace`)."""
     return analysis_of(_graph(graph_or_model, args, kwargs))
 
 
 def export(
-    graph_or_model: ModelGraph | nn.Module,
+    graph_or_model: ModelGraph | nn.Module | ExportedProgram,
     output: str | os.PathLike[str] = "exports",
     formats: str | Iterable[str] | None = None,
     *,
@@ -211,7 +211,9 @@ def _overlays(given: Any) -> tuple[Overlay, ...]:
     return overlays_of(given)
 
 
-def compare(a: ModelGraph | nn.Module, b: ModelGraph | nn.Module) -> comparison.Comparison:
+def compare(
+    a: ModelGraph | nn.Module | ExportedProgram, b: ModelGraph | nn.Module | ExportedProgram
+) -> comparison.Comparison:
     """Return what is different in *b*, as seen from *a*: what was added, removed and changed.
 
     Parts are matched by structure first, by name second. Models are traced on their own ``example_inputs()`` (see
@@ -223,8 +225,8 @@ def compare(a: ModelGraph | nn.Module, b: ModelGraph | nn.Module) -> comparison.
 
 
 def export_comparison(
-    a: ModelGraph | nn.Module,
-    b: ModelGraph | nn.Module,
+    a: ModelGraph | nn.Module | ExportedProgram,
+    b: ModelGraph | nn.Module | ExportedProgram,
     output: str | os.PathLike[str] = "exports",
     *,
     name: str | None = None,
@@ -286,7 +288,7 @@ def verify(
     return compare(source, _traced(source), file, options, tolerance)
 
 
-def _graph(graph_or_model: ModelGraph | nn.Module, args: Any, kwargs: dict[str, Any]) -> ModelGraph:
+def _graph(graph_or_model: ModelGraph | nn.Module | ExportedProgram, args: Any, kwargs: dict[str, Any]) -> ModelGraph:
     if isinstance(graph_or_model, ModelGraph):
         if args or any(value is not None for value in kwargs.values()):
             raise UsageError(f"{graph_or_model.name} is traced already; inputs and dimensions cannot change it")

@@ -15,8 +15,7 @@ from ptgraph.formats import onnx as backend
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.loading.target import load
-from ptgraph.tracing.build_graph import build
-from ptgraph.tracing.capture import capture
+from ptgraph.tracing.build_graph import graph_of as traced
 from tests.valid_onnx import check_onnx
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 
 def graph_of(target: str, *inputs: str) -> ModelGraph:
     """Return the graph of a target, as the command line would make it."""
-    return build(capture(load(target, inputs)))
+    return traced(load(target, inputs))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ from fontTools.ttLib import TTFont
 
 def folder_of(package: str) -> Path:
     """Return the folder of an installed package."""
-    return Path(str(find_spec(package).origin)).parent  # type: ignore[union-attr]
+    return Path(str(find_spec(package).origin)).parent
 
 
 LIBERATION = Path("/usr/share/fonts/truetype/liberation")  # as wide as Arial and Helvetica

@@ -285,7 +285,7 @@ def test_gathered_weights_in_blocks_that_repeat_count_as_in_a_full_trace() -> No
             self.experts, self.norm = Experts(), nn.LayerNorm(4)
 
         def forward(self, x: Tensor, chosen: Tensor) -> Tensor:
-            return x + self.experts(self.norm(x), chosen).float()  # type: ignore[no-any-return]
+            return x + self.experts(self.norm(x), chosen).float()
 
     class Layers(nn.Module):
         def __init__(self) -> None:

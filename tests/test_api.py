@@ -34,7 +34,7 @@ class Net(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, x: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
-        self.steps += 1
+        self.steps += 1  # type: ignore[assignment]
         return self.last(self.drop(self.norm(self.first(x)))) * scale
 
     def example_inputs(self) -> torch.Tensor:
@@ -310,7 +310,7 @@ def test_a_model_is_analyzed_with_arguments(graph):
 
 def test_an_analysis_cannot_be_changed(graph):
     with pytest.raises(AttributeError):
-        ptgraph.analyze(graph).name = "other"
+        ptgraph.analyze(graph).name = "other"  # type: ignore[misc]
 
 
 # export
@@ -459,7 +459,8 @@ def test_exports_in_threads_write_what_they_would_alone_and_leave_the_process_as
     ended: dict[str, BaseException | None] = {}
 
     def work(folder: str, name: str, together: bool) -> None:
-        args = (torch.zeros(2, models[name].blocks[0].inner.in_features),)
+        model: Any = models[name]
+        args = (torch.zeros(2, model.blocks[0].inner.in_features),)
         try:
             if together:
                 start.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
@@ -87,16 +88,16 @@ def test_all_files_are_written_at_full_size(name: str, tmp_path: Path, browser: 
     assert "http://" not in page.partition("<script")[0]
 
 
-WIDTH = {
+WIDTH: dict[str, Any] = {
     "vocab_size": 128,
     "hidden_size": 64,
     "intermediate_size": 128,
     "num_attention_heads": 4,
     "num_hidden_layers": 4,
 }
-GROUPED = {**WIDTH, "num_key_value_heads": 2}
-VISION = {**{k: v for k, v in WIDTH.items() if k != "vocab_size"}, "image_size": 32, "patch_size": 8}
-SPECIAL = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
+GROUPED: dict[str, Any] = {**WIDTH, "num_key_value_heads": 2}
+VISION: dict[str, Any] = {**{k: v for k, v in WIDTH.items() if k != "vocab_size"}, "image_size": 32, "patch_size": 8}
+SPECIAL: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
 TOKENS = ("input_ids:int64:batch=2xsequence=16",)
 SMALL = {
     "llama": (transformers.LlamaConfig(**GROUPED), TOKENS),

@@ -54,7 +54,7 @@ def pages(proto: onnx.ModelProto) -> dict[tuple[str, str], list[onnx.NodeProto]]
 @cache
 def traced(name: str) -> ModelGraph:
     model, inputs = models()[name]
-    return ptgraph.trace(model.eval(), name="m", **inputs)
+    return ptgraph.trace(model.eval(), name="m", **inputs)  # type: ignore[arg-type]
 
 
 @cache

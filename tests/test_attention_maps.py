@@ -33,7 +33,7 @@ def attended(module: nn.Module, run: Callable[[], Any]) -> tuple[Tensor, Tensor,
         run()
     handle.remove()
     ((x, output),) = seen
-    values: Tensor = module.v_proj(x)  # type: ignore[operator]
+    values: Tensor = module.v_proj(x)
     return x, output, values
 
 

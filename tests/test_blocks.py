@@ -73,13 +73,13 @@ def ids(graph: ModelGraph, *paths: str) -> list[str | None]:
     return [graph.component(path).block for path in paths]
 
 
-def behave(block: nn.Module, like: Block) -> Tensor:
+def behave(block: Block, like: Block) -> Tensor:
     """Return what *block* makes of some numbers with the weights of another one."""
     with torch.no_grad():
         weights = dict(like.named_parameters())
         for name, parameter in block.named_parameters():
             parameter.copy_(weights[name])
-        block.table.copy_(like.table)
+        block.table.copy_(like.table)  # type: ignore[arg-type]
         return block.eval()(torch.linspace(-1, 1, 16).reshape(4, 4))
 
 

@@ -116,7 +116,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], dict[str, tuple[int, ...]]]] = 
 }
 
 
-def inputs(name: str, device: str) -> dict[str, Tensor]:
+def inputs(name: str, device: str) -> dict[str, Any]:
     dtype = torch.int64 if name in ("tied", "sparse") else torch.float32
     return {key: torch.ones(shape, dtype=dtype, device=device) for key, shape in MODELS[name][1].items()}
 
@@ -338,7 +338,7 @@ def test_an_optional_tensor_that_is_not_given_is_told_from_one_that_is() -> None
 
 class Checks(nn.Module):
     def forward(self, x: Tensor, n: Tensor) -> Tensor:
-        size = n.item()
+        size: Any = n.item()
         torch._check(size >= 2)
         torch._check(size < 100)
         assert x.shape[0] == 4
@@ -659,7 +659,7 @@ def test_the_config_of_a_model_is_kept_plain() -> None:
         dtype: torch.dtype = torch.float16
         _secret: int = 1
 
-    model = Attend()
+    model: Any = Attend()
     model.config = Config()
     assert trace(model, torch.ones(1, 2, 16)).config == {"plain": [], "sizes": [1, 2], "dtype": "torch.float16"}
     model.config.inner.lock = None

@@ -163,7 +163,7 @@ def test_a_tensor_that_two_modules_are_given_stays_one_on_meta():
 def test_a_file_of_hugging_face_fits_its_config(folder):
     import transformers
 
-    settings = {"model_type": "gpt2", "n_layer": 2, "n_embd": 8, "n_head": 2, "vocab_size": 32}
+    settings: dict[str, Any] = {"model_type": "gpt2", "n_layer": 2, "n_embd": 8, "n_head": 2, "vocab_size": 32}
     (folder / "gpt").mkdir()
     (folder / "gpt" / "config.json").write_text(json.dumps({**settings, "architectures": ["GPT2LMHeadModel"]}))
     torch.manual_seed(7)

@@ -295,7 +295,7 @@ def test_progress_shows_on_a_terminal_even_while_the_models_words_are_dropped(mo
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that were opened; nothing really opens."""
     addresses: list[str] = []
-    monkeypatch.setattr(click, "launch", lambda url: addresses.append(url) or 0)
+    monkeypatch.setattr(click, "launch", lambda url: addresses.append(url) or 0)  # type: ignore[func-returns-value]
     return addresses
 
 

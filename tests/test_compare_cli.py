@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def folders(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def data_of(page: Path) -> dict:
+def data_of(page: Path) -> Any:
     text = page.read_text(encoding="utf-8")
     (found,) = re.findall(r'<script type="application/json" id="ptgraph-data">(.*?)</script>', text, re.DOTALL)
     return json.loads(found)

@@ -145,7 +145,7 @@ def test_the_folder_is_made_with_its_parents(backends, tmp_path):
 
 
 def test_progress_hears_of_each_format_before_it_is_made(backends, tmp_path):
-    heard = []
+    heard: list[str] = []
     backends(a=lambda: {"a": [str(heard).encode()]}, b=lambda: {"b": [str(heard).encode()]})
     exporter.export(GRAPH, tmp_path, progress=heard.append)
     assert contents(tmp_path) == {"net.a": b"['a']", "net.b": b"['a', 'b']"}

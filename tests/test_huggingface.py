@@ -166,7 +166,8 @@ def test_dynamic_shapes(build):
 
 def test_infinity_as_transformers_writes_it(tmp_path):
     transformers.Mamba2Config(num_hidden_layers=1).save_pretrained(tmp_path)
-    assert hf.build(tmp_path).config.time_step_limit[1] == float("inf")
+    config: Any = hf.build(tmp_path).config
+    assert config.time_step_limit[1] == float("inf")
 
 
 def test_own_code_is_not_needed_where_transformers_has_the_class(build):

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from torch import nn
 from ptgraph.common.file_names import file_stem
 from ptgraph.errors import LoadError, PtgraphError, UsageError
 from ptgraph.loading.example_inputs import example_inputs, on_device_of
-from ptgraph.loading.target import KINDS, load
+from ptgraph.loading.request import KINDS
+from ptgraph.loading.target import load
 from ptgraph.models import PRESETS
 from ptgraph.tracing.build_graph import graph_of
 from ptgraph.tracing.source import Source
@@ -195,7 +197,8 @@ def test_a_hugging_face_folder(folder):
 def test_weights_are_made_alike_each_time_and_leave_the_random_state(folder):
     write(folder, "net.py", MODULE.replace("net = Net()", ""))
     state = torch.random.get_rng_state()
-    first, second = (model_of("net.py:Fed", weights=True).inner.weight for _ in range(2))
+    models: list[Any] = [model_of("net.py:Fed", weights=True) for _ in range(2)]
+    first, second = (model.inner.weight for model in models)
     assert torch.equal(state, torch.random.get_rng_state())
     assert not first.is_meta
     assert first.abs().sum() > 0

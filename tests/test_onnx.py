@@ -429,7 +429,7 @@ class Called(nn.Module):
 
 
 def test_names_of_arguments_do_not_matter() -> None:
-    inputs = {name: torch.randn(2, 4) for name in ("weight", "p_weight", "id", "type", "unread")}
+    inputs: dict[str, Any] = {name: torch.randn(2, 4) for name in ("weight", "p_weight", "id", "type", "unread")}
     args = torch.randn(2, 4), torch.randn(2, 4)
     model = Called()
     found = ptgraph.verify(model, args=args, kwargs=inputs)
@@ -490,13 +490,13 @@ class Odd(nn.Module):
         super().__init__()
         for name in names:
             self.add_module(name, nn.Sequential(nn.ReLU(), nn.Module()))
-            held = self._modules[name][1]
+            held = self._modules[name][1]  # type: ignore[index]
             held._parameters[name] = nn.Parameter(torch.randn(4))
             held._buffers[f"{name}b"] = torch.ones(4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for name, module in self._modules.items():
-            x = module[0](x) * module[1]._parameters[name] + module[1]._buffers[f"{name}b"]
+            x = module[0](x) * module[1]._parameters[name] + module[1]._buffers[f"{name}b"]  # type: ignore[index]
         return x
 
 

@@ -34,9 +34,11 @@ from ptgraph.onnx.reading.flop_formulas import flops
 from ptgraph.onnx.reading.read import graph_of_model, read
 
 IDS = {"input_ids": torch.zeros(1, 8, dtype=torch.int64)}
-SMALL = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
-GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 1, "eos_token_id": 2}
-WHISPER = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in (("layers", 2), ("ffn_dim", 64))}
+SMALL: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
+GPT2: dict[str, Any] = {"n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 1, "eos_token_id": 2}
+WHISPER: dict[str, Any] = {
+    f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in (("layers", 2), ("ffn_dim", 64))
+}
 WHISPER |= {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "d_model": 32, "num_mel_bins": 8}
 WHISPER |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
 
@@ -207,7 +209,7 @@ def test_a_file_of_ptgraph_with_weights_elsewhere_is_read_without_them(tmp_path:
 
 def test_names_of_nodes_are_the_tree_of_a_file_of_the_old_exporter() -> None:
     model, data = Twice().eval(), io.BytesIO()
-    torch.onnx.export(model, (model.example_inputs(),), data, dynamo=False)
+    torch.onnx.export(model, (model.example_inputs(),), data, dynamo=False)  # type: ignore[arg-type]
     graph = graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Twice")
     found = parts(graph, "total_params", "calls", "type")
     assert (found["part"], found["part.0"]) == ((1640, 2, UNKNOWN_CLASS), (1640, 2, "onnx.MatMul"))
@@ -253,7 +255,7 @@ class Patches(nn.Module):
 @pytest.fixture(scope="module")
 def patches() -> ModelGraph:
     data = io.BytesIO()
-    torch.onnx.export(Patches().eval(), (torch.zeros(1, 3, 8, 8),), data, dynamo=False)
+    torch.onnx.export(Patches().eval(), (torch.zeros(1, 3, 8, 8),), data, dynamo=False)  # type: ignore[arg-type]
     return graph_of_model(onnx.ModelProto.FromString(data.getvalue()), "Patches")
 
 
@@ -455,6 +457,7 @@ def test_the_models_of_the_onnx_project_are_read_and_drawn(kind: str) -> None:
 @pytest.mark.parametrize("operator", CONTROL)
 def test_models_of_every_kind_of_value_and_control_are_read_and_drawn(operator: str) -> None:
     for case in collect_testcases(operator):
+        assert case.model is not None
         _draw(case.model)
 
 

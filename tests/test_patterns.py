@@ -159,8 +159,8 @@ def check(graph: ModelGraph, picture: View) -> int:
             assert (s, t) in carries[common[apart]], (source, target)
             reached[common[apart]].add((s, t))
     assert drawn == links
-    for fold, found in carries.items():
-        assert found == reached[fold]
+    for fold_id, found in carries.items():
+        assert found == reached[fold_id]
     for b in picture.boxes.values():
         check_sums(graph, picture, b)
     return sum(b.kind == "pattern" for b in picture.boxes.values())

@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plugin")
     shutil.copytree(ROOT / "tests/plugin_example", folder / "source")
     command = ["install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", folder / "site"]
-    subprocess.run([sys.executable, "-m", "pip", *command, folder / "source"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", *map(str, command), folder / "source"], check=True)
     return folder / "site"
 
 

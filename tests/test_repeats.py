@@ -32,7 +32,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         q, k, v = self.qkv(x).chunk(3, -1)
         y = torch.nn.functional.scaled_dot_product_attention(q, k, v, mask)
-        return self.out(y)  # type: ignore[no-any-return]
+        return self.out(y)
 
 
 class Block(nn.Module):
@@ -42,7 +42,7 @@ class Block(nn.Module):
         self.attention, self.norm = Attention(layer_idx), nn.LayerNorm(8)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        return x + self.attention(self.norm(x), mask)  # type: ignore[no-any-return]
+        return x + self.attention(self.norm(x), mask)
 
 
 class Stack(nn.Module):
@@ -132,7 +132,7 @@ class Shared(Stack):
 
     def forward(self, x: Tensor) -> Any:
         for layer in self.layers:
-            x = layer.head(layer(x))  # type: ignore[operator]
+            x = layer.head(layer(x))
         return x
 
 
@@ -393,7 +393,7 @@ class Convolution(nn.Module):
         self.index, self.conv = index, nn.Conv1d(4, 4, 1, padding="same" if index == 5 else "valid")
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x)  # type: ignore[no-any-return]
+        return x + self.conv(x)
 
 
 def test_a_block_that_torch_reads_a_word_of_costs_only_itself() -> None:
@@ -426,7 +426,7 @@ def test_torch_gets_what_a_block_around_hands_on_as_it_is() -> None:
             self.weight, self.inner = nn.Parameter(torch.ones(4, 4, 1)), nn.Sequential(nn.ReLU())
 
         def forward(self, x: Tensor, padding: str) -> Tensor:
-            return self.inner(torch.conv1d(x, self.weight, None, padding=padding))  # type: ignore[no-any-return]
+            return self.inner(torch.conv1d(x, self.weight, None, padding=padding))
 
     class Lends(nn.Module):
         def __init__(self, index: int) -> None:
@@ -460,7 +460,7 @@ def test_experts_of_classes_without_a_forward_of_their_own_repeat() -> None:
             self.index, self.attention, self.norm = index, Attention(index), nn.LayerNorm(8)
 
         def forward(self, x: Tensor) -> Tensor:
-            return x + self.attention(self.norm(x))  # type: ignore[no-any-return]
+            return x + self.attention(self.norm(x))
 
     kinds: Any = Base
     for number in range(12):
@@ -519,7 +519,7 @@ def test_the_classes_have_their_own_forward_again_and_the_model_its_attributes()
     graph_of(Source("net", model, (X,)))
     assert {kind: vars(kind).get("forward") for kind in before} == before
     assert [layer.layer_idx for layer in model.layers] == numbers
-    assert all(type(layer.layer_idx) is int for layer in model.layers)
+    assert all(type(layer.layer_idx) is int for layer in model.layers)  # type: ignore[comparison-overlap]
 
 
 def test_why_blocks_are_traced_again_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -94,7 +94,7 @@ class Never(Plain):
         raise RuntimeError("the dog ate it")
 
 
-FIRST = {
+FIRST: dict[type[nn.Module], str] = {
     Plain: EXPORT,
     NumpySine: STRICT,
     Branch: DRAFT,
@@ -238,6 +238,7 @@ def ordinary(device: str) -> Source:
 def test_every_rung_says_the_same_of_an_ordinary_model(rung: str, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = build(capture(ordinary("meta")))
     graph = build(by_rung(rung, ordinary(device), monkeypatch))
+    assert graph is not None and expected is not None
     assert (graph.tracer, expected.tracer) == (rung, EXPORT)
     totals, wanted = analyze(graph).totals, analyze(expected).totals
     assert totals == {**wanted, "ops": totals["ops"]}
@@ -271,6 +272,7 @@ def test_every_rung_sees_into_a_transformer_layer(rung: str, monkeypatch: pytest
     graph = build(by_rung(rung, Source("layer", model, (torch.ones(2, 3, 8),)), monkeypatch))
     with torch.device("meta"):
         expected = build(capture(Source("layer", nn.TransformerEncoderLayer(8, 2, 16), (torch.ones(3, 2, 8),))))
+    assert graph is not None and expected is not None
     assert analyze(graph)["flops"] == analyze(expected)["flops"] > 0
     assert graph.component("self_attn").calls == graph.component("linear1").calls == 1
     assert torch.backends.mha.get_fastpath_enabled()
@@ -289,7 +291,7 @@ class Busy(Plain):
         self.drop = nn.Dropout(0.5)
 
     def change(self, x: Tensor) -> None:
-        self.seen += 1
+        self.seen += 1  # type: ignore[assignment]
         self.window.copy_(x[0])
         self.count += 1
         self.cache["x"] = self.last = x * 2
@@ -533,12 +535,13 @@ def test_inputs_without_a_shape_do_not_hide_the_reasons() -> None:
 
 def test_a_program_exported_before_is_taken_as_it_is() -> None:
     model = Tied()
-    model.forward = lambda x: model.head(model.linear(x))
+    model.forward = lambda x: model.head(model.linear(x))  # type: ignore[method-assign]
     program = torch.export.export(model, (torch.ones(2, 4),))
     file = io.BytesIO()
     torch.export.save(program, file)
     file.seek(0)
     graph = build(capture(Source("loaded", program=torch.export.load(file))))
+    assert graph is not None
     assert graph.tracer == "torch.export (loaded)"
     assert analyze(graph)["total_params"] == sum(p.numel() for p in set(model.parameters()))
     assert [p.tied_to for p in graph.parameters if p.tied_to] == ["linear.weight"]

@@ -80,7 +80,7 @@ class Net(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        self.steps += 1
+        self.steps += 1  # type: ignore[assignment]
         y = self.norm(self.first(x)) * self.scale + self.last(x)
         return {"y": y, "best": y.argmax(-1), "positive": y > 0}
 
@@ -349,7 +349,7 @@ def test_weights_that_do_not_match_are_named(tmp_path):
     class More(Net):
         def __init__(self) -> None:
             super().__init__()
-            self.norm = nn.Identity()
+            self.norm = nn.Identity()  # type: ignore[assignment]
 
     said = wrong(UsageError, More(), file, args=(X,))
     assert said.startswith(f"{file} does not fit More; it has weights that the model does not have: norm.")

@@ -365,7 +365,7 @@ def test_the_names_of_modules_do_not_mix_up_ids() -> None:
 
         def forward(self, x: Tensor) -> Any:
             y = x.exp()
-            return [self._modules[name](y) for name in names]
+            return [self._modules[name](y) for name in names]  # type: ignore[misc]
 
     picture = view(trace(Odd(), torch.ones(2, 4)))
     assert [b.title for b in picture.boxes.values() if b.parent == "/" and b.kind == "module"] == names

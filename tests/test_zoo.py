@@ -174,7 +174,7 @@ class Nested(nn.Module):
 class Arguments(Two):
     """Positional, optional, keyword-only and any other arguments, in lists and dictionaries."""
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         xs: list[Tensor],
         table: dict[str, Any],
@@ -345,8 +345,8 @@ class HostileNames(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         for name in self.NAMES:
-            x = self._modules[name](x) + 1
-        return self._modules["we"](x)
+            x = self._modules[name](x) + 1  # type: ignore[misc]
+        return self._modules["we"](x)  # type: ignore[misc]
 
 
 class Weights(nn.Module):
@@ -502,9 +502,9 @@ def test_each_has_a_sound_graph(name: str, device: str) -> None:
     for op in graph.of_kind("output"):
         assert graph.ops.in_degree(op) == 1
         assert graph.ops.out_degree(op) == 0
-    for op in map(graph.op, graph.ops):
-        assert graph.calls[op.call].component == op.scope
-        assert op.scope in graph.components
+    for op in graph.ops:
+        assert graph.calls[graph.op(op).call].component == graph.op(op).scope
+        assert graph.op(op).scope in graph.components
     for call in graph.calls.values():
         assert call.component in graph.components
         assert call.parent is None or call.parent in graph.calls

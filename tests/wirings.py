@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -242,7 +243,8 @@ class NestedUNet(nn.Module):
         self.final = nn.Conv2d(widths[0], 2, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        depth, found = 5, {}
+        depth = 5
+        found: dict[tuple[int, int], torch.Tensor] = {}
         for i in range(depth):
             found[i, 0] = getattr(self, f"conv{i}_0")(image if i == 0 else self.pool(found[i - 1, 0]))
             for j in range(1, i + 1):
@@ -504,7 +506,7 @@ WIRINGS: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[torch.Tenso
     "translator": (Translator, lambda: (torch.ones(1, 7, dtype=torch.int64), torch.ones(1, 5, dtype=torch.int64))),
     "pixels": (Pixels, lambda: (torch.zeros(1, 3, 16, 16, dtype=torch.uint8),)),
     **{
-        f"shared{count}": (lambda count=count: Shared(count), lambda: (torch.zeros(2, 8), torch.zeros(2, 4)))
+        f"shared{count}": (partial(Shared, count), lambda: (torch.zeros(2, 8), torch.zeros(2, 4)))
         for count in (3, 4, 9)
     },
 }

@@ -32,7 +32,7 @@ def imports() -> nx.DiGraph[str]:
             source, target = _package(imported), _package(module)
             if source and target and source != target:
                 found.add_edge(source, target)
-    return nx.transitive_reduction(found)  # type: ignore[no-any-return]
+    return nx.transitive_reduction(found)
 
 
 def _package(module: str) -> str:

@@ -74,7 +74,7 @@ def hostile() -> nn.Module:
 
     def init(self: nn.Module) -> None:
         nn.Module.__init__(self)
-        self.first, self.second = IMAGE, CONTROL
+        self.first, self.second = IMAGE, CONTROL  # type: ignore[assignment]
         setattr(self, f"setting {SCRIPT}", 1)
         for size, name in enumerate((SCRIPT, IMAGE, CONTROL, LONG), 4):  # of other sizes each, or they would fold
             self.add_module(name, nn.Sequential(nn.Linear(size, size + 1), nn.ReLU()))

@@ -127,7 +127,7 @@ def is_searched(name: str) -> bool:
     return len(name.strip()) == len(name) > 1 and not set("\r\n*?") & set(name) and not name[1:2].islower()
 
 
-@pytest.mark.parametrize("name", filter(is_searched, NAMES))
+@pytest.mark.parametrize("name", [name for name in NAMES if is_searched(name)])
 def test_a_search(odd: Opened, name: str) -> None:
     odd.page.fill("#search", name)
     odd.page.keyboard.press("Enter")

@@ -71,4 +71,4 @@ def test_config_error_names_field_value_and_choices(field: str, value: Any, allo
 
 def test_config_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
-        TransformerConfig(**SIZES).num_layers = 2  # type: ignore[misc]
+        TransformerConfig(**SIZES).num_layers = 2

@@ -143,7 +143,12 @@ def test_what_a_module_itself_holds() -> None:
 
 def test_transforms_wrap_tensors() -> None:
     seen = []
-    torch.vmap(lambda x: seen.append(internals.is_wrapped(x)) or x)(torch.ones(2))
+
+    def look(x: torch.Tensor) -> torch.Tensor:
+        seen.append(internals.is_wrapped(x))
+        return x
+
+    torch.vmap(look)(torch.ones(2))
     assert seen == [True] and not internals.is_wrapped(torch.ones(2)), "is_functorch_wrapped_tensor has changed"
 
 
