@@ -20,7 +20,7 @@ from ptgraph.drawing.shapes import Circle, Drawing, Item, Text
 from ptgraph.drawing.shapes import Path as Line
 from ptgraph.errors import UsageError
 from ptgraph.figure.compose import figure
-from ptgraph.figure.layout.series_parallel import Parallel, arrange, ways
+from ptgraph.figure.layout.series_parallel import Parallel, arrange, leaf_names
 from ptgraph.figure.options import FigureOptions, points
 from ptgraph.formats.flowchart import chart
 from ptgraph.formats.options import Options
@@ -415,7 +415,7 @@ def test_columns_do_not_depend_on_the_order_of_a_set() -> None:
         flow.add_edges_from([(f"{letter}0", f"{letter}2"), (f"{letter}1", f"{letter}2")])
         tree = arrange(flow, sorted(flow, key=lambda name: int(name[1:])), lambda _: True, lambda _: False)
         across = next(part for part in tree.parts if isinstance(part, Parallel) and part.across)
-        return [[name[1:] for name in ways(part)] for part in across.parts]
+        return [[name[1:] for name in leaf_names(part)] for part in across.parts]
 
     assert {str(columns(letter)) for letter in "abcdefghijklmnop"} == {"[['0'], ['1', '2']]"}
 

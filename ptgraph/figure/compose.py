@@ -11,7 +11,7 @@ from ptgraph.drawing.text_metrics import text_width
 from ptgraph.figure.box_text import APART, LINE_UP, NOTE, TITLE
 from ptgraph.figure.fit_to_page import Fitted, fit
 from ptgraph.figure.focus import focused
-from ptgraph.figure.layout.layout import Spot
+from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.legend import legend
 from ptgraph.figure.options import FigureOptions, points
 from ptgraph.figure.simplify import FigureGraph, sketch
@@ -148,7 +148,7 @@ class _Figure:
             found.append(Item(self._id(name), f"box {kind} {slug(box.category)}", tuple(marks), self._what(box)))
         return found
 
-    def _words(self, name: str, spot: Spot) -> list[Mark]:
+    def _words(self, name: str, spot: Rectangle) -> list[Mark]:
         written = self.fitted.geometry.written[name]
         plain = self.sketch.boxes[name].kind == "op"
         middle = spot.x + spot.width / 2
@@ -176,13 +176,13 @@ class _Figure:
         found = []
         for number, stub in enumerate(self.fitted.geometry.stubs):
             color = self.colors.line
-            rect = Rect(*stub.spot, self.colors.page, color, 0.7, 4.0, dashed=True)
+            rect = Rect(*stub.rectangle, self.colors.page, color, 0.7, 4.0, dashed=True)
             line = Path(stub.line, color, 0.7, dashed=True)
-            spot = stub.spot
+            spot = stub.rectangle
             middle, base = spot.x + spot.width / 2, spot.y + spot.height / 2 + NOTE * 0.34
             text = self._text(middle, base, stub.text, NOTE, "middle")
             reader = self._id(stub.box)
-            title = f"{stub.whole}, read by {reader}"
+            title = f"{stub.name}, read by {reader}"
             found.append(Item(f"{reader}←{number}", "stub", (line, rect, text), title))
         return found
 
@@ -192,8 +192,8 @@ class _Figure:
             inner = self.sketch.boxes[label.source].parent or self.sketch.root
             framed = inner in self.fitted.geometry.frames
             halo = self.colors.frame(self.sketch.boxes[inner].category).fill if framed else self.colors.page
-            base = label.spot.y + label.spot.height / 2 + NOTE * 0.34
-            text = self._text(label.spot.x, base, label.text, NOTE, "start", halo=halo)
+            base = label.rectangle.y + label.rectangle.height / 2 + NOTE * 0.34
+            text = self._text(label.rectangle.x, base, label.text, NOTE, "start", halo=halo)
             found.append(Item(f"{self._id(label.source)}→", "label", (text,)))
         return found
 
@@ -204,7 +204,7 @@ class _Figure:
         return Text(x, y, text, size, color, anchor, bold, False, halo)
 
 
-def _moved(spot: Spot) -> Spot:
+def _moved(spot: Rectangle) -> Rectangle:
     return spot._replace(x=spot.x + _STACKED, y=spot.y + _STACKED)
 
 

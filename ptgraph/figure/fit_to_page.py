@@ -1,8 +1,11 @@
-"""What of a figure is open and which way it flows, so that it fits: no wider than asked, no text too small to read."""
+"""Fit to the page: which boxes of a figure are open and which way it flows, so that it is no wider than asked.
+
+No text is set smaller than can be read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
@@ -13,13 +16,13 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import BOX_LIMIT, Box
 
 PAGE_HEIGHT = 234 * 72 / 25.4  # of the text of a page, in points
-_LEAST = SMALLEST / NOTE  # how much smaller than at full size a figure may be set
+_LEAST = SMALLEST / NOTE  # the least scale at which a figure can be read
 _COLUMNS = "in columns"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Where everything stands at full size, by how much smaller it is set, and which boxes are open."""
+    """The layout of a figure at full size, the scale at which it is set, which boxes are open, and its direction."""
 
     geometry: Geometry
     scale: float
@@ -27,87 +30,94 @@ class Fitted:
     direction: Direction
 
 
-def fit(sketch: FigureGraph, graph: ModelGraph, depth: int | None, options: FigureOptions) -> Fitted:
-    """Return the figure of *sketch* that fits the width of *options*, as deep as *depth* or as shows most.
+def fit(figure: FigureGraph, graph: ModelGraph, depth: int | None, options: FigureOptions) -> Fitted:
+    """Return the figure that fits the width of *options*, with *depth* levels open, or None for as many as fit.
 
-    What does not fit flows the other way, or is less deep, and if a direction is asked for, rather is less deep; only
-    what even so does not fit is set as small as it must.
+    A figure that does not fit flows the other way, or is less deep, and if a direction is asked for, rather is less
+    deep; then it shows less of what *options* name, the last first. Only if none of that helps is its text smaller
+    than can be read.
     """
-    return _Fitting(sketch, graph, options).best(depth)
+    directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
+    asked = options.direction is not None
+    for count in range(len(options.show), -1, -1):
+        fitting = _Fitting(figure, graph, points(options.width), options.show[:count], directions)
+        found = fitting.readable(depth, one_way_first=asked)
+        if found is not None:
+            return found
+    bare = _Fitting(figure, graph, points(options.width), (), directions)
+    closed = (bare.laid_out({figure.root}, direction, titles=(TIGHT, TIGHTEST)) for direction in directions)
+    return max(closed, key=lambda one: one.scale)
 
 
+def opened_boxes(figure: FigureGraph, graph: ModelGraph, depth: int | None, options: FigureOptions) -> set[str]:
+    """Return the boxes that are open with *depth* levels, or None for as many as fit the width of *options*."""
+    return figure.at_depth(depth) if depth is not None else fit(figure, graph, None, options).opened
+
+
+@dataclass(frozen=True)
 class _Fitting:
-    def __init__(self, sketch: FigureGraph, graph: ModelGraph, options: FigureOptions) -> None:
-        self.sketch = sketch
-        self.graph = graph
-        self.width = points(options.width)
-        self.show: Sequence[Shown] = options.show
-        self.asked = options.direction is not None
-        self.directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
+    """Layouts of a figure no wider than *width* points, with the same words of *show* in its boxes."""
 
-    def best(self, depth: int | None) -> Fitted:
-        for count in range(len(self.show), -1, -1):  # what is named last is the first to go
-            self.show = self.show[:count]
-            found = self._readable(depth)
-            if found is not None:
-                return found
-        closed = (self._try({self.sketch.root}, direction, titles=(TIGHT, TIGHTEST)) for direction in self.directions)
-        return max(closed, key=lambda one: one.scale)
+    figure: FigureGraph
+    graph: ModelGraph
+    width: float
+    show: Sequence[Shown]
+    directions: tuple[Direction, ...]
 
-    def _readable(self, depth: int | None) -> Fitted | None:
-        """Return the figure in which all can be read, or None if there is none that says what is to be shown."""
+    def readable(self, depth: int | None, *, one_way_first: bool) -> Fitted | None:
+        """Return the figure in which all text can be read, or None if there is none."""
         if depth is None:
             for direction in self.directions:
                 grown = self._grown(direction)
                 if grown.scale >= _LEAST:
                     return grown
         levels = self._levels(depth or 1)[::-1]
-        ways = [(opened, direction) for opened in levels for direction in self.directions]
-        if self.asked:  # less deep that way rather than the other way
-            ways = [(opened, direction) for direction in self.directions for opened in levels]
-        for opened, direction in ways:
-            tried = self._try(opened, direction)
+        choices = [(opened, direction) for opened in levels for direction in self.directions]
+        if one_way_first:
+            choices = [(opened, direction) for direction in self.directions for opened in levels]
+        for opened, direction in choices:
+            tried = self.laid_out(opened, direction)
             if tried.scale >= _LEAST:
                 return tried
         return None
 
-    def _try(
+    def laid_out(
         self,
         opened: set[str],
         direction: Direction,
         height: float = float("inf"),
         titles: tuple[float, ...] = (BROAD, NARROW),
     ) -> Fitted:
-        """Return the figure with *titles* as broad as the width allows."""
+        """Return the figure with the first of *titles*, widths at which a title is broken, that fits, or the last."""
         for broad in titles:
-            drawn = geometry(self.sketch, self.graph, opened, direction, self.show, broad)
-            if drawn.width * _LEAST <= self.width:
+            found = geometry(self.figure, self.graph, opened, direction, self.show, broad)
+            if found.width * _LEAST <= self.width:
                 break
-        scale = min(1.0, self.width / drawn.width, height / drawn.height)
-        return Fitted(drawn, scale, opened, direction)
+        scale = min(1.0, self.width / found.width, height / found.height)
+        return Fitted(found, scale, opened, direction)
 
     def _levels(self, depth: int) -> list[set[str]]:
-        """Return which boxes are open at each level, as far as *depth* or as there is something to open."""
+        """Return the open boxes at each level down to *depth*, or to the last level that opens a box."""
         found: list[set[str]] = []
         for level in range(1, depth + 1):
-            opened = self.sketch.at_depth(level)
+            opened = self.figure.at_depth(level)
             if opened in found:
                 break
             found.append(opened)
         return found
 
     def _grown(self, direction: Direction) -> Fitted:
-        """Open the biggest boxes first, all of one kind together, as long as the figure stays within a page.
+        """Return the figure with the biggest boxes open, as many as fit a page; those of one kind open together.
 
-        Where all of a kind are too many, the biggest of them shows what is in each.
+        Where all of a kind do not fit, the biggest of them opens alone.
         """
-        best = self._try({self.sketch.root, *self.sketch.start}, direction, PAGE_HEIGHT)
-        done: set[tuple[str, ...]] = set()  # kinds of which no more is opened
-        refused: set[str | None] = set()  # what is around boxes that do not fit: no smaller ones open in it
+        best = self.laid_out({self.figure.root, *self.figure.start}, direction, PAGE_HEIGHT)
+        done: set[tuple[str, ...]] = set()  # kinds of which one box is open for all
+        refused: set[str | None] = set()  # the parents of boxes that do not fit: no smaller ones open in them
         while best.scale >= _LEAST:
             kinds = {
                 kind: boxes
-                for kind, boxes in self._kinds(best.opened, best.geometry.columns)
+                for kind, boxes in self._kinds(best.opened, best.geometry.columns).items()
                 if kind not in done and not any(box.parent in refused for box in boxes)
             }
             if not kinds:
@@ -125,44 +135,42 @@ class _Fitting:
     def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
         """Return the figure with *boxes* open too, if it fits."""
         opened = fitted.opened | {box.id for box in boxes}
-        if len(self.sketch.visible(opened)) > BOX_LIMIT:
+        if len(self.figure.visible(opened)) > BOX_LIMIT:
             return None
-        tried = self._try(opened, direction, PAGE_HEIGHT)
+        tried = self.laid_out(opened, direction, PAGE_HEIGHT)
         return tried if tried.scale >= _LEAST else None
 
     @staticmethod
     def _size(box: Box) -> float:
         return box.params or box.flops / 1e3
 
-    def _kinds(
-        self, opened: set[str], columns: Sequence[tuple[str, str]]
-    ) -> Iterator[tuple[tuple[str, ...], list[Box]]]:
-        """Yield the closed boxes that are worth opening, those of one kind together.
+    def _kinds(self, opened: set[str], columns: Sequence[tuple[str, str]]) -> dict[tuple[str, ...], list[Box]]:
+        """Return the closed boxes that are worth opening, by kind.
 
         An encoder and its decoder are of one kind, and so are their layers.
         """
         inside = {column for pair in columns for column in pair}
         found: dict[tuple[str, ...], list[Box]] = {}
-        for name in self.sketch.visible(opened):
-            box = self.sketch.boxes[name]
-            if box.parts and self._worth(box):
-                around = self.sketch.chain(name)
-                above = next(self.sketch.boxes[at] for at in around[1:] if self.sketch.boxes[at].kind != "pattern")
+        for name in self.figure.visible(opened):
+            box = self.figure.boxes[name]
+            if box.parts and self._worth_opening(box):
+                around = self.figure.chain(name)
+                above = next(self.figure.boxes[at] for at in around[1:] if self.figure.boxes[at].kind != "pattern")
                 kind = box.subtitle, above.subtitle
                 if inside.intersection(around):
                     level = str(len(around)) if name in inside or box.repeat > 1 else box.subtitle
                     kind = _COLUMNS, level
                 found.setdefault(kind, []).append(box)
-        yield from found.items()
+        return found
 
-    def _worth(self, box: Box) -> bool:
-        """Return whether what is in a box says more than its name: modules, and not mostly operations."""
-        parts = [self.sketch.boxes[part] for part in box.parts]
+    def _worth_opening(self, box: Box) -> bool:
+        """Return whether the parts of a box say more than its name: they are modules, and not mostly operations."""
+        parts = [self.figure.boxes[part] for part in box.parts]
         modules = [part for part in parts if part.kind == "module"]
-        details = [p for p in parts if p.kind != "module" and p.id not in self.sketch.signs and not p.flops]
+        details = [p for p in parts if p.kind != "module" and p.id not in self.figure.signs and not p.flops]
         if len(parts) == 1 and not parts[0].parts:
             return False
         return bool(modules) and box.category != "Normalization" and len(details) <= len(modules) + 1
 
 
-__all__ = ["PAGE_HEIGHT", "Fitted", "fit"]
+__all__ = ["PAGE_HEIGHT", "Fitted", "fit", "opened_boxes"]

@@ -1,4 +1,4 @@
-"""A sketch and what of it is open → what is drawn as a line between two boxes, and what as a stub at its reader.
+"""Shared values: which values of a figure are lines between two boxes, and which are named by a stub at their reader.
 
 A value that is read again and again along the flow is a line to those that read it first, and a named stub at all
 later ones. How often it is read is counted in what shows: a closed box is one reader, however much in it reads.
@@ -10,53 +10,57 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from ptgraph.figure.box_text import box_name
 from ptgraph.figure.simplify import FigureGraph
 from ptgraph.graph.view.build import SHARED_PLACES
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """``lines``: (source, target) → the shape that flows; ``stubs``: a box → what it reads that has no line to it."""
+class LinesAndStubs(NamedTuple):
+    """``lines``: (source, target) → the shape that flows; ``stubs``: a box → the values it reads without a line."""
 
     lines: dict[tuple[str, str], str]
     stubs: dict[str, tuple[str, ...]]
 
 
-def drawn(sketch: FigureGraph, opened: set[str]) -> Drawn:
-    """Return the lines and stubs of a figure of *sketch* in which the boxes *opened* are frames."""
-    return _Drawing(sketch, opened).finish()
+def lines_and_stubs(figure: FigureGraph, opened: set[str]) -> LinesAndStubs:
+    """Return the lines and stubs of a figure in which the boxes *opened* are frames."""
+    closed = figure.visible(opened)
+    at = {leaf: box for box in closed for leaf in figure.leaves(box)}
+    lines: dict[tuple[str, str], str] = {}
+    for flow in figure.flows:
+        source, target = at[flow.source], at[flow.target]
+        if source != target:
+            lines.setdefault((source, target), flow.label)
+    stubs: dict[str, dict[str, None]] = defaultdict(dict)
+    for leaf, values in figure.stubs.items():
+        box = at[leaf]
+        stubs[box].update(dict.fromkeys(value.text for value in values if value.is_input or leaf == box))
+    readers: dict[str, list[str]] = defaultdict(list)
+    for source, target in lines:
+        readers[source].append(target)
+    reading = _Reading(figure, {box: figure.chain(box) for box in closed}, readers)
+    for (source, target), name in reading.names_of_later_reads().items():
+        stubs[target][name] = None
+        del lines[source, target]
+    return LinesAndStubs(lines, {box: tuple(stubs[box]) for box in closed if stubs[box]})
 
 
-class _Drawing:
-    def __init__(self, sketch: FigureGraph, opened: set[str]) -> None:
-        self.sketch = sketch
-        self.shown = sketch.visible(opened)
-        self.at = {leaf: box for box in self.shown for leaf in sketch.leaves(box)}
-        self.chains = {box: sketch.chain(box) for box in self.shown}
-        self.lines: dict[tuple[str, str], str] = {}
-        self.readers: dict[str, list[str]] = defaultdict(list)
-        for flow in sketch.flows:
-            source, target = self.at[flow.source], self.at[flow.target]
-            if source != target and (source, target) not in self.lines:
-                self.lines[source, target] = flow.label
-                self.readers[source].append(target)
-        self.stubs: dict[str, dict[str, None]] = defaultdict(dict)
-        for leaf, stubs in sketch.stubs.items():
-            box = self.at[leaf]
-            self.stubs[box].update(dict.fromkeys(stub.text for stub in stubs if stub.is_input or leaf == box))
+@dataclass(frozen=True)
+class _Reading:
+    """Which closed boxes read the value of each; *chains* are the boxes around each closed box, itself first."""
 
-    def finish(self) -> Drawn:
+    figure: FigureGraph
+    chains: dict[str, list[str]]
+    readers: Mapping[str, list[str]]
+
+    def names_of_later_reads(self) -> dict[tuple[str, str], str]:
+        """Return the reads, as (source, reader), that have a stub and no line, with the name on the stub."""
         many = [source for source, readers in self.readers.items() if len(readers) >= SHARED_PLACES]
         after = self._siblings() if many else {}
         later = {source: self._later(source, after) for source in many if self._is_shared(source, after)}
-        names = self._names({source: targets for source, targets in later.items() if targets})
-        for source, targets in later.items():
-            for target in targets:
-                self.stubs[target][names[source, target]] = None
-                del self.lines[source, target]
-        return Drawn(self.lines, {box: tuple(self.stubs[box]) for box in self.shown if self.stubs[box]})
+        return self._names({source: targets for source, targets in later.items() if targets})
 
     def _is_shared(self, source: str, after: Mapping[str, set[str]]) -> bool:
         """Return whether enough modules read *source* one after the other; operations of one module count once."""
@@ -64,21 +68,22 @@ class _Drawing:
 
         def in_a_row(scope: str) -> int:
             most: dict[str, int] = {}
-            for part in reversed(self.sketch.boxes[scope].parts):
+            for part in reversed(self.figure.boxes[scope].parts):
                 here = 0
-                if part in reading and self.sketch.boxes[part].parts:
+                if part in reading and self.figure.boxes[part].parts:
                     here = 1 if part in self.chains else in_a_row(part)
                 most[part] = here + max((most.get(later, 0) for later in after[part]), default=0)
             return max(1, *most.values()) if most else 1
 
-        return in_a_row(self.sketch.root) >= SHARED_PLACES
+        return in_a_row(self.figure.root) >= SHARED_PLACES
 
     def _siblings(self) -> dict[str, set[str]]:
         """Return which boxes, open ones too, each feeds among those beside it."""
         found: dict[str, set[str]] = defaultdict(set)
-        for source, target in self.lines:
-            above, below = self._apart(source, target)
-            found[above[-1]].add(below[-1])
+        for source, readers in self.readers.items():
+            for reader in readers:
+                above, below = self._apart(source, reader)
+                found[above[-1]].add(below[-1])
         return found
 
     def _apart(self, one: str, other: str) -> tuple[list[str], list[str]]:
@@ -99,11 +104,11 @@ class _Drawing:
         return [reader for reader, boxes in around.items() if not beyond.isdisjoint(boxes)]
 
     def _names(self, later: Mapping[str, list[str]]) -> dict[tuple[str, str], str]:
-        """Return what each source is called at each of its *later* readers: as the outermost box around it alone is.
+        """Return the name of each source at each of its *later* readers: that of the outermost box around it alone.
 
-        Where that box gives several such values, its own name is put behind.
+        Where several such values come from that box, the name of the source's own box follows.
         """
-        outer = {(source, target): self._outer(source, target) for source in later for target in later[source]}
+        outer = {(source, target): self._apart(source, target)[0][-1] for source in later for target in later[source]}
         given: dict[str, set[str]] = defaultdict(set)
         for (source, _), box in outer.items():
             given[box].add(source)
@@ -112,11 +117,8 @@ class _Drawing:
             for (source, target), box in outer.items()
         }
 
-    def _outer(self, source: str, target: str) -> str:
-        return self._apart(source, target)[0][-1]
-
     def _name(self, box: str) -> str:
-        return box_name(self.sketch.boxes[box])
+        return box_name(self.figure.boxes[box])
 
 
-__all__ = ["Drawn", "drawn"]
+__all__ = ["LinesAndStubs", "lines_and_stubs"]

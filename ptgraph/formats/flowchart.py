@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ptgraph.common.unique import unique
 from ptgraph.drawing.text import clean
 from ptgraph.figure.box_text import box_name, note_text
-from ptgraph.figure.fit_to_page import fit
+from ptgraph.figure.fit_to_page import opened_boxes
 from ptgraph.figure.focus import focused
 from ptgraph.figure.options import Shown
-from ptgraph.figure.shared_values import drawn
+from ptgraph.figure.shared_values import lines_and_stubs
 from ptgraph.figure.simplify import Sign, sketch
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
@@ -76,9 +76,8 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
     whole = sketch(graph, view(graph))
     if options.figure.focus:
         whole = focused(whole, graph, options.figure.focus)
-    depth = options.depth
-    opened = fit(whole, graph, None, options.figure).opened if depth is None else whole.at_depth(depth)
-    found = drawn(whole, opened)
+    opened = opened_boxes(whole, graph, options.depth, options.figure)
+    found = lines_and_stubs(whole, opened)
     says_shapes = "shapes" in options.figure.show
     arrows = [
         Arrow(source, target, clean(label) if says_shapes else "", False)

@@ -1,40 +1,40 @@
-"""What stands in which frame, and by which way each value goes from box to box: all but where that is."""
+"""Routing plan: what stands in which open box, and past which parts each value is routed. It has no coordinates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import networkx as nx
 
-from ptgraph.figure.layout.series_parallel import Parallel, Series, Tree, Way, arrange, ways
-from ptgraph.figure.shared_values import drawn
+from ptgraph.figure.layout.series_parallel import Parallel, Series, Tree, TreePath, arrange, tree_paths
+from ptgraph.figure.shared_values import lines_and_stubs
 from ptgraph.figure.simplify import FigureGraph
 
-Side = Literal["left", "right"]
+EntrySide = Literal["left", "right"]
+Wire = tuple[
+    str, str | None, str | None
+]  # a value, and the parts of an open box between which it flows (None: outside)
+_BIG = 8  # a box that may be an encoder or a decoder has more boxes without parts in it
 
 
 class Edge(NamedTuple):
-    """A value that flows between two boxes that are seen."""
+    """A value that flows between two closed boxes."""
 
     source: str
     target: str
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Hop:
-    """A part of a way: in *series*, from after its part *start* (-1: from where it begins) to before *end*.
-
-    With *side*, it ends at the side of that part.
-    """
+    """The part of a leg in one series: from after part *start* (-1: from its beginning) to before part *end*."""
 
     series: Series
     start: int
     end: int
-    leg: Leg
-    side: bool = False
 
     @property
     def jumps(self) -> bool:
@@ -42,215 +42,276 @@ class Hop:
         return self.end > self.start + 1
 
 
-@dataclass(eq=False)
-class Leg:
-    """The way of a *value* within one *scope*, between two boxes of it; None is outside of it.
+class ColumnChange(NamedTuple):
+    """A change from one column of *parallel* to another, by their numbers."""
 
-    *side* is where it enters its target, None for the top; *across* leads from one column to another, *hops* are
-    before that and *after* it.
+    parallel: Parallel
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """The route of a *value* within one open box, between two parts of it; None is the outside of the box.
+
+    *side* is where it enters its target, None for the top. *hops* lead to the change of column, if there is one, and
+    *hops_after* on from that.
     """
 
-    scope: str
+    box: str
     value: str
     source: str | None
     target: str | None
-    side: Side | None = None
-    across: tuple[Parallel, int, int] | None = None
-    hops: list[Hop] = field(default_factory=list)
-    after: list[Hop] = field(default_factory=list)
+    side: EntrySide | None = None
+    change: ColumnChange | None = None
+    hops: tuple[Hop, ...] = ()
+    hops_after: tuple[Hop, ...] = ()
+
+    def ends_at_side(self, hop: Hop) -> bool:
+        """Return whether *hop* ends at the right side of the target."""
+        return self.side == "right" and hop is (self.hops_after or self.hops)[-1]
+
+    def leaves_column(self, hop: Hop) -> bool:
+        """Return whether *hop* leaves a column for the one beside it, straight from the gap after its source."""
+        change = self.change
+        return change is not None and hop.series is change.parallel.parts[change.start] and hop.start < hop.end - 1
+
+    @property
+    def changes_beside(self) -> bool:
+        """Whether it changes the column beside the parts after its source, not below the whole column."""
+        return bool(self.hops) and self.leaves_column(self.hops[-1])
 
 
-@dataclass(eq=False)
-class Scope:
-    """The inside of a frame: how its parts stand, what flows in it, and ports where values enter from above."""
+@dataclass(frozen=True)
+class OpenBox:
+    """The inside of an open box: the tree of its parts and ports, and what flows in it.
 
-    name: str
-    parts: list[str]
-    ports: dict[str, str]  # a value → its port
+    *ports* maps each value that enters from above to its port; *paths* has the path in the tree of each part and port.
+    """
+
+    ports: dict[str, str]
     tree: Tree
-    ways: dict[str, Way]
-    legs: dict[tuple[str, str | None, str | None], Leg]
+    paths: dict[str, TreePath]
+    legs: dict[Wire, Leg] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
-    """The scopes by their frames, the outermost first, the legs of each edge in order, and the stubs of boxes."""
+    """The open boxes, outermost first, the legs of each edge in order, and the stubs of closed boxes.
 
-    scopes: dict[str, Scope]
+    *shapes* maps a box to the shape of its value.
+    """
+
+    root: str
+    open_boxes: dict[str, OpenBox]
     edges: dict[Edge, list[Leg]]
-    labels: dict[str, str]
+    shapes: dict[str, str]
     stubs: dict[str, tuple[str, ...]]
 
-    def crossing(self) -> list[Leg]:
-        """Return the legs from column to column."""
-        return [leg for scope in self.scopes.values() for leg in scope.legs.values() if leg.across is not None]
+    @cached_property
+    def legs(self) -> tuple[Leg, ...]:
+        """All legs, those of the outermost box first."""
+        return tuple(leg for box in self.open_boxes.values() for leg in box.legs.values())
 
-
-def plan(sketch: FigureGraph, opened: set[str]) -> Plan:
-    """Return the plan of a figure in which the boxes *opened* are frames."""
-    return _Planning(sketch, opened).finish()
-
-
-class _Planning:
-    def __init__(self, sketch: FigureGraph, opened: set[str]) -> None:
-        self.sketch = sketch
-        self.opened = opened
-        self.chains = {box: sketch.chain(box) for box in sketch.visible(opened)}
-        self.labels: dict[str, str] = {}
-        self.edges: dict[Edge, list[Leg]] = {}
-        self.drawn = drawn(sketch, opened)
-        for (source, target), label in self.drawn.lines.items():
-            self.labels.setdefault(source, label)
-            self.edges[Edge(source, target)] = []
-        self.wires: dict[str, dict[tuple[str, str | None, str | None], list[Edge]]] = {}
-        for edge in self.edges:
-            self._wire(edge)
-        self.modes: dict[tuple[str, str], Side | None] = {}
-        self.scopes: dict[str, Scope] = {}
-
-    def _wire(self, edge: Edge) -> None:
-        """Note in each scope on the way of *edge* between which of its parts it leads."""
-        above, below = self.chains[edge.source], self.chains[edge.target]
-        meet = next(scope for scope in above if scope in below)
-        up, down = above[: above.index(meet)], below[: below.index(meet)]
-        for child, scope in pairwise(up):
-            self._note(scope, edge, child, None)
-        self._note(meet, edge, up[-1], down[-1])
-        for child, scope in reversed(list(pairwise(down))):
-            self._note(scope, edge, None, child)
-
-    def _note(self, scope: str, edge: Edge, source: str | None, target: str | None) -> None:
-        self.wires.setdefault(scope, {}).setdefault((edge.source, source, target), []).append(edge)
-
-    def finish(self) -> Plan:
-        waiting = [self.sketch.root]
-        while waiting:
-            name = waiting.pop(0)
-            self.scopes[name] = self._scope(name)
-            waiting += [part for part in self.sketch.boxes[name].parts if part in self.opened]
-        for scope in self.scopes.values():
-            for key, edges in self.wires.get(scope.name, {}).items():
-                for edge in edges:
-                    self.edges[edge].append(scope.legs[key])
-        legs = {edge: self._in_order(legs) for edge, legs in self.edges.items()}
-        return Plan(self.scopes, legs, self.labels, self.drawn.stubs)
-
-    @staticmethod
-    def _in_order(legs: list[Leg]) -> list[Leg]:
-        """Return the *legs* of an edge from its source to its target: up, over, and down."""
-        up = [leg for leg in legs if leg.target is None]
-        over = [leg for leg in legs if leg.target is not None and leg.source is not None]
-        down = [leg for leg in legs if leg.source is None]
-        return [*reversed(up), *over, *down]
-
-    def _scope(self, name: str) -> Scope:
-        wires = self.wires.get(name, {})
-        entering = dict.fromkeys(value for value, source, _ in wires if source is None)
-        ports = {value: f"{name}←{value}" for value in entering if not self.modes.get((value, name))}
-        parts = list(self.sketch.boxes[name].parts)
-        tree = self._arranged(parts, wires, ports)
-        found = Scope(name, parts, ports, tree, ways(tree), {})
-        for value, source, target in wires:
-            found.legs[value, source, target] = self._leg(found, value, source, target)
-        self._let_one_in_from_above(found.legs.values())
-        for leg in found.legs.values():
-            if leg.target in self.opened:
-                self.modes[leg.value, leg.target] = leg.side
+    @cached_property
+    def hops(self) -> dict[Series, list[tuple[Leg, Hop]]]:
+        """The hops in each series, with their legs."""
+        found: dict[Series, list[tuple[Leg, Hop]]] = {}
+        for leg in self.legs:
+            for hop in (*leg.hops, *leg.hops_after):
+                found.setdefault(hop.series, []).append((leg, hop))
         return found
 
-    @staticmethod
-    def _let_one_in_from_above(legs: Iterable[Leg]) -> None:
-        """Let the first value enter a box from above, if all would enter at its side."""
-        entering: dict[str, list[Leg]] = {}
-        for leg in legs:
-            if leg.target is not None:
-                entering.setdefault(leg.target, []).append(leg)
-        for found in entering.values():
-            if all(leg.side == "right" and leg.hops and leg.source is not None for leg in found):
-                last = (found[0].after or found[0].hops)[-1]
-                found[0].side, last.side = None, False
+    @cached_property
+    def changes(self) -> dict[Parallel, list[Leg]]:
+        """The legs from one column to another, by what the columns are in."""
+        found: dict[Parallel, list[Leg]] = {}
+        for leg in self.legs:
+            if leg.change is not None:
+                found.setdefault(leg.change.parallel, []).append(leg)
+        return found
 
-    def _arranged(
-        self, parts: list[str], wires: Iterable[tuple[str, str | None, str | None]], ports: dict[str, str]
-    ) -> Tree:
+    @cached_property
+    def into(self) -> dict[str, list[Leg]]:
+        """The legs by the part that they lead to."""
+        found: dict[str, list[Leg]] = {}
+        for leg in self.legs:
+            if leg.target is not None:
+                found.setdefault(leg.target, []).append(leg)
+        return found
+
+    @cached_property
+    def out_of(self) -> dict[str, list[Leg]]:
+        """The legs by the part that they come from."""
+        found: dict[str, list[Leg]] = {}
+        for leg in self.legs:
+            if leg.source is not None:
+                found.setdefault(leg.source, []).append(leg)
+        return found
+
+
+def plan(figure: FigureGraph, opened: set[str]) -> Plan:
+    """Return the plan of a figure in which the boxes *opened* are frames."""
+    lines, stubs = lines_and_stubs(figure, opened)
+    shapes: dict[str, str] = {}
+    for (source, _), shape in lines.items():
+        shapes.setdefault(source, shape)
+    legs: dict[Edge, list[Leg]] = {Edge(*line): [] for line in lines}
+    wires = _wires(figure, opened, legs)
+    open_boxes = _open_boxes(_Planning(figure, opened, wires))
+    for name, box in open_boxes.items():
+        for wire, edges in wires.get(name, {}).items():
+            for edge in edges:
+                legs[edge].append(box.legs[wire])
+    return Plan(figure.root, open_boxes, {edge: _in_order(found) for edge, found in legs.items()}, shapes, stubs)
+
+
+def _open_boxes(planning: _Planning) -> dict[str, OpenBox]:
+    """Return the open boxes, outermost first: a box decides where values enter the boxes in it."""
+    found: dict[str, OpenBox] = {}
+    sides: dict[tuple[str, str], EntrySide | None] = {}  # a value and an open box → where it enters
+    waiting = [planning.figure.root]
+    while waiting:
+        name = waiting.pop(0)
+        found[name] = planning.open_box(name, sides)
+        for leg in found[name].legs.values():
+            if leg.target is not None:
+                sides[leg.value, leg.target] = leg.side
+        waiting += [part for part in planning.figure.boxes[name].parts if part in planning.opened]
+    return found
+
+
+def _in_order(legs: list[Leg]) -> list[Leg]:
+    """Return the *legs* of an edge from its source to its target: up, over, and down."""
+    up = [leg for leg in legs if leg.target is None]
+    over = [leg for leg in legs if leg.target is not None and leg.source is not None]
+    down = [leg for leg in legs if leg.source is None]
+    return [*reversed(up), *over, *down]
+
+
+def _wires(figure: FigureGraph, opened: set[str], edges: Iterable[Edge]) -> dict[str, dict[Wire, list[Edge]]]:
+    """Return for each open box the wires in it, each with the *edges* that go through it."""
+    chains = {box: figure.chain(box) for box in figure.visible(opened)}
+    found: dict[str, dict[Wire, list[Edge]]] = {}
+
+    def add(box: str, edge: Edge, source: str | None, target: str | None) -> None:
+        found.setdefault(box, {}).setdefault((edge.source, source, target), []).append(edge)
+
+    for edge in edges:
+        above, below = chains[edge.source], chains[edge.target]
+        meet = next(box for box in above if box in below)
+        up, down = above[: above.index(meet)], below[: below.index(meet)]
+        for child, box in pairwise(up):
+            add(box, edge, child, None)
+        add(meet, edge, up[-1], down[-1])
+        for child, box in reversed(list(pairwise(down))):
+            add(box, edge, None, child)
+    return found
+
+
+@dataclass(frozen=True)
+class _Planning:
+    """The wires in each open box of a figure in which the boxes *opened* are open."""
+
+    figure: FigureGraph
+    opened: set[str]
+    wires: dict[str, dict[Wire, list[Edge]]]
+
+    def open_box(self, name: str, sides: Mapping[tuple[str, str], EntrySide | None]) -> OpenBox:
+        """Return the inside of a box; *sides* says where the values that come from outside enter it."""
+        wires = self.wires.get(name, {})
+        entering = {value: sides[value, name] for value, source, _ in wires if source is None}
+        found = self._laid_out(name, wires, [value for value, side in entering.items() if side is None])
+        legs = {wire: self._leg(found, name, wire, entering.get(wire[0])) for wire in wires}
+        return replace(found, legs=_one_from_above(legs))
+
+    def _laid_out(self, name: str, wires: Iterable[Wire], entering: Iterable[str]) -> OpenBox:
+        """Return the inside of a box that the values *entering* enter from above, without legs."""
+        ports = {value: f"{name}←{value}" for value in entering}
         flow: nx.DiGraph[str] = nx.DiGraph()
-        flow.add_nodes_from([*ports.values(), *parts])
+        flow.add_nodes_from([*ports.values(), *self.figure.boxes[name].parts])
         for value, source, target in wires:
             above = ports.get(value) if source is None else source
             if above is not None and target is not None:
                 flow.add_edge(above, target)
-        place = {part: number for number, part in enumerate(flow)}
-        order = list(nx.lexicographical_topological_sort(flow, key=place.__getitem__))
-        return arrange(flow, order, self._big, self._is_end)
+        rank = {part: number for number, part in enumerate(flow)}
+        order = list(nx.lexicographical_topological_sort(flow, key=rank.__getitem__))
+        tree = arrange(flow, order, self._big, self._is_end)
+        return OpenBox(ports, tree, tree_paths(tree))
 
     def _is_end(self, name: str) -> bool:
-        box = self.sketch.boxes.get(name)
+        box = self.figure.boxes.get(name)
         return box is not None and box.kind == "output"
 
     def _big(self, name: str) -> bool:
-        """Return whether a box may be an encoder or a decoder: one with much in it."""
-        box = self.sketch.boxes.get(name)
-        return box is not None and len(list(self.sketch.leaves(name))) > 8
+        """Return whether a box may be an encoder or a decoder."""
+        return name in self.figure.boxes and len(list(self.figure.leaves(name))) > _BIG
 
-    def _leg(self, scope: Scope, value: str, source: str | None, target: str | None) -> Leg:
-        leg = Leg(scope.name, value, source, target)
-        begin = scope.ports.get(value) if source is None else source
+    def _leg(self, box: OpenBox, name: str, wire: Wire, side: EntrySide | None) -> Leg:
+        """Return the leg of *wire* in *box*, which it enters at *side* if it comes from outside."""
+        value, source, target = wire
+        begin = box.ports.get(value) if source is None else source
+        leg = Leg(name, value, source, target)
         if begin is None:
-            leg.side = self.modes[value, scope.name]
-            return leg
-        above = scope.ways[begin].steps
-        below = scope.ways[target].steps if target is not None else []
+            return replace(leg, side=side)
+        above = box.paths[begin]
+        below = box.paths[target] if target is not None else []
         same = 0
         while same < min(len(above), len(below)) and above[same] == below[same]:
             same += 1
-        for tree, number in reversed(above[same + (1 if target is not None else 0) :]):
-            if isinstance(tree, Series):
-                leg.hops.append(Hop(tree, number, len(tree.parts), leg))
+        hops = [
+            Hop(tree, number, len(tree.parts))
+            for tree, number in reversed(above[same + (1 if target is not None else 0) :])
+            if isinstance(tree, Series)
+        ]
         if target is None:
-            return leg
+            return replace(leg, hops=tuple(hops))
         (meet, start), (_, end) = above[same], below[same]
-        after = leg.hops
+        into = [Hop(tree, -1, number) for tree, number in below[same + 1 :] if isinstance(tree, Series)]
         if isinstance(meet, Series):
-            leg.hops.append(Hop(meet, start, end, leg))
+            into.insert(0, Hop(meet, start, end))
+            leg = replace(leg, hops=(*hops, *into))
         else:
-            leg.across = meet, start, end
-            after = leg.after
-            if self._open_to(scope, below[same + 1 :], target, value, "left") and end == 1:
-                leg.side = "left"
-                return leg
-        for tree, number in below[same + 1 :]:
-            if isinstance(tree, Series):
-                after.append(Hop(tree, -1, number, leg))
-        last = after[-1] if after else None
-        direct = below[-1][0]
-        if last is not None and last.jumps and last.series is direct and self._reaches(target, value, "right"):
-            last.side = True
-            leg.side = "right"
+            leg = replace(leg, hops=tuple(hops), change=ColumnChange(meet, start, end))
+            if end == 1 and self._open_to(below[same + 1 :], target, value, "left"):
+                return replace(leg, side="left")
+            leg = replace(leg, hops_after=tuple(into))
+        last = into[-1] if into else None
+        innermost = below[-1][0]
+        if last is not None and last.jumps and last.series is innermost and self._reaches(target, value, "right"):
+            leg = replace(leg, side="right")
         return leg
 
-    def _open_to(
-        self, scope: Scope, steps: list[tuple[Series | Parallel, int]], target: str, value: str, side: Side
-    ) -> bool:
-        """Return whether nothing stands between *target* and that side of the part that *steps* lead into."""
-        for tree, number in steps:
+    def _open_to(self, path: TreePath, target: str, value: str, side: EntrySide) -> bool:
+        """Return whether nothing stands between *target* and that *side* of the part that *path* leads into."""
+        for tree, number in path:
             if isinstance(tree, Parallel) and number != (0 if side == "left" else len(tree.parts) - 1):
                 return False
         return self._reaches(target, value, side)
 
-    def _reaches(self, target: str, value: str, side: Side) -> bool:
-        """Return whether nothing in *target* stands between that side of it and the boxes in it that read *value*."""
+    def _reaches(self, target: str, value: str, side: EntrySide) -> bool:
+        """Return whether nothing in *target* stands between that *side* of it and the boxes in it that read *value*."""
         if target not in self.opened:
             return True
         wires = self.wires.get(target, {})
-        others = dict.fromkeys(v for v, source, _ in wires if source is None and v != value)
-        ports = {v: f"{target}←{v}" for v in others}
-        parts = list(self.sketch.boxes[target].parts)
-        rest = [key for key in wires if key[0] != value]
-        tree = self._arranged(parts, rest, ports)
-        steps = ways(tree)
-        scope = Scope(target, parts, ports, tree, steps, {})
+        others = dict.fromkeys(other for other, source, _ in wires if source is None and other != value)
+        inside = self._laid_out(target, [wire for wire in wires if wire[0] != value], others)
         readers = [reader for v, source, reader in wires if v == value and source is None and reader is not None]
-        return all(self._open_to(scope, steps[reader].steps, reader, value, side) for reader in readers)
+        return all(self._open_to(inside.paths[reader], reader, value, side) for reader in readers)
 
 
-__all__ = ["Edge", "Hop", "Leg", "Plan", "Scope", "Side", "plan"]
+def _one_from_above(legs: dict[Wire, Leg]) -> dict[Wire, Leg]:
+    """Return *legs* with the first that leads into a box entering it from above, if all would enter at its side."""
+    entering: dict[str, list[Wire]] = {}
+    for wire, leg in legs.items():
+        if leg.target is not None:
+            entering.setdefault(leg.target, []).append(wire)
+    found = dict(legs)
+    for wires in entering.values():
+        into = [legs[wire] for wire in wires]
+        if all(leg.side == "right" and leg.hops and leg.source is not None for leg in into):
+            found[wires[0]] = replace(into[0], side=None)
+    return found
+
+
+__all__ = ["ColumnChange", "Edge", "EntrySide", "Hop", "Leg", "OpenBox", "Plan", "plan"]

@@ -1,34 +1,34 @@
-"""How the boxes of one scope stand to each other: in a row after each other, side by side, and so on inside of that.
+"""Series-parallel layering: how the boxes in one open box stand, in a row after each other or side by side, nested.
 
-What every path goes through stands on the spine; what lies between two such boxes and is not connected stands side by
-side. So a chain is a line, branches stand beside each other, and a skip edge leads past what it skips.
+A box that every path goes through stands on the spine. What lies between two such boxes and is not connected stands
+side by side. So a chain is a line, branches stand beside each other, and a skip edge leads past what it skips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Leaf:
     """One box, by its id."""
 
     name: str
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Series:
     """Parts after each other along the flow."""
 
     parts: list[Tree]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Parallel:
-    """Parts side by side; the spine goes through *main*, if that is said.
+    """Parts side by side; the spine goes through *main*, if it is given.
 
     *across*: the first feeds the others, as an encoder its decoder.
     """
@@ -39,25 +39,20 @@ class Parallel:
 
 
 Tree = Leaf | Series | Parallel
-
-
-@dataclass
-class Way:
-    """Where a box stands in a tree: the parts around it, outermost first, each with its number within."""
-
-    steps: list[tuple[Series | Parallel, int]] = field(default_factory=list)
+TreePath = list[tuple[Series | Parallel, int]]  # the parts around a box, outermost first, and its number within each
 
 
 def arrange(
     flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool], is_end: Callable[[str], bool]
 ) -> Tree:
-    """Return how the boxes in *flow*, given in topological *order*, stand.
+    """Return the tree of the boxes in *flow*, given in topological *order*.
 
-    *big* says which may be encoder or decoder. What *is_end* stands beside what else reads its value.
+    *big* says which may be encoder or decoder. A box that *is_end* stands beside the other readers of its value.
     """
     ends = [name for name in order if is_end(name) and len(flow.pred[name]) == 1]
     aside = [end for end in ends if any(other not in ends for source in flow.pred[end] for other in flow.succ[source])]
-    tree = _Arranging(flow, order, big).tree([name for name in order if name not in aside])
+    rank = {name: number for number, name in enumerate(order)}
+    tree = _Layering(flow, rank, big).tree([name for name in order if name not in aside])
     for end in reversed(aside):
         (source,) = flow.pred[end]
         tree = _with_end(tree, source, end)
@@ -79,11 +74,13 @@ def _with_end(tree: Tree, source: str, end: str) -> Tree:
     return replace(tree, parts=[_with_end(part, source, end) for part in tree.parts])
 
 
-class _Arranging:
-    def __init__(self, flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool]) -> None:
-        self.flow = flow
-        self.place = {name: number for number, name in enumerate(order)}
-        self.big = big
+@dataclass(frozen=True)
+class _Layering:
+    """The flow between boxes; *rank* is the place of each in topological order."""
+
+    flow: nx.DiGraph[str]
+    rank: dict[str, int]
+    big: Callable[[str], bool]
 
     def tree(self, names: list[str]) -> Tree:
         if len(names) == 1:
@@ -92,19 +89,19 @@ class _Arranging:
         pieces = self._pieces(inside)
         if len(pieces) > 1:
             return Parallel([self.tree(piece) for piece in pieces])
-        crossed = self._across(inside)
-        if crossed is not None:
-            return Parallel([self.tree(piece) for piece in crossed], across=True, main=1)
+        columns = self._columns(inside)
+        if columns is not None:
+            return Parallel([self.tree(piece) for piece in columns], across=True, main=1)
         return Series([self.tree(group) for group in self._spine(inside, names)])
 
     def _pieces(self, inside: nx.DiGraph[str]) -> list[list[str]]:
-        found = [sorted(piece, key=self.place.__getitem__) for piece in nx.weakly_connected_components(inside)]
-        return sorted(found, key=lambda piece: self.place[piece[0]])
+        found = [sorted(piece, key=self.rank.__getitem__) for piece in nx.weakly_connected_components(inside)]
+        return sorted(found, key=lambda piece: self.rank[piece[0]])
 
     def _spine(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
         """Return *names* in groups after each other: alone, what is before or after all others."""
-        before = self._sets(names, inside.pred)
-        after = self._sets(names[::-1], inside.succ)
+        before = _reachable(names, inside.pred)
+        after = _reachable(names[::-1], inside.succ)
         groups: list[list[str]] = [[]]
         for name in names:
             if before[name].bit_count() + after[name].bit_count() + 1 == len(names):
@@ -112,43 +109,31 @@ class _Arranging:
             else:
                 groups[-1].append(name)
         groups = [group for group in groups if group]
-        return groups if len(groups) > 1 else self._ranks(inside, names)
+        return groups if len(groups) > 1 else self._layers(inside, names)
 
-    @staticmethod
-    def _sets(names: Sequence[str], near: Mapping[str, Iterable[str]]) -> dict[str, int]:
-        """Return all that is before, or after, each of *names*, as the bits of a number: theirs in that order."""
-        found: dict[str, int] = {}
-        bit: dict[str, int] = {}
-        for number, name in enumerate(names):
-            bit[name] = 1 << number
-            found[name] = 0
-            for other in near[name]:
-                found[name] |= found[other] | bit[other]
-        return found
-
-    def _ranks(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
-        """Return *names* by the longest way to each; a source stands just before what reads it first."""
-        rank: dict[str, int] = {}
+    def _layers(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
+        """Return *names* in layers by the longest path to each; a source stands just before its first reader."""
+        layer: dict[str, int] = {}
         for name in names:
-            rank[name] = max((rank[source] + 1 for source in inside.pred[name]), default=0)
+            layer[name] = max((layer[source] + 1 for source in inside.pred[name]), default=0)
         for name in reversed(names):
             if not inside.pred[name] and inside.succ[name]:
-                rank[name] = min(rank[target] for target in inside.succ[name]) - 1
-        rows: dict[int, list[str]] = {}
+                layer[name] = min(layer[target] for target in inside.succ[name]) - 1
+        layers: dict[int, list[str]] = {}
         for name in names:
-            rows.setdefault(rank[name], []).append(name)
+            layers.setdefault(layer[name], []).append(name)
         at: dict[str, float] = {}
-        for number in sorted(rows):
-            row = rows[number]
+        for number in sorted(layers):
+            row = layers[number]
             wish = {n: [at[s] for s in inside.pred[n] if s in at] for n in row}
-            row.sort(key=lambda n: (sum(wish[n]) / len(wish[n]) if wish[n] else 0.5, self.place[n]))
+            row.sort(key=lambda n: (sum(wish[n]) / len(wish[n]) if wish[n] else 0.5, self.rank[n]))
             at.update((name, (k + 0.5) / len(row)) for k, name in enumerate(row))
-        return [rows[number] for number in sorted(rows)]
+        return [layers[number] for number in sorted(layers)]
 
-    def _across(self, inside: nx.DiGraph[str]) -> list[list[str]] | None:
+    def _columns(self, inside: nx.DiGraph[str]) -> list[list[str]] | None:
         """Return the columns of an encoder and its decoder: two big parts, the second of which has input of its own."""
-        place = self.place
-        for encoder, decoder in sorted(inside.edges, key=lambda edge: (place[edge[0]], place[edge[1]])):
+        rank = self.rank
+        for encoder, decoder in sorted(inside.edges, key=lambda edge: (rank[edge[0]], rank[edge[1]])):
             if not (self.big(encoder) and self.big(decoder)):
                 continue
             cut = nx.DiGraph(inside)
@@ -162,17 +147,36 @@ class _Arranging:
         return None
 
 
-def ways(tree: Tree) -> dict[str, Way]:
-    """Return where each box stands."""
-    return dict(_ways(tree, []))
+def _reachable(names: Sequence[str], near: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """Return the *names* that each reaches by *near*, as the bits of a number; those come before it in *names*."""
+    found: dict[str, int] = {}
+    bit: dict[str, int] = {}
+    for number, name in enumerate(names):
+        bit[name] = 1 << number
+        found[name] = 0
+        for other in near[name]:
+            found[name] |= found[other] | bit[other]
+    return found
 
 
-def _ways(tree: Tree, steps: list[tuple[Series | Parallel, int]]) -> Iterator[tuple[str, Way]]:
+def tree_paths(tree: Tree) -> dict[str, TreePath]:
+    """Return the path to each box from the root of *tree*."""
+    return dict(_tree_paths(tree, []))
+
+
+def _tree_paths(tree: Tree, path: TreePath) -> Iterator[tuple[str, TreePath]]:
     if isinstance(tree, Leaf):
-        yield tree.name, Way(steps)
+        yield tree.name, path
         return
     for number, part in enumerate(tree.parts):
-        yield from _ways(part, [*steps, (tree, number)])
+        yield from _tree_paths(part, [*path, (tree, number)])
 
 
-__all__ = ["Leaf", "Parallel", "Series", "Tree", "Way", "arrange", "ways"]
+def leaf_names(tree: Tree) -> list[str]:
+    """Return the boxes in *tree*, in order."""
+    if isinstance(tree, Leaf):
+        return [tree.name]
+    return [name for part in tree.parts for name in leaf_names(part)]
+
+
+__all__ = ["Leaf", "Parallel", "Series", "Tree", "TreePath", "arrange", "leaf_names", "tree_paths"]
