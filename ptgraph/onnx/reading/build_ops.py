@@ -11,10 +11,11 @@ import onnx
 
 from ptgraph.graph.model import Op, Shape
 from ptgraph.graph.serialize import attributes
+from ptgraph.onnx.metadata import FLOPS, metadata_of
 from ptgraph.onnx.reading.control_flow import sliced, weigh
 from ptgraph.onnx.reading.flat_graph import Flat, Node
 from ptgraph.onnx.reading.flop_formulas import flops
-from ptgraph.onnx.reading.module_scopes import metadata, source_of
+from ptgraph.onnx.reading.module_scopes import source_of
 from ptgraph.onnx.reading.parameters import Held, Weight
 from ptgraph.onnx.reading.tensor_types import attribute_value, bytes_of, dtype_of, elements, tensor_value, type_of
 
@@ -29,7 +30,7 @@ class Operations:
         self.ops: nx.DiGraph[str] = nx.DiGraph()
         self._of_value: dict[str, tuple[str, int]] = {}  # a value → its operation, and which of its results it is
         self._states: dict[tuple[str, str], str] = {}  # kind and name of a weight → its node
-        self._is_told = "ptgraph.flops" in metadata(model)
+        self._is_told = FLOPS in metadata_of(model)
         self._names = {node.name for node in flat.nodes}
         for info in model.graph.input:
             if info.name not in weights:
@@ -51,7 +52,7 @@ class Operations:
             return
         shape, dtype = type_of(self.flat.types.get(next((v for v in node.outputs if v), "")))
         plain = {name: attribute_value(attribute) for name, attribute in sorted(node.attributes.items())}
-        said = metadata(node.proto)
+        said = metadata_of(node.proto)
         file, line = source_of(said)
         read = [(slot, value) for slot, value in enumerate(node.inputs) if value]
         parameters = {
@@ -92,7 +93,7 @@ class Operations:
 
     def _flops(self, node: Node, plain: dict[str, Any], said: dict[str, str]) -> int:
         if self._is_told:
-            return int(said.get("ptgraph.flops", 0))
+            return int(said.get(FLOPS, 0))
         if node.domain not in ("", "com.microsoft"):
             return 0
         return flops(

@@ -16,14 +16,14 @@ from onnx import AttributeProto
 from ptgraph.common.messages import listed
 from ptgraph.common.toposort import in_order
 from ptgraph.graph.model import UNKNOWN_CLASS
+from ptgraph.onnx.metadata import HELPER_DOMAIN, MODEL, MODULE, metadata_of
 from ptgraph.onnx.reading.control_flow import sliced
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
-from ptgraph.onnx.reading.module_scopes import Chain, Names, Step, chain_of_metadata, metadata, style_of, unstarred
+from ptgraph.onnx.reading.module_scopes import Chain, Names, Step, chain_of_metadata, style_of, unstarred
 from ptgraph.onnx.reading.tensor_types import domain_of, is_known, without
 
 _FOLDED = "torch.nn.modules.batchnorm."  # a norm that is folded into the product before it leaves only that
 _PRODUCTS = {"Conv", "ConvTranspose", "Gemm"}
-_HELPERS = "pkg.onnxscript"  # domains of functions that stand for one operation of torch
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class _Flattener:
         self.flat.style = style_of([*graph.node, *bodies])
         self._names = Names(graph.node, weights) if self.flat.style == "names" else None
         self._fixed = {"", *weights}
-        self._tree_is_told = "ptgraph.model" in metadata(model)  # and what is in a branch is its module's
+        self._tree_is_told = MODEL in metadata_of(model)  # and what is in a branch is its module's
         self._tensors = {t.name: t.dims for t in graph.initializer}
         self._scopes = 0
         self._taken: Counter[str] = Counter()
@@ -208,9 +208,8 @@ class _Flattener:
         key = (function.domain, function.name, function.overload)
         if key in scope.inside:
             raise Contradiction(f"the function {function.name} calls itself, which ONNX does not allow")
-        said = metadata(function)
-        pattern = said.get("ptgraph.module")
-        helper = function.domain.startswith(_HELPERS)
+        pattern = metadata_of(function).get(MODULE)
+        helper = function.domain.startswith(HELPER_DOMAIN)
         steps = chain
         if pattern is None and not helper:
             around = chain[-1].path if chain else self.flat.runs.calls[scope.call].component

@@ -16,9 +16,9 @@ from typing import Literal, NamedTuple
 import onnx
 
 from ptgraph.graph.model import UNKNOWN_CLASS
+from ptgraph.onnx.metadata import CLASS, CLASS_HIERARCHY, NAME_SCOPES, NAMESPACE, SOURCE, STACK_TRACE, metadata_of
 
 Style = Literal["metadata", "names", "none"]
-_CLASSES, _SCOPES = "pkg.torch.onnx.class_hierarchy", "pkg.torch.onnx.name_scopes"
 _RUN = re.compile(r"@\d+$")
 _AGAIN = re.compile(r"_\d+$")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
@@ -35,16 +35,11 @@ class Step(NamedTuple):
 Chain = tuple[Step, ...]  # from the outermost below the root to the innermost
 
 
-def metadata(item: onnx.NodeProto | onnx.FunctionProto | onnx.ModelProto | onnx.GraphProto) -> dict[str, str]:
-    """Return the metadata of a part of a model."""
-    return {entry.key: entry.value for entry in item.metadata_props}
-
-
 def style_of(nodes: Iterable[onnx.NodeProto]) -> Style:
     """Return how *nodes* say where they are from: most of those that say anything decide."""
     named = paths = 0
     for node in nodes:
-        if any(entry.key in (_CLASSES, "namespace") for entry in node.metadata_props):
+        if any(entry.key in (CLASS_HIERARCHY, NAMESPACE) for entry in node.metadata_props):
             return "metadata"
         if node.op_type != "Constant":
             named += 1
@@ -54,17 +49,17 @@ def style_of(nodes: Iterable[onnx.NodeProto]) -> Style:
 
 def chain_of_metadata(node: onnx.NodeProto) -> tuple[str, Chain] | None:
     """Return the class of the root and the modules around *node* by its metadata, or None if it has none."""
-    found = metadata(node)
-    classes = _strings(found.get(_CLASSES, ""))
-    scopes = _strings(found.get(_SCOPES, ""))
-    if not scopes and "namespace" in found:
-        entries = [entry.rpartition(": ") for entry in found["namespace"].split("/")]
+    found = metadata_of(node)
+    classes = _strings(found.get(CLASS_HIERARCHY, ""))
+    scopes = _strings(found.get(NAME_SCOPES, ""))
+    if not scopes and NAMESPACE in found:
+        entries = [entry.rpartition(": ") for entry in found[NAMESPACE].split("/")]
         scopes = tuple(path for path, _, _ in entries)
         if len(classes) < len(scopes):
             classes = tuple(type_ for _, _, type_ in entries)
     if not scopes or len(scopes) > len(classes):
         return None
-    if "ptgraph.class" not in found:  # torch names the operation last
+    if CLASS not in found:  # torch names the operation last
         scopes, classes = scopes[:-1], classes[: len(scopes) - 1]
     if not scopes:
         return "", ()
@@ -121,10 +116,10 @@ def unstarred(path: str, pattern: str, own: str) -> str:
 
 def source_of(found: Mapping[str, str]) -> tuple[str | None, int | None]:
     """Return file and line of the code that a node with this metadata is from, or two Nones."""
-    file, _, line = found.get("ptgraph.source", "").rpartition(":")
+    file, _, line = found.get(SOURCE, "").rpartition(":")
     if file and line.isdigit():
         return file, int(line)
-    frames = _FRAME.findall(found.get("pkg.torch.onnx.stack_trace", ""))
+    frames = _FRAME.findall(found.get(STACK_TRACE, ""))
     if not frames:
         return None, None
     file, line = frames[-1]
@@ -132,4 +127,4 @@ def source_of(found: Mapping[str, str]) -> tuple[str | None, int | None]:
     return (inside if inside != file else re.split(r"[/\\]", file)[-1]).replace("\\", "/"), int(line)
 
 
-__all__ = ["Chain", "Names", "Step", "Style", "chain_of_metadata", "metadata", "source_of", "style_of", "unstarred"]
+__all__ = ["Chain", "Names", "Step", "Style", "chain_of_metadata", "source_of", "style_of", "unstarred"]

@@ -8,21 +8,28 @@ that has a name of its own, and a vector that is added are parameters; what else
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import onnx
 from onnx import SparseTensorProto, TensorProto
 
 from ptgraph.graph.model import Parameter, Shape
-from ptgraph.graph.module_paths import unfolded
-from ptgraph.onnx.metadata import SIGNATURE, TREE
+from ptgraph.onnx.metadata import (
+    CLASS,
+    FOLDED_FROM,
+    FX_NODE,
+    GRAPH_SIGNATURE,
+    MODEL,
+    TREE,
+    ModuleTree,
+    metadata_of,
+    tree_of_text,
+)
 from ptgraph.onnx.reading.flat_graph import Flat, Node
-from ptgraph.onnx.reading.module_scopes import metadata
 from ptgraph.onnx.reading.tensor_types import dtype_of, elements
 
 Kind = Literal["parameter", "buffer", "constant"]
@@ -100,24 +107,21 @@ def _weight(tensor: TensorProto | SparseTensorProto) -> Weight:
 
 def held(model: onnx.ModelProto, flat: Flat, weights: Mapping[str, Weight]) -> Held:
     """Return what the weights of a file are."""
-    said = metadata(model)
-    signature = metadata(model.graph).get(SIGNATURE) or said.get(SIGNATURE)
-    if TREE in said or said.get("ptgraph.model"):
-        found = _of_ptgraph(flat, weights, json.loads(said.get(TREE, "{}")))
-        found.docs = {metadata(f).get("ptgraph.class", ""): f.doc_string for f in model.functions if f.doc_string}
-        found.docs[said.get("ptgraph.model", "")] = model.doc_string.partition("\n\n")[2]
+    said = metadata_of(model)
+    signature = metadata_of(model.graph).get(GRAPH_SIGNATURE) or said.get(GRAPH_SIGNATURE)
+    if TREE in said or said.get(MODEL):
+        found = _of_ptgraph(flat, weights, tree_of_text(said.get(TREE, "{}")))
+        found.docs = {metadata_of(f).get(CLASS, ""): f.doc_string for f in model.functions if f.doc_string}
+        found.docs[said.get(MODEL, "")] = model.doc_string.partition("\n\n")[2]
         return found
     if signature:
         return _of_torch(model, flat, weights, signature)
     return _by_use(flat, weights)
 
 
-def _of_ptgraph(flat: Flat, weights: Mapping[str, Weight], tree: dict[str, Any]) -> Held:
-    found = Held(modules={}, categories=tree.get("categories", {}))
-    for type_, paths in tree.get("modules", {}).items():
-        found.modules.update((path, type_) for text in paths for path in unfolded(text))
-    buffers, constants = set(tree.get("buffers", ())), set(tree.get("constants", ()))
-    tied: dict[str, str] = tree.get("tied", {})
+def _of_ptgraph(flat: Flat, weights: Mapping[str, Weight], tree: ModuleTree) -> Held:
+    found = Held(modules=tree.modules, categories=tree.categories)
+    buffers, constants = set(tree.buffers), set(tree.constants)
     kinds: dict[str, Kind] = {}
     for name in weights:
         generated = name.startswith("constant ") or name in constants
@@ -128,7 +132,7 @@ def _of_ptgraph(flat: Flat, weights: Mapping[str, Weight], tree: dict[str, Any])
     for name, weight in weights.items():
         if kinds[name] != "constant":
             found.parameters.append(_parameter(name, weight, kinds[name], used=name in read))
-    for name, first in tied.items():
+    for name, first in tree.tied.items():
         if first in weights:
             found.parameters.append(_parameter(name, weights[first], kinds[first], first, used=first in read))
     return found
@@ -146,7 +150,7 @@ def _of_torch(model: onnx.ModelProto, flat: Flat, weights: Mapping[str, Weight],
             base[value] = value
             kinds.setdefault(value, kinds.get(stem, "parameter"))
             continue
-        folded = metadata(infos[value]).get("pkg.onnxscript.optimizer.folded_from", "") if value in infos else ""
+        folded = metadata_of(infos[value]).get(FOLDED_FROM, "") if value in infos else ""
         sources = [name for name in _FOLDED.findall(folded) if name in kinds]
         if len(sources) == 1 and kinds[sources[0]] == "parameter" and weights[value].is_float:
             base[value] = sources[0]
@@ -178,7 +182,7 @@ def _meant(
     Equal vectors are one value in the file.
     """
     own = base.get(value)
-    said = metadata(node.proto).get("pkg.torch.onnx.fx_node", "").partition("(args")[2]
+    said = metadata_of(node.proto).get(FX_NODE, "").partition("(args")[2]
     mentioned = [targets[holder] for holder in dict.fromkeys(_MENTION.findall(said)) if holder in targets]
     is_own = own is not None and own.rpartition(".")[0] == scope
     if own is None or is_own or own in mentioned or len(shape) != 1 or own not in targets.values():

@@ -15,6 +15,7 @@ import torch
 from ptgraph.common.file_names import need_file
 from ptgraph.common.messages import first_line, listed
 from ptgraph.errors import ExportError, LoadError, UsageError
+from ptgraph.onnx.metadata import WEIGHTS, metadata_of
 
 ALIGNMENT = 64  # bytes, of each tensor in a file of weights
 
@@ -148,7 +149,7 @@ def _dims(kind: Any) -> str:
 
 
 def _has_no_weights(proto: onnx.ModelProto) -> bool:
-    return any(prop.key == "ptgraph.weights" and prop.value == "none" for prop in proto.metadata_props)
+    return metadata_of(proto).get(WEIGHTS) == "none"
 
 
 def _need_data(proto: onnx.ModelProto, path: Path) -> None:

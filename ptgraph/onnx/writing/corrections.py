@@ -6,14 +6,14 @@ none. An LSTM with projections becomes a Scan for each layer and direction, sinc
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import onnx_ir as ir
 import torch
 
-Translation = Callable[..., Any]
+from ptgraph.onnx.writing.torch_onnx_bridge import Translation, body_recorded, in_place_of, record, torchlib
+
 _SIZES = {"stride": 1, "padding": 0, "dilation": 1}
 _CONVOLUTION = (*_SIZES, "groups")  # what may be given by order, after the tensors
 _LSTM = ("has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first")
@@ -21,30 +21,19 @@ _LSTM = ("has_biases", "num_layers", "dropout", "train", "bidirectional", "batch
 
 def corrections() -> dict[Any, Translation]:
     """Return operator → its translation."""
-    from onnxscript.function_libs.torch_lib.ops import core
-
     aten = torch.ops.aten
     return {
-        aten.conv1d.default: _convolution(core.aten_conv1d),
-        aten.conv2d.default: _convolution(core.aten_conv2d),
-        aten.conv3d.default: _convolution(core.aten_conv3d),
-        aten.lstm.input: _lstm(core.aten_lstm),
+        aten.conv1d.default: _convolution(torchlib("aten_conv1d")),
+        aten.conv2d.default: _convolution(torchlib("aten_conv2d")),
+        aten.conv3d.default: _convolution(torchlib("aten_conv3d")),
+        aten.lstm.input: _lstm(torchlib("aten_lstm")),
     }
-
-
-def record(node: ir.Node) -> ir.Node:
-    """Add *node* to those that the operator being translated becomes."""
-    from onnxscript import evaluator
-
-    recorder: Any = evaluator.default()
-    recorder.nodes.append(node)
-    return node
 
 
 def _convolution(theirs: Any) -> Translation:
     from onnxscript import opset18 as op
 
-    @functools.wraps(theirs.func)  # its signature is what torch.onnx goes by
+    @in_place_of(theirs)
     def translation(input: Any, weight: Any, bias: Any = None, *rest: Any, **named: Any) -> Any:
         if bias is not None:
             return theirs(input, weight, bias, *rest, **named)
@@ -69,7 +58,7 @@ def _convolution(theirs: Any) -> Translation:
 def _lstm(theirs: Any) -> Translation:
     from onnxscript import opset18 as op
 
-    @functools.wraps(theirs.func)
+    @in_place_of(theirs)
     def translation(input: Any, hx: Any, params: Any, *rest: Any, **named: Any) -> Any:
         if hx[0].shape[2] == hx[1].shape[2]:
             return theirs(input, hx, params, *rest, **named)
@@ -101,7 +90,6 @@ def _projected(
     results: Any, start: Sequence[Any], shapes: Sequence[Any], params: Sequence[Any], reverse: int
 ) -> Sequence[Any]:
     """Return the last hidden state, the last cell state and every hidden state of one layer in one direction."""
-    from onnxscript import evaluator
     from onnxscript import opset18 as op
 
     into, recurrent, *biases, projection = params
@@ -115,18 +103,17 @@ def _projected(
         ir.Value(name=name, type=kind, shape=ir.Shape([batch, length]))
         for name, length in (("hidden", width), ("cell", size), ("gates", 4 * size))
     )
-    outer: Any = evaluator.default()
-    with evaluator.default_as(inner := type(outer)(outer.opset, {})):
+    with body_recorded() as nodes:
         i, f, g, o = op.Split(op.Add(given, op.MatMul(hidden, recurrent)), axis=-1, num_outputs=4)
         new_cell = op.Add(op.Mul(op.Sigmoid(f), cell), op.Mul(op.Sigmoid(i), op.Tanh(g)))
         new_hidden = op.MatMul(op.Mul(op.Sigmoid(o), op.Tanh(new_cell)), projection)
         every = op.Identity(new_hidden)
     for value, length in ((new_hidden, width), (new_cell, size), (every, width)):
         value.type, value.shape = kind, ir.Shape([batch, length])
-    body = ir.Graph([hidden, cell, given], [new_hidden, new_cell, every], nodes=inner.nodes, name="step")
+    body = ir.Graph([hidden, cell, given], [new_hidden, new_cell, every], nodes=nodes, name="step")
     directions = {"scan_input_directions": [reverse], "scan_output_directions": [reverse]}
     attributes: dict[str, Any] = {"body": body, "num_scan_inputs": 1, **directions}
     return record(ir.node("Scan", [*start, gates], attributes, num_outputs=3)).outputs
 
 
-__all__ = ["corrections", "record"]
+__all__ = ["corrections"]

@@ -17,7 +17,7 @@ import onnx_ir as ir
 from ptgraph.common.toposort import in_order
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.traversal import chains
-from ptgraph.onnx.writing.provenance import NodeOrigin, origin_of
+from ptgraph.onnx.writing.provenance import NodeOrigin, origin_of, set_origin
 from ptgraph.onnx.writing.subgraphs import bodies, inner_nodes, reads
 
 LARGEST = 1024  # elements of a constant that stands inside a function; a larger one is given to it
@@ -116,7 +116,7 @@ class _Outline:
         key = self._key(group.call, nodes, given, outputs)
         form = self._known.get(key)
         call = ir.Node("", "", given, num_outputs=len(outputs))
-        call.meta["place"] = NodeOrigin(group.call, None)
+        set_origin(call, NodeOrigin(group.call, None))
         for output, result in zip(outputs, call.outputs, strict=True):
             result.shape, result.type = output.shape, output.type
             self._replace_outside(output, result, inside)
@@ -194,8 +194,8 @@ class _Outline:
             lines.append((self._relative(value, scope) if own else value.name in self.weights, *_type(value)))
 
         def add(node: ir.Node) -> None:
-            place = origin_of(node)
-            path = self.graph.calls[place.call].component
+            origin = origin_of(node)
+            path = self.graph.calls[origin.call].component
             form = self._form_of.get(node)
             called = self._numbers[id(form)] if form is not None else (node.domain, node.op_type)
             given = [numbers.get(v, self._constant(v)) if v is not None else None for v in node.inputs]
@@ -226,7 +226,7 @@ def _constant_node(value: ir.Value, reader: ir.Node) -> ir.Node:
     assert value.const_value is not None
     value.const_value.name = None
     node = ir.Node("", "Constant", [], [ir.AttrTensor("value", value.const_value)])
-    node.meta["place"] = NodeOrigin(origin_of(reader).call, None)
+    set_origin(node, NodeOrigin(origin_of(reader).call, None))
     node.outputs[0].shape, node.outputs[0].type = value.shape, value.type
     return node
 

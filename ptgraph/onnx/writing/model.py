@@ -9,10 +9,8 @@ that shape inference, which knows no sparse weights, fails; the file says in its
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import warnings
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from importlib.metadata import version
 from typing import NamedTuple
@@ -26,8 +24,7 @@ from ptgraph.errors import ExportError, PtgraphWarning
 from ptgraph.graph.categories import category_of_type
 from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
-from ptgraph.graph.module_paths import folded_paths
-from ptgraph.onnx.metadata import TREE
+from ptgraph.onnx.metadata import FLOPS, MODEL, PARAMETERS, TRACER, TREE, WEIGHTS, ModuleTree, tree_text
 from ptgraph.onnx.options import OnnxOptions
 from ptgraph.onnx.writing.function_outlining import outline
 from ptgraph.onnx.writing.netron_sidecar import attachment
@@ -134,8 +131,8 @@ def _make(graph: ModelGraph, options: OnnxOptions, without: Collection[str]) -> 
     counts = count(model, graph)
     for node, each in counts.nodes.items():
         if node.op_type != "Constant":
-            node.metadata_props["ptgraph.parameters"] = str(each.parameters)
-            node.metadata_props["ptgraph.flops"] = str(each.flops)
+            node.metadata_props[PARAMETERS] = str(each.parameters)
+            node.metadata_props[FLOPS] = str(each.flops)
     make_encodable(model)
     with quiet():  # it logs every weight that it finds taken off
         proto = ir.to_proto(model)
@@ -193,42 +190,30 @@ def _describe(proto: onnx.ModelProto, graph: ModelGraph, options: OnnxOptions) -
         ]
     )
     props = {
-        "ptgraph.model": root.type,
-        "ptgraph.parameters": str(root.total_params),
-        "ptgraph.flops": str(root.flops),
-        "ptgraph.tracer": graph.tracer,
-        "ptgraph.weights": options.weights,
-        TREE: encodable(_tree(graph)),
+        MODEL: root.type,
+        PARAMETERS: str(root.total_params),
+        FLOPS: str(root.flops),
+        TRACER: graph.tracer,
+        WEIGHTS: options.weights,
+        TREE: encodable(tree_text(_module_tree(graph))),
     }
     onnx.helper.set_model_props(proto, props)
 
 
-def _tree(graph: ModelGraph) -> str:
-    """Return as JSON what the nodes do not say of the modules, for `ptgraph.onnx.reading.read`.
-
-    ``modules`` has the paths of each class, those that differ in numbers joined, and a brace that is part of a name
-    written twice; ``categories`` those of classes whose
-    name says another; ``tied`` maps names of parameters to the first ones; ``buffers`` and ``constants`` are the names
-    of weights that are no parameters. What is empty is left out.
-    """
-    paths: dict[str, list[str]] = defaultdict(list)
+def _module_tree(graph: ModelGraph) -> ModuleTree:
     categories: dict[str, str] = {}
     for path, component in graph.components.nodes(data=True):
-        type_ = component["type"]
-        paths[type_].append(path.replace("{", "{{"))
         has_parts = graph.components.out_degree(path) > 0
-        if category_of_type(type_, has_parts=has_parts, root=not path) != component["category"]:
-            categories[type_] = component["category"]
+        if category_of_type(component["type"], has_parts=has_parts, root=not path) != component["category"]:
+            categories[component["type"]] = component["category"]
     named = {p.name for p in graph.parameters}
-    held = {
-        "modules": {type_: [text for text, _ in folded_paths(found)] for type_, found in paths.items()},
-        "categories": categories,
-        "tied": {p.name: p.tied_to for p in graph.parameters if p.tied_to is not None},
-        "buffers": [p.name for p in graph.parameters if p.kind == "buffer" and p.tied_to is None],
-        "constants": sorted(name for name in graph.program.constants if name not in named),
-    }
-    kept = {name: value for name, value in held.items() if value}
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return ModuleTree(
+        modules={path: component["type"] for path, component in graph.components.nodes(data=True)},
+        categories=categories,
+        tied={p.name: p.tied_to for p in graph.parameters if p.tied_to is not None},
+        buffers=[p.name for p in graph.parameters if p.kind == "buffer" and p.tied_to is None],
+        constants=sorted(name for name in graph.program.constants if name not in named),
+    )
 
 
 def _serialize(proto: onnx.ModelProto) -> bytes:

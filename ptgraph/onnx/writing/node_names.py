@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.traversal import chains
+from ptgraph.onnx.metadata import CLASS, CLASS_HIERARCHY, MODULE, NAMESPACE, OPERATOR, SOURCE
 from ptgraph.onnx.writing.function_outlining import Form
 from ptgraph.onnx.writing.provenance import origin_of
 from ptgraph.onnx.writing.subgraphs import bodies, inner_nodes
@@ -72,8 +73,8 @@ class Names:
             )
             function = ir.Function(self._domain(form.type), name, graph=body, attributes=[])
             function.doc_string = self.graph.classes[form.type].doc or None
-            function.metadata_props["ptgraph.module"] = path
-            function.metadata_props["ptgraph.class"] = form.type
+            function.metadata_props[MODULE] = path
+            function.metadata_props[CLASS] = form.type
             functions.append(function)
         return functions
 
@@ -121,9 +122,9 @@ class Names:
         taken: set[str] = set()
         counts = Counter(origin_of(node).call for node in nodes if node.op_type != "Constant")
         for node in nodes:
-            place = origin_of(node)
-            whole = bool(node.domain) or (counts[place.call] == 1 and node.op_type != "Constant")
-            scope = self.graph.calls[place.call].component
+            origin = origin_of(node)
+            whole = bool(node.domain) or (counts[origin.call] == 1 and node.op_type != "Constant")
+            scope = self.graph.calls[origin.call].component
             shown = path + scope[len(own) :] if scope == own or not own or scope.startswith(own + ".") else scope
             shown = shown.removeprefix(".")
             node.name = _free(shown if whole and scope != own else f"{shown}/{node.op_type}".removeprefix("/"), taken)
@@ -132,28 +133,28 @@ class Names:
                 inner.name = _free(f"{node.name}/{inner.op_type}", taken)
 
     def _describe(self, node: ir.Node, shown: str) -> None:
-        place = origin_of(node)
+        origin = origin_of(node)
         graph, props = self.graph, node.metadata_props
-        scope = graph.calls[place.call].component
-        chain = self._chains[place.call]
+        scope = graph.calls[origin.call].component
+        chain = self._chains[origin.call]
         classes = [graph.components.nodes[graph.calls[call].component]["type"] for call in chain]
         paths = [graph.calls[call].component for call in chain]
-        props["namespace"] = "/".join(
+        props[NAMESPACE] = "/".join(
             f"{self._shown(path, scope, shown) or graph.name}: {graph.classes[class_].name}"
             for path, class_ in zip(paths, classes, strict=True)
         )
-        props["pkg.torch.onnx.class_hierarchy"] = repr(classes)
-        props["ptgraph.module"] = shown or graph.name
-        props["ptgraph.class"] = classes[-1]
-        if place.op is None:
+        props[CLASS_HIERARCHY] = repr(classes)
+        props[MODULE] = shown or graph.name
+        props[CLASS] = classes[-1]
+        if origin.op is None:
             info = graph.classes[classes[-1]]
             if node.domain and info.file:
-                props["ptgraph.source"] = f"{info.file}:{info.line}"
+                props[SOURCE] = f"{info.file}:{info.line}"
             return
-        op = graph.ops.nodes[place.op]
-        props["ptgraph.operator"] = op["target"]
+        op = graph.ops.nodes[origin.op]
+        props[OPERATOR] = op["target"]
         if op["file"]:
-            props["ptgraph.source"] = f"{op['file']}:{op['line']}"
+            props[SOURCE] = f"{op['file']}:{op['line']}"
 
     def _shown(self, path: str, scope: str, shown: str) -> str:
         """Return *path*, one of those above *scope*, with the stars that *shown* has."""

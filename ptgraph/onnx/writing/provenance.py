@@ -1,77 +1,92 @@
 """Which operation and which module call each ONNX node comes from.
 
-Each fx node carries a number through torch.onnx, in place of its stack of modules; the number is read back from the
-metadata of the ONNX nodes.
+Each FX node carries a number through torch.onnx; the number is read back from the ONNX nodes that it became.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterator
+from collections.abc import Container, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import onnx_ir as ir
-from torch import fx
 
+from ptgraph.errors import ExportError
 from ptgraph.graph.model import ModelGraph
+from ptgraph.onnx.metadata import NAME_SCOPES
+from ptgraph.onnx.writing.torch_onnx_bridge import number_of, numbers_carried, scopes_of
 
-_MARK = re.compile(r"ptgraph:(\d+)")
+_META = "ptgraph origin"  # of `ir.Node.meta`
 
 
 class NodeOrigin(NamedTuple):
-    """Where a node is from: the run of a module that it is in, and its operation in the graph, if it has one."""
+    """Where a node is from: the module call that it is in, and its operation in the graph, if it has one."""
 
     call: str
     op: str | None
 
 
 def origin_of(node: ir.Node) -> NodeOrigin:
-    """Return where *node* is from."""
-    place: NodeOrigin = node.meta["place"]
-    return place
+    """Return where *node* is from; KeyError if `set_origin` was not called for it."""
+    origin: NodeOrigin = node.meta[_META]
+    return origin
 
 
-@contextlib.contextmanager
-def origins_written(graph: ModelGraph) -> Iterator[None]:
-    """Let the nodes of the program carry a number in place of their stack of modules: it reaches the ONNX nodes.
+def has_origin(node: ir.Node) -> bool:
+    """Return whether `set_origin` was called for *node*."""
+    return _META in node.meta
 
-    What a context manager wraps is run node by node, since torch would give its nodes the stack of the wrapper.
+
+def set_origin(node: ir.Node, origin: NodeOrigin) -> None:
+    """Note that *node* is from *origin*."""
+    node.meta[_META] = origin
+
+
+def origins_carried(graph: ModelGraph) -> AbstractContextManager[None]:
+    """Let the FX nodes of the program carry numbers to the ONNX nodes that torch.onnx makes of them meanwhile."""
+    return numbers_carried(graph.program.graph_module, graph.origins.nodes)
+
+
+def check_origins(model: ir.Model, paths: Container[str]) -> None:
+    """Raise ExportError if nodes of *model*, which torch.onnx has just made, do not say which FX node they are from.
+
+    *paths* are those of the modules. A node that a decomposition of torch added has no number: its scope is the root,
+    or what torch calls it.
     """
-    whole = graph.program.graph_module
-    wrapped = [body for body in whole.modules() if isinstance(body, fx.GraphModule) and body is not whole]
-    for body in wrapped:
-        body.forward = fx.Interpreter(body).run
-    before = {node: node.meta.get("nn_module_stack") for node in graph.origins.nodes}
-    for number, node in enumerate(before):
-        node.meta["nn_module_stack"] = {"place": (f"ptgraph:{number}", "torch.nn.Module")}
-    try:
-        yield
-    finally:
-        for node, stack in before.items():
-            node.meta["nn_module_stack"] = stack
-        for body in wrapped:
-            del body.forward
+    unnumbered = [node for node in model.graph if node.op_type != "Constant" and number_of(node) is None]
+    scopes = [scopes_of(node) for node in unnumbered]
+    none_has = len(unnumbered) == sum(node.op_type != "Constant" for node in model.graph)
+    if None in scopes:
+        changed = f"torch.onnx writes no metadata {NAME_SCOPES!r}"
+    elif any(path and path in paths for scope in scopes for path in (scope or [])[:-1]):
+        changed = "torch.onnx takes modules from elsewhere than the metadata 'nn_module_stack' of an FX node"
+    elif none_has and any(len(scope or []) == 1 for scope in scopes):
+        changed = "torch.onnx does not read the metadata 'nn_module_stack' of an FX node"
+    else:
+        return
+    node = unnumbered[0]
+    raise ExportError(
+        f"{changed}, by which ptgraph knows the module of a node (of {node.op_type}, for example, and "
+        f"{len(unnumbered) - 1} more); please report it"
+    )
 
 
-def origin_number(node: ir.Node) -> int | None:
-    found = _MARK.search(node.metadata_props.get("pkg.torch.onnx.name_scopes", ""))
-    return int(found[1]) if found else None
+def read_origins(model: ir.Model, origins: Sequence[tuple[str, str | None]]) -> None:
+    """Note the origin of each node of *model*, and clear its metadata, in place; *origins* has those of the numbers.
 
-
-def read_origins(model: ir.Model, places: list[tuple[str, str | None]]) -> None:
-    """Note the place of each node, in place; one that an optimisation made is where its reader is."""
+    A node without a number was made by an optimisation: it is in the module call of what reads it.
+    """
     last = NodeOrigin("", None)
     for node in reversed(list(model.graph.all_nodes())):
-        number = origin_number(node)
+        number = number_of(node)
         if number is not None:
-            node.meta["place"] = last = NodeOrigin(*places[number])
+            last = NodeOrigin(*origins[number])
+            set_origin(node, last)
         else:
             readers = [use.node for output in node.outputs for use in output.uses()]
-            node.meta["place"] = NodeOrigin(
-                next((origin_of(r).call for r in readers if "place" in r.meta), last.call), None
-            )
+            call = next((origin_of(reader).call for reader in readers if has_origin(reader)), last.call)
+            set_origin(node, NodeOrigin(call, None))
         node.metadata_props.clear()
 
 
-__all__ = ["NodeOrigin", "origin_number", "origin_of", "origins_written", "read_origins"]
+__all__ = ["NodeOrigin", "check_origins", "has_origin", "origin_of", "origins_carried", "read_origins", "set_origin"]

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import numpy as np
 import onnx_ir as ir
 
-from ptgraph.onnx.writing.provenance import NodeOrigin, origin_of
+from ptgraph.onnx.writing.provenance import NodeOrigin, origin_of, set_origin
 
 
 def make_legible(model: ir.Model, without: Collection[str] = ()) -> None:
@@ -82,7 +82,7 @@ def _whole_mask(graph: ir.Graph, node: ir.Node) -> None:
     expand.outputs[0].type = mask.type
     expand.outputs[0].shape = ir.Shape([*mask.shape[: rank - 2], rows, mask.shape[rank - 1]])
     for new in (*made, expand):
-        new.meta["place"] = origin_of(node)
+        set_origin(new, origin_of(node))
     graph.insert_before(node, [*made, expand])
     node.replace_input_with(3, expand.outputs[0])
 
@@ -113,7 +113,7 @@ def _split(graph: ir.Graph) -> None:
             [ir.AttrInt64("axis", axis)],
             num_outputs=len(parts),
         )
-        split.meta["place"] = NodeOrigin(call, origin_of(first).op)
+        set_origin(split, NodeOrigin(call, origin_of(first).op))
         graph.insert_before(first, split)
         for (_, _, node), output in zip(parts, split.outputs, strict=True):
             output.shape, output.type = node.outputs[0].shape, node.outputs[0].type

@@ -1,28 +1,37 @@
-"""torch.onnx as ptgraph calls it: the translation of an ExportedProgram, and its errors in one line."""
+"""torch.onnx and onnxscript as ptgraph uses them: every name and habit of theirs that is private, or may change.
+
+`tests/test_torch_onnx_bridge.py` checks each, and says what changed where one fails. The metadata keys of torch.onnx
+are in `ptgraph.onnx.metadata`.
+"""
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import onnx_ir as ir
 import torch
+from torch import fx
 from torch.export import ExportedProgram
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.common.messages import first_line
 from ptgraph.common.silence import quiet
 from ptgraph.errors import ExportError
-from ptgraph.onnx.writing.corrections import corrections, record
+from ptgraph.onnx.metadata import NAME_SCOPES
 
-DOMAIN = "ptgraph"  # of the nodes that mark and repeat blocks; none is left in the end
+Translation = Callable[..., Any]  # of an operator: it takes the operator's arguments, and returns ONNX values
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_NUMBER = re.compile(r"ptgraph:(\d+)")
 
 
-def to_onnx(program: ExportedProgram, opset: int) -> ir.Model:
-    marks = {getattr(torch.ops.ptgraph, name).default: _opaque(name) for name in ("enter", "leave", "repeat")}
+def to_onnx(program: ExportedProgram, opset: int, translations: Mapping[Any, Translation]) -> ir.Model:
+    """Return *program* as torch.onnx translates it, not optimised; *translations* maps operators to their own."""
     with quiet(), sdpa_kernel(SDPBackend.MATH):  # else torch.onnx takes results to lie in memory as they do not
         exported = torch.onnx.export(
             program,
@@ -30,7 +39,7 @@ def to_onnx(program: ExportedProgram, opset: int) -> ir.Model:
             optimize=False,
             opset_version=opset,
             verbose=False,
-            custom_translation_table=marks | corrections(),
+            custom_translation_table=dict(translations),
         )
     assert exported is not None
     return exported.model
@@ -41,7 +50,10 @@ def explained(name: str) -> Iterator[None]:
     """Raise ExportError, with the causes in one line, for whatever torch, torch.onnx and its optimiser raise."""
     try:
         yield
-    except Exception as error:  # their many parts raise whatever they raise
+    except ExportError:
+        raise
+    except Exception as error:  # torch, torch.onnx and onnxscript raise exceptions of many classes
+        check_interrupt(error)
         said = [
             _COLOURS.sub("", first_line(cause)).strip().partition(". See the")[0].rstrip(".:")
             for cause in _causes(error)
@@ -50,23 +62,117 @@ def explained(name: str) -> Iterator[None]:
         raise ExportError(f"torch.onnx cannot translate {name}: {why}") from error
 
 
-def _opaque(name: str) -> Any:
-    """Return the translation of an operator that marks repeated blocks: a node of our own domain."""
-
-    def translation(tensors: Sequence[ir.Value], *rest: Any) -> Any:
-        mark = rest[:-1] if name == "leave" else rest[:1] if name == "repeat" else ()
-        outputs = len(rest[-2].split(",")) if name == "repeat" else 1
-        node = ir.Node(DOMAIN, name, [*tensors, *mark], [ir.AttrString("id", rest[-1])], num_outputs=outputs)
-        record(node)
-        return list(node.outputs) if name == "repeat" else node.outputs[0]
-
-    return translation
-
-
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
 
 
-__all__ = ["DOMAIN", "explained", "to_onnx"]
+# Translations of operators
+
+
+def torchlib(name: str) -> Any:
+    """Return onnxscript's translation of an operator of torch: ``aten_conv1d``."""
+    from onnxscript.function_libs.torch_lib.ops import core
+
+    return getattr(core, name)
+
+
+def in_place_of(theirs: Any) -> Callable[[Translation], Translation]:
+    """Return a decorator for a translation that replaces *theirs*, with the same parameters.
+
+    torch.onnx tells attributes from inputs by the signature of the function.
+    """
+    decorator: Callable[[Translation], Translation] = functools.wraps(theirs.func)
+    return decorator
+
+
+def record(node: ir.Node) -> ir.Node:
+    """Add *node* to those that the operator being translated becomes."""
+    from onnxscript import evaluator
+
+    recorder: Any = evaluator.default()
+    recorder.nodes.append(node)
+    return node
+
+
+@contextlib.contextmanager
+def body_recorded() -> Iterator[list[ir.Node]]:
+    """Collect in a list the nodes that are made, for the body of a loop, and not among those of the operator."""
+    from onnxscript import evaluator
+
+    outer: Any = evaluator.default()
+    with evaluator.default_as(inner := type(outer)(outer.opset, {})):
+        yield inner.nodes
+
+
+# Where a node is from
+
+
+@contextlib.contextmanager
+def numbers_carried(whole: fx.GraphModule, nodes: Iterable[fx.Node]) -> Iterator[None]:
+    """Let each of *nodes*, which are those of *whole*, carry its number to the ONNX nodes that it becomes.
+
+    torch.onnx writes the stack of modules of an FX node into the metadata of ONNX nodes, and decompositions keep it.
+    So a node has a stack of one module here, which is called after the number. What a context manager wraps is run
+    node by node, since torch would give its nodes the stack of the wrapper.
+    """
+    wrapped = [body for body in whole.modules() if isinstance(body, fx.GraphModule) and body is not whole]
+    for body in wrapped:
+        body.forward = fx.Interpreter(body).run
+    before = {node: node.meta.get("nn_module_stack") for node in nodes}
+    for number, node in enumerate(before):
+        node.meta["nn_module_stack"] = {"number": (f"ptgraph:{number}", "torch.nn.Module")}
+    try:
+        yield
+    finally:
+        for node, stack in before.items():
+            node.meta["nn_module_stack"] = stack
+        for body in wrapped:
+            del body.forward
+
+
+def number_of(node: ir.Node) -> int | None:
+    """Return the number of the FX node that *node* is from, or None if it is from none."""
+    found = _NUMBER.search(node.metadata_props.get(NAME_SCOPES, ""))
+    return int(found[1]) if found else None
+
+
+def scopes_of(node: ir.Node) -> list[str] | None:
+    """Return the modules around *node* by torch.onnx: paths, then the name of the FX node; None if nothing is said."""
+    text = node.metadata_props.get(NAME_SCOPES)
+    if text is None:
+        return None
+    scopes: list[str] = ast.literal_eval(text)
+    return scopes
+
+
+# After the translation
+
+
+def raw_tensor(value: ir.Value) -> Any:
+    """Return what torch.onnx made an initializer of: a tensor of torch, or None if it has no values."""
+    return getattr(value.const_value, "raw", None)
+
+
+def fold_constants(model: ir.Model) -> None:
+    """Compute what is constant, in place, by the optimiser of onnxscript."""
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(model, onnx_shape_inference=True)
+
+
+__all__ = [
+    "Translation",
+    "body_recorded",
+    "explained",
+    "fold_constants",
+    "in_place_of",
+    "number_of",
+    "numbers_carried",
+    "raw_tensor",
+    "record",
+    "scopes_of",
+    "to_onnx",
+    "torchlib",
+]

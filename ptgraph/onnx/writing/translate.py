@@ -6,17 +6,20 @@ weights is translated like one with. A repeated block is translated once and cop
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import onnx_ir as ir
 import torch
+from onnx_ir.passes import common
 
 from ptgraph.common.silence import quiet
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.writing.provenance import origin_number, origins_written, read_origins
-from ptgraph.onnx.writing.repeated_blocks import Block, Copy, copy_block
-from ptgraph.onnx.writing.shrink_program import Feed, reduced
-from ptgraph.onnx.writing.torch_onnx_bridge import DOMAIN, explained, to_onnx
+from ptgraph.onnx.writing.corrections import corrections
+from ptgraph.onnx.writing.provenance import check_origins, origins_carried, read_origins
+from ptgraph.onnx.writing.repeated_blocks import Weights, copy_repeated, marker_translations, markers_of
+from ptgraph.onnx.writing.shrink_program import reduced
+from ptgraph.onnx.writing.torch_onnx_bridge import explained, fold_constants, raw_tensor, to_onnx
 
 LARGEST_CONSTANT = 2**24  # elements of a constant that is compared with others
 
@@ -29,69 +32,35 @@ class Translated(NamedTuple):
 
 
 def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated:
-    """Return *graph* as flat ONNX of the given opset, its nodes placed (see `place_of`).
+    """Return *graph* as flat ONNX of the given opset; each node has an origin (see `provenance.origin_of`).
 
     With *fold*, what is constant is computed. Raises ExportError where an operator has no translation.
     """
     state = {**graph.program.state_dict, **graph.program.constants}
-    order = list(graph.origins.nodes)
     with explained(graph.name):
-        with origins_written(graph):
-            program, chains, states = reduced(graph.program, graph.origins.repeated)
-            model = to_onnx(program, opset)
-        _rename(model, states)
-        held = _take_weights(model, state)
-        marks = [node for node in model.graph if node.domain == DOMAIN]
-        numbers = {node: origin_number(node) for node in marks}
+        with origins_carried(graph):
+            program, chains, names = reduced(graph.program, graph.origins.repeated)
+            model = to_onnx(program, opset, marker_translations() | corrections())
+        check_origins(model, graph.components)
+        _rename(model, names)
+        taken = _take_weights(model, state)
+        markers = markers_of(model)
         _optimize(model, fold=fold)
-    marks = [node for node in marks if node.graph is model.graph]  # those that something repeats
     read_origins(model, list(graph.origins.nodes.values()))
-    names = {p.name: p.tied_to or p.name for p in graph.parameters}
-    _merge_tied(model, names)
-    tensors = {**{name: t for name, t in state.items() if isinstance(t, torch.Tensor)}, **held}
-    weights = {names.get(name, name): tensor for name, tensor in tensors.items()}
-    blocks: dict[str, Block] = {}
-    open_: dict[str, Block] = {}
-    for node in list(model.graph):
-        id_ = node.attributes["id"].as_string() if node in numbers else ""
-        if node not in numbers:
-            made = [node]
-        elif node.op_type == "enter":
-            made = []
-            if id_ not in blocks:
-                open_[id_] = Block(node.inputs, [], [])
-        elif node.op_type == "leave":
-            made = []
-            if id_ in open_:
-                blocks[id_] = open_.pop(id_)._replace(results=node.inputs[:-1])
-        else:
-            head, made, values = order[numbers[node] or 0], [], list(node.inputs[:-1])
-            first = list(values)
-            unlinked: Feed = [None] * len(values)
-            for run, feed in [(head, unlinked), *chains.get(head, [])]:
-                _, call, ops = graph.origins.repeated[run]
-                copy = Copy(graph.origins.runs[id_], call, ops)
-                given = [first[i] if result is None else values[result] for i, result in enumerate(feed)]
-                nodes, values = copy_block(graph, model, blocks[id_], given, copy, names, weights)
-                made += nodes
-            model.graph.insert_before(node, made)
-            for output, value in zip(node.outputs, values, strict=True):
-                assert value is not None
-                output.replace_all_uses_with(value, replace_graph_outputs=True)
-        for block in open_.values():
-            block.nodes.extend(made)
-    for node in reversed(marks):
-        model.graph.remove(node, safe=True)
-    ir.passes.common.RemoveUnusedNodesPass()(model)
+    first = {p.name: p.tied_to or p.name for p in graph.parameters}
+    _merge_tied(model, first)
+    tensors = {name: tensor for name, tensor in {**state, **taken}.items() if isinstance(tensor, torch.Tensor)}
+    weights = {first.get(name, name): tensor for name, tensor in tensors.items()}
+    copy_repeated(model, graph, markers, chains, Weights(weights, first))
+    common.RemoveUnusedNodesPass()(model)
     for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
         value.metadata_props.clear()  # what torch.onnx and the optimiser say of their own work
     model.graph.metadata_props.clear()
-    model.opset_imports.pop(DOMAIN, None)
     return Translated(model, weights)
 
 
-def _rename(model: ir.Model, names: dict[str, str]) -> None:
-    """Give initializers the names that *names* has for theirs, in place."""
+def _rename(model: ir.Model, names: Mapping[str, str]) -> None:
+    """Rename initializers, in place: *names* maps old names to new ones."""
     for old, new in names.items():
         value = model.graph.initializers.pop(old, None)
         if value is not None:
@@ -99,30 +68,27 @@ def _rename(model: ir.Model, names: dict[str, str]) -> None:
             model.graph.initializers[new] = value
 
 
-def _take_weights(model: ir.Model, state: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Take the values of the model's state, and of all that has none, off the initializers; return them."""
-    held = {}
+def _take_weights(model: ir.Model, state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Take the tensors of the model's *state*, and all that are on meta, off the initializers; return them by name."""
+    taken = {}
     for name, value in model.graph.initializers.items():
-        tensor = state.get(name, getattr(value.const_value, "raw", None))
+        tensor = state.get(name, raw_tensor(value))
         if isinstance(tensor, torch.Tensor) and (name in state or tensor.is_meta):
-            held[name] = tensor
+            taken[name] = tensor
             value.const_value = None
-    return held
+    return taken
 
 
 def _optimize(model: ir.Model, *, fold: bool) -> None:
     """Fold what is constant, with *fold*, and drop what is unused, in place.
 
-    These are onnxscript's own passes without its pattern rewriter, whose time grows with the square of the nodes,
-    and without merging equal expressions, which would join what different modules do.
+    These are the passes of onnxscript's optimiser without its pattern rewriter, whose time grows with the square of
+    the nodes, and without the merging of equal expressions, which would join what different modules do.
     """
-    from onnx_ir.passes import common
-    from onnxscript.optimizer import fold_constants
-
     with quiet():
         common.InlinePass()(model)
         if fold:
-            fold_constants(model, onnx_shape_inference=True)
+            fold_constants(model)
         ir.passes.Sequential(
             common.RemoveUnusedNodesPass(),
             common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]  # onnx_ir left it untyped
@@ -133,18 +99,21 @@ def _optimize(model: ir.Model, *, fold: bool) -> None:
         )(model)
 
 
-def _merge_tied(model: ir.Model, names: dict[str, str]) -> None:
-    """Let all readers of a tied parameter read the first of its names, in place (torch.onnx keeps the last)."""
+def _merge_tied(model: ir.Model, first: Mapping[str, str]) -> None:
+    """Let all readers of a tied parameter read the first of its names, in place; torch.onnx keeps the last.
+
+    *first* maps each name to the first one of the same tensor.
+    """
     initializers = model.graph.initializers
-    for name, first in names.items():
-        if first == name or name not in initializers:
+    for name, kept in first.items():
+        if kept == name or name not in initializers:
             continue
         value = initializers.pop(name)
-        if first in initializers:
-            value.replace_all_uses_with(initializers[first])
+        if kept in initializers:
+            value.replace_all_uses_with(initializers[kept])
         else:
-            value.name = first
-            initializers[first] = value
+            value.name = kept
+            initializers[kept] = value
 
 
 __all__ = ["Translated", "translate"]
