@@ -16,7 +16,7 @@ from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.loading.target import load
 from ptgraph.tracing.build_graph import graph_of as traced
-from tests.valid_onnx import check_onnx
+from tests.support.valid_onnx import check_onnx
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,5 +1,7 @@
 """`ptgraph.trace`, `analyze` and `export`: what they return, what they refuse, and that they leave no trace."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import logging
@@ -20,6 +22,7 @@ import ptgraph
 from ptgraph import ExportError, ModelGraph, PtgraphError, TraceError, UsageError
 from ptgraph.common.silence import quiet
 from ptgraph.formats.registry import FORMATS
+from tests.support.snapshot import snapshot
 
 
 class Net(nn.Module):
@@ -62,27 +65,6 @@ def wrong(error: type[PtgraphError], action: Any, *args: Any, **kwargs: Any) -> 
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-def snapshot(model: nn.Module) -> Any:
-    """Everything of a model that somebody could see change; the tensors themselves by place and version."""
-    return {
-        "modes": [module.training for module in model.modules()],
-        "modules": [(name, type(module), id(module)) for name, module in model.named_modules()],
-        "attributes": [sorted(vars(module)) for module in model.modules()],
-        "hooks": [{k: list(v) for k, v in vars(m).items() if "hooks" in k} for m in model.modules()],
-        "tensors": {
-            name: (id(tensor), tensor.data_ptr(), tensor.device, tensor.dtype, tensor.requires_grad)
-            for name, tensor in model.state_dict(keep_vars=True).items()
-        },
-        "values": {name: tensor.tolist() for name, tensor in model.state_dict().items()},
-        "gradients": {
-            name: (id(p.grad), p.grad.tolist()) for name, p in model.named_parameters() if p.grad is not None
-        },
-        "random": torch.random.get_rng_state().tolist(),
-        "grad mode": torch.is_grad_enabled(),
-        "default": (torch.get_default_dtype(), torch.get_default_device()),
-    }
 
 
 # Nothing is disturbed

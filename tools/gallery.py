@@ -22,9 +22,9 @@ from ptgraph.graph.view.model import BOX_LIMIT
 from ptgraph.loading.target import load
 from ptgraph.models import PRESETS
 from ptgraph.tracing.build_graph import graph_of
-from tests.geometry import check
 from tests.support.architectures import CONFIGS
-from tests.truth import torn
+from tests.support.figure_checks import check
+from tests.support.figure_truth import torn
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SMALLEST, SECONDS = 6.0, 1.0  # points; how long a figure may take to lay out

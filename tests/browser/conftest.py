@@ -20,8 +20,8 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.loading.target import load
 from ptgraph.page.overlay import Overlay
 from ptgraph.tracing.build_graph import graph_of
-from tests.opened import Opened, visiting
-from tests.test_patterns import SMALL, graph_of_letters
+from tests.support.browser_page import Opened, visiting
+from tests.support.pattern_models import SMALL, graph_of_letters
 
 SCRIPT = "</script><script>hacked=1</script>"
 IMAGE = "\"'><img src=x onerror=hacked=1>"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.opened import Opened
+from tests.support.browser_page import Opened
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"  # `make check` installs it
 SERIOUS = ("serious", "critical")

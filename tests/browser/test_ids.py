@@ -13,9 +13,9 @@ from playwright.sync_api import Browser
 import ptgraph
 from ptgraph.formats.html import render
 from ptgraph.formats.options import Options
-from tests.odd import Odd
-from tests.opened import Opened, visiting
-from tests.test_box_ids import EXAMPLES
+from tests.support.box_ids import EXAMPLES
+from tests.support.browser_page import Opened, visiting
+from tests.support.odd_names import Odd
 
 LETTERS = "".join(map(chr, range(0x20, 0x7F)))
 NAMES = [f"x{sign}y" for sign in LETTERS if sign not in "."]

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.opened import Opened, check_geometry
+from tests.support.browser_page import Opened, check_geometry
 
 Visit = Callable[..., Opened]
 MODELS = ["tiny", "medium", "bert", "swin", "mixtral", "whisper"]

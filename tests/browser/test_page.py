@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.opened import Opened, check_geometry
-
-from .conftest import CONTROL, IMAGE, LONG, SCRIPT
+from tests.browser.conftest import CONTROL, IMAGE, LONG, SCRIPT
+from tests.support.browser_page import Opened, check_geometry
 
 ATTENTION = "/layers.0.attention"
 HEAD = "(({ x, y, height }) => ({ x, y: y - height / 2 + 8 }))"

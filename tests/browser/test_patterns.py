@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 
 from ptgraph.graph.view.build import view
 from tests.browser.conftest import PATTERNS
-from tests.opened import Opened, check_geometry
-from tests.test_patterns import graph_of_letters, places_of
+from tests.support.browser_page import Opened, check_geometry
+from tests.support.pattern_models import graph_of_letters, places_of
 
 Visit = Callable[..., Opened]
 PATTERN = "*3/layers.0"  # [layers.0–1 ×2, layers.2] ×4, then layers.12–13 ×2

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from ptgraph.models import TransformerLM
-
-from .small import make
+from tests.models.small import make
 
 
 @pytest.fixture(autouse=True)

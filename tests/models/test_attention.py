@@ -7,8 +7,7 @@ from torch import Tensor
 
 from ptgraph.models import Attention, RMSNorm, RotaryEmbedding
 from ptgraph.models.rope import rotate
-
-from .small import make
+from tests.models.small import make
 
 
 def plain_norm(x: Tensor, eps: float) -> Tensor:

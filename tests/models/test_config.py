@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from ptgraph.models import PRESETS, TransformerConfig, build
-
-from .small import SIZES
+from tests.models.small import SIZES
 
 PARAMETERS = {
     "nano": 868_352,

@@ -7,8 +7,7 @@ import torch
 from torch.export import Dim, ExportedProgram, export
 
 from ptgraph.models import TransformerLM, build
-
-from .small import make, tokens
+from tests.models.small import make, tokens
 
 
 def traced(model: TransformerLM, sequence: Any) -> ExportedProgram:

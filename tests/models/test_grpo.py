@@ -27,8 +27,7 @@ from ptgraph.models.training.grpo import (
 from ptgraph.models.training.prompts import arithmetic
 from ptgraph.models.training.rollout import Rollout, allowed_tokens, generate, token_log_probs
 from ptgraph.models.training.tokenizer import END, train_tokenizer
-
-from .small import make
+from tests.models.small import make
 
 PROMPTS = ["What is 1 + 2?", "How much", "What is 3 + 4?", "A", "And what is 12 + 34?"]  # three lengths and more
 

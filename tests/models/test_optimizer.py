@@ -10,8 +10,7 @@ from torch import nn
 from ptgraph.models.training.data import Batch
 from ptgraph.models.training.optimizer import OptimizerConfig, adamw, backward, clip, learning_rate, update
 from ptgraph.models.training.pretrain import forward, language_loss
-
-from .small import make, tokens
+from tests.models.small import make, tokens
 
 
 class Everything(nn.Module):

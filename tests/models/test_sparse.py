@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from ptgraph.models import KVCache, LightningIndexer, TransformerLM
-
-from .small import make, tokens
-from .test_attention import plain_norm, plain_rope
+from tests.models.small import make, tokens
+from tests.models.test_attention import plain_norm, plain_rope
 
 
 def indexer_parameters(model: TransformerLM) -> dict[str, torch.nn.Parameter]:

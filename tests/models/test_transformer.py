@@ -11,8 +11,7 @@ from torch.nn import functional as F
 
 import ptgraph.models
 from ptgraph.models import KVCache, TransformerLM, build
-
-from .small import make, tokens
+from tests.models.small import make, tokens
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 48), (3, 7)])

@@ -10,7 +10,7 @@
     stub    = base "→" base            a value, and the box that reads it
 
 In a run, "%", "~", "→" and surrogates without their other half are written as %25, %7E, %2192 and such as %D800. An
-operation keeps its name, so that a base goes before what only looks like one with numbers. tests/box_ids.json holds
+operation keeps its name, so that a base goes before what only looks like one with numbers. tests/support/box_ids.json holds
 examples, for both languages.
 """
 
