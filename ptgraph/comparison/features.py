@@ -102,7 +102,7 @@ class Side:
 
     def shift(self, box: str, number: int) -> Shift:
         """Return what leads from the paths inside the first block of a fold to those in block *number*."""
-        runs = self.boxes[box].runs
+        runs = self.boxes[box].paths
         return ((runs[0], runs[number]),) if number and runs else ()
 
     def title(self, box: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from html import escape
 from math import dist
 
+from ptgraph.common.unique import unique
 from ptgraph.drawing.palettes import FALLBACKS, FONT
 from ptgraph.drawing.shapes import (
     ARROW_LENGTH,
@@ -111,10 +112,8 @@ class _Writer:
 
     def unique(self, item: Item) -> str:
         """Return an id of its own for an item, by its kind and name, which may become like another's."""
-        wanted = id = "-".join(filter(None, [self.name, *words(item.kind)[:1], identifier(item.id)]))
-        number = 2
-        while id in self.ids:
-            id, number = f"{wanted}-{number}", number + 1
+        wanted = "-".join(filter(None, [self.name, *words(item.kind)[:1], identifier(item.id)]))
+        id = unique(wanted, self.ids, "{name}-{number}")
         self.ids.add(id)
         return id
 

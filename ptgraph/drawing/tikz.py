@@ -88,7 +88,8 @@ def _item(item: Item, found: dict[tuple[str, Mark], int]) -> Iterator[str]:
 
 
 def _name(kind: str, mark: Mark, nth: int) -> str:
-    return " ".join([*words(kind), _SORTS[type(mark)], *[str(nth)] * (nth > 1)])
+    name = " ".join([*words(kind), _SORTS[type(mark)]])
+    return f"{name} {nth}" if nth > 1 else name
 
 
 def _style(mark: Mark) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
+from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.layout import Geometry, geometry
 from ptgraph.figure.options import Direction, FigureOptions, Shown, points
-from ptgraph.figure.simplify import FigureGraph
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import BOX_LIMIT, Box
 

@@ -1,52 +1,64 @@
-"""The inside of one module as a figure of its own, with what comes in and what goes out."""
+"""Focus: the inside of one module as a figure of its own, with boxes for the values that enter and leave it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ptgraph.errors import UsageError
 from ptgraph.figure.box_text import box_name
-from ptgraph.figure.simplify import FigureGraph, Flow
+from ptgraph.figure.figure_graph import FigureGraph, Flow
 from ptgraph.graph.labels import op_title, shape_text
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.module_paths import moved
 from ptgraph.graph.view.model import Box
 
 Kind = Literal["input", "output"]
 
 
-def focused(sketch: FigureGraph, graph: ModelGraph, path: str) -> FigureGraph:
-    """Return the sketch of the module at *path* alone; one within equal blocks is that of the block that is drawn.
+class _Found(NamedTuple):
+    """The box of a module, the path of the equal module that is drawn, and the path of the last of the equal ones."""
 
-    Raises UsageError, which names paths that are alike, if there is none or the forward pass does not run it.
+    box: str
+    drawn: str
+    last: str
+
+
+def focused(figure: FigureGraph, graph: ModelGraph, path: str) -> FigureGraph:
+    """Return the graph of a figure of the module at *path* alone; of equal blocks, that of the block that is drawn.
+
+    Raises UsageError if *graph* has no module at *path*, with paths that are alike, or if *figure* does not show it.
     """
     if path not in graph.components:
         near = get_close_matches(path, list(graph.components), n=3, cutoff=0.4)
         hint = f"; there are: {', '.join(near)}" if near else ""
         raise UsageError(f"focus is {path!r}, but {graph.name} has no such module{hint}")
-    found = _find(sketch, path)
+    found = _find(figure, path)
     if found is None:
         raise UsageError(f"focus is {path!r}, which a figure of {graph.name} does not show; choose what is around it")
-    box, drawn, last = found
-    return _Focus(sketch, graph, path, box, {"input": drawn, "output": last}).alone()
+    names: dict[Kind, dict[str, str]] = {
+        "input": _names(graph, path, "input", found.drawn),
+        "output": _names(graph, path, "output", found.last),
+    }
+    return _Focus(figure, graph, path, found.box, names).alone()
 
 
-def _find(sketch: FigureGraph, path: str) -> tuple[str, str, str] | None:
-    """Return the box of the module at *path*, the path of the equal one that is drawn, and that of the last of them."""
-    at, wanted = sketch.root, path
+def _find(figure: FigureGraph, path: str) -> _Found | None:
+    """Return the box of the module at *path*, or None if there is none."""
+    at, wanted = figure.root, path
     turns: list[tuple[str, str]] = []  # the first of equal blocks, and the last, outermost first
-    while at == sketch.root or sketch.boxes[at].component != wanted:
-        for part in sketch.boxes[at].parts:
-            box = sketch.boxes[part]
-            runs = box.runs or ((box.component,) if box.kind == "module" else ())
-            number = next((number for number, run in enumerate(runs) if _within(wanted, run)), None)
+    while at == figure.root or figure.boxes[at].component != wanted:
+        for part in figure.boxes[at].parts:
+            box = figure.boxes[part]
+            paths = box.paths or ((box.component,) if box.kind == "module" else ())
+            number = next((number for number, path in enumerate(paths) if _within(wanted, path)), None)
             if number is not None:
-                period = len(runs) // box.repeat
-                first = runs[number % period]  # of a pattern, the block of its first period
-                wanted = first + wanted.removeprefix(runs[number])
-                turns.append((first, runs[number % period - period]))
+                period = len(paths) // box.repeat
+                first = paths[number % period]  # of a pattern, the block of its first period
+                wanted = moved(wanted, paths[number], first)
+                turns.append((first, paths[number % period - period]))
                 at = part
                 break
         else:
@@ -54,112 +66,119 @@ def _find(sketch: FigureGraph, path: str) -> tuple[str, str, str] | None:
     last = wanted
     for first, end in reversed(turns):
         last = end + last.removeprefix(first)
-    return at, wanted, last
+    return _Found(at, wanted, last)
 
 
-def _within(path: str, run: str) -> bool:
-    return path == run or path.startswith(run + ".")
+def _within(path: str, above: str) -> bool:
+    return path == above or path.startswith(above + ".")
 
 
+@dataclass(frozen=True)
 class _Focus:
-    """The module at *path*, of which the box *name* is drawn: what comes in is that of the first of equal blocks,
-    what goes out that of the last; *drawn* has their paths."""
+    """The module at *path*, whose box in *figure* is *name*.
 
-    def __init__(self, sketch: FigureGraph, graph: ModelGraph, path: str, name: str, drawn: dict[Kind, str]) -> None:
-        self.sketch = sketch
-        self.graph = graph
-        self.path = path
-        self.name = name
-        self.around = set(sketch.chain(name))
-        self.names = {kind: self._names(kind, instead) for kind, instead in drawn.items()}
+    *names* are the names of what is around the module, by what is around the equal one that is drawn.
+    """
+
+    figure: FigureGraph
+    graph: ModelGraph
+    path: str
+    name: str
+    names: dict[Kind, dict[str, str]]
 
     def alone(self) -> FigureGraph:
-        """Return the sketch with the module as a frame, or a box, and boxes for what flows in and out."""
-        sketch, root = self.sketch, "/"
+        """Return the figure with the module as a frame, or a box, and boxes for the values that enter and leave it."""
+        figure, root = self.figure, "/"
         inside = [self.name]
         for box in inside:
-            inside += sketch.boxes[box].parts
+            inside += figure.boxes[box].parts
         within = set(inside)
         flows: list[Flow] = []
         ends: dict[Kind, dict[str, Box]] = {"input": {}, "output": {}}
-        for flow in sketch.flows:
+        for flow in figure.flows:
             if flow.source in within and flow.target in within:
                 flows.append(flow)
             elif flow.target in within:
-                end = self._end("input", flow.source, self._words(flow.source, flow.label))
+                end = self._end("input", flow.source, self._value_text(flow.source, flow.label))
                 ends["input"][end.id] = end
                 flows.append(Flow(end.id, flow.target, flow.label))
             elif flow.source in within:
                 shape = self._yields(flow.source) or flow.label
-                end = self._end("output", flow.target, self._words(flow.source, shape))
+                end = self._end("output", flow.target, self._value_text(flow.source, shape))
                 ends["output"][end.id] = end
                 flows.append(Flow(flow.source, end.id, flow.label))
         params = self.graph.component(self.path).total_params
-        own = replace(sketch.boxes[self.name], parent=root, title=self.path, params=params, repeat=1, runs=())
-        boxes = {box: sketch.boxes[box] for box in inside} | {self.name: own} | ends["input"] | ends["output"]
+        own = replace(figure.boxes[self.name], parent=root, title=self.path, params=params, repeat=1, paths=())
+        boxes = {box: figure.boxes[box] for box in inside} | {self.name: own} | ends["input"] | ends["output"]
         parts = (*ends["input"], self.name, *ends["output"])
         boxes[root] = replace(own, id=root, parent=None, parts=parts, op=None)
-        stubs = {leaf: stubs for leaf, stubs in sketch.stubs.items() if leaf in within}
-        return FigureGraph(boxes, tuple(flows), stubs, sketch.signs, root, (self.name,) * bool(own.parts))
+        stubs = {leaf: stubs for leaf, stubs in figure.stubs.items() if leaf in within}
+        return FigureGraph(boxes, tuple(flows), stubs, figure.signs, root, (self.name,) * bool(own.parts))
 
-    def _end(self, kind: Kind, leaf: str, words: str) -> Box:
-        """Return the box for what is outside, at the other end of a value: called by the outermost box of it alone."""
-        outer = self.sketch.boxes[[box for box in self.sketch.chain(leaf) if box not in self.around][-1]]
+    def _end(self, kind: Kind, leaf: str, text: str) -> Box:
+        """Return the box for the other end of a value, outside; its title is that of the outermost box of it alone."""
+        around = set(self.figure.chain(self.name))
+        outer = self.figure.boxes[[box for box in self.figure.chain(leaf) if box not in around][-1]]
         name = outer.component if outer.kind == "module" else outer.op or ""
         title = self.names[kind].get(name, self.names[kind].get("", box_name(outer)))
-        return Box(f"{kind}:{title}", kind, title, words, kind.title(), "", "/")
+        return Box(f"{kind}:{title}", kind, title, text, kind.title(), "", "/")
 
-    def _words(self, leaf: str, shape: str) -> str:
+    def _value_text(self, leaf: str, shape: str) -> str:
         """Return the type and shape of the value of a box without parts."""
-        source = self.sketch.boxes[leaf]
+        source = self.figure.boxes[leaf]
         maker = self.graph.component(source.component) if source.op is None else self.graph.op(source.op)
         return f"{maker.dtype or 'value'} {shape}" if shape else ""
 
     def _yields(self, leaf: str) -> str:
-        name = self.sketch.boxes[leaf].op
+        name = self.figure.boxes[leaf].op
         return shape_text(self.graph.op(name).shape) if name is not None and name in self.graph.ops else ""
 
-    def _names(self, kind: Kind, instead: str) -> dict[str, str]:
-        """Return what is around the block at the path, by what is around the equal one *instead*."""
-        if instead == self.path:
-            return {}
-        found: dict[str, str] = {}
-        for theirs, ours in zip(self._beside(instead, kind), self._beside(self.path, kind), strict=False):
-            for number, name in enumerate(theirs if ours else ()):
-                found.setdefault(name, self._title(ours[min(number, len(ours) - 1)]))
-        if len({*found.values()}) == 1:  # whatever the figure has there, such as what reads a value it has reshaped
-            found[""] = next(iter(found.values()))
-        return found
 
-    def _beside(self, path: str, kind: Kind) -> Iterator[list[str]]:
-        """Yield for each operation of the module at *path* what it reads, or what reads it, outside of that."""
-        nodes = self.graph.ops.nodes
-        near = self.graph.ops.predecessors if kind == "input" else self.graph.ops.successors
-        inside = [name for name, op in nodes(data=True) if op["kind"] == "op" and _within(op["scope"], path)]
-        within = {*inside, *self.graph.of_kind("parameter", "buffer", "constant")}
-        for name in inside:
-            yield list(dict.fromkeys(self._outer(other, path) for other in near(name) if other not in within))
+def _names(graph: ModelGraph, path: str, kind: Kind, instead: str) -> dict[str, str]:
+    """Return the names of what is around the block at *path*, by what is around the equal one *instead*."""
+    if instead == path:
+        return {}
+    found: dict[str, str] = {}
+    for theirs, ours in zip(_beside(graph, instead, kind), _beside(graph, path, kind), strict=False):
+        for number, name in enumerate(theirs if ours else ()):
+            found.setdefault(name, _title(graph, ours[min(number, len(ours) - 1)]))
+    if len({*found.values()}) == 1:  # whatever the figure has there, such as what reads a value it has reshaped
+        found[""] = next(iter(found.values()))
+    return found
 
-    def _outer(self, name: str, path: str) -> str:
-        """Return the path of the outermost module that an operation is in and *path* is not, or its own name."""
-        scope = self.graph.ops.nodes[name]["scope"]
-        return next((above for above in self._above(scope) if not _within(path, above)), name)
 
-    def _above(self, path: str) -> list[str]:
-        """Return the paths of the modules that run around *path* and of itself, but for the root's."""
-        names = path.split(".")
-        paths = [".".join(names[: k + 1]) for k in range(len(names))]
-        components = self.graph.components.nodes
-        return [above for above in paths if above in components and components[above]["calls"]]
+def _beside(graph: ModelGraph, path: str, kind: Kind) -> Iterator[list[str]]:
+    """Yield for each operation of the module at *path* what it reads, or what reads it, outside of that."""
+    nodes = graph.ops.nodes
+    near = graph.ops.predecessors if kind == "input" else graph.ops.successors
+    inside = [name for name, op in nodes(data=True) if op["kind"] == "op" and _within(op["scope"], path)]
+    within = {*inside, *graph.of_kind("parameter", "buffer", "constant")}
+    for name in inside:
+        yield list(dict.fromkeys(_outer(graph, other, path) for other in near(name) if other not in within))
 
-    def _title(self, name: str) -> str:
-        """Return what a module, by its path, or an operation is called within the module that runs it."""
-        if name in self.graph.components:
-            above = self._above(name)[-2:-1]
-            title = name.removeprefix(above[0] + ".") if above else name
-            return self.graph.component(name).type.rpartition(".")[2] if title.isdigit() else title
-        op = self.graph.op(name)
-        return op_title(op.target) if op.kind == "op" else op.target
+
+def _outer(graph: ModelGraph, name: str, path: str) -> str:
+    """Return the path of the outermost module that an operation is in and *path* is not, or its own name."""
+    scope = graph.ops.nodes[name]["scope"]
+    return next((above for above in _above(graph, scope) if not _within(path, above)), name)
+
+
+def _above(graph: ModelGraph, path: str) -> list[str]:
+    """Return the paths of the modules that are called around *path* and of itself, but for the root's."""
+    names = path.split(".")
+    paths = [".".join(names[: k + 1]) for k in range(len(names))]
+    components = graph.components.nodes
+    return [above for above in paths if above in components and components[above]["calls"]]
+
+
+def _title(graph: ModelGraph, name: str) -> str:
+    """Return the name of a module, by its path, or of an operation within the module that calls it."""
+    if name in graph.components:
+        above = _above(graph, name)[-2:-1]
+        title = name.removeprefix(above[0] + ".") if above else name
+        return graph.component(name).type.rpartition(".")[2] if title.isdigit() else title
+    op = graph.op(name)
+    return op_title(op.target) if op.kind == "op" else op.target
 
 
 __all__ = ["focused"]

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from ptgraph.figure.box_text import box_name
-from ptgraph.figure.simplify import FigureGraph
+from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.graph.view.build import SHARED_PLACES
 
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from ptgraph.common.unique import unique
 from ptgraph.drawing.text import clean
 from ptgraph.figure.box_text import box_name, note_text
+from ptgraph.figure.figure_graph import Sign
 from ptgraph.figure.fit_to_page import opened_boxes
 from ptgraph.figure.focus import focused
 from ptgraph.figure.options import Shown
 from ptgraph.figure.shared_values import lines_and_stubs
-from ptgraph.figure.simplify import Sign, sketch
+from ptgraph.figure.simplify import simplify
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.box_ids import stub_id
@@ -73,7 +74,7 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
 
     Raises UsageError for a focus that there is not.
     """
-    whole = sketch(graph, view(graph))
+    whole = simplify(graph, view(graph))
     if options.figure.focus:
         whole = focused(whole, graph, options.figure.focus)
     opened = opened_boxes(whole, graph, options.depth, options.figure)

@@ -107,7 +107,7 @@ def _longest(picture: View, box: Box) -> tuple[str, str]:
     """Return the lines that a closed box may say: in the last period of a pattern, numbers have more digits."""
     title, subtitle = lines(box)
     around = picture.boxes[box.parent] if box.parent is not None else box
-    digits = len(around.runs[-1]) - len(around.runs[0]) if around.kind == "pattern" else 0
+    digits = len(around.paths[-1]) - len(around.paths[0]) if around.kind == "pattern" else 0
     return title + "0" * digits * (2 if box.repeat > 1 else 1), subtitle
 
 
@@ -146,7 +146,7 @@ def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) 
         "bytes": box.bytes,
         "dtype": of.get("dtype") or "",
         "shape": shape_text(of.get("shape")),
-        "runs": list(box.runs),
+        "runs": list(box.paths),
         "carries": [list(carry) for carry in box.carries],
     }
     return {name: value for name, value in found.items() if value != PLAIN.get(name)} | {"size": list(size)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ptgraph.graph.view.box_ids import block_id, run_id
+from ptgraph.graph.view.box_ids import block_id, call_id
 from tests.support.box_ids import EXAMPLES
 
 
 @pytest.mark.parametrize(("call", "id"), EXAMPLES["runs"])
 def test_the_id_of_a_run(call, id):
-    assert run_id(call) == id
+    assert call_id(call) == id
 
 
 @pytest.mark.parametrize(("id", "base", "numbers"), EXAMPLES["ids"])

@@ -47,10 +47,10 @@ def check(graph: ModelGraph, picture: View) -> int:
     for op, (box, numbers) in places.items():  # the block that a place is in is the one that the operation is in
         component = picture.boxes[box].component
         for fold, number in reversed(list(zip(folds_of(picture, box), numbers, strict=True))):
-            period = len(fold.runs) // fold.repeat
-            assert len(fold.runs) == period * fold.repeat and (period > 1) == (fold.kind == "pattern")
+            period = len(fold.paths) // fold.repeat
+            assert len(fold.paths) == period * fold.repeat and (period > 1) == (fold.kind == "pattern")
             for one in range(period):
-                first, here = fold.runs[one], fold.runs[number * period + one]
+                first, here = fold.paths[one], fold.paths[number * period + one]
                 if component == first or component.startswith(first + "."):
                     component = here + component[len(first) :]
                     break
@@ -104,14 +104,14 @@ def check_sums(graph: ModelGraph, picture: View, box: Box) -> None:
     inside = [
         op
         for op in graph.of_kind("op")
-        if any((graph.op(op).scope + ".").startswith(path + ".") for path in set(box.runs))
+        if any((graph.op(op).scope + ".").startswith(path + ".") for path in set(box.paths))
     ]
     assert box.flops == sum(graph.op(op).flops for op in inside)
     assert box.bytes == sum(graph.op(op).activation_bytes for op in inside)
     tensors = {
         p.tied_to or p.name: p.count
         for p in graph.parameters
-        if p.kind == "parameter" and p.name.startswith(tuple(path + "." for path in box.runs))
+        if p.kind == "parameter" and p.name.startswith(tuple(path + "." for path in box.paths))
     }
     assert box.params == sum(tensors.values()) > 0
 
@@ -204,7 +204,7 @@ def test_a_period_that_is_wired_in_another_way_is_none(wire: Callable[..., Any])
     picture = view(graph)
     for box in picture.boxes.values():
         if box.kind == "pattern":
-            assert not {"layers.2", "layers.3", "layers.4", "layers.5"} <= set(box.runs)
+            assert not {"layers.2", "layers.3", "layers.4", "layers.5"} <= set(box.paths)
     check(graph, picture)
     assert next(name for name, *_ in said(picture)) in ("layers.0", "layers.0–3")
 
@@ -226,7 +226,7 @@ def test_a_period_whose_parts_read_one_value_at_first_and_two_later_is_none() ->
     graph = trace(Pair("llg" * 3), torch.ones(2, 4))
     picture = view(graph)
     check(graph, picture)
-    assert all("layers.0" not in box.runs for box in picture.boxes.values() if box.kind == "pattern")
+    assert all("layers.0" not in box.paths for box in picture.boxes.values() if box.kind == "pattern")
 
 
 def at_random(seed: int) -> ModelGraph:
@@ -266,7 +266,7 @@ def test_two_modules_that_run_in_turn_are_a_pattern_and_their_weights_count_once
 
     graph = graph_of_letters("lg", turns)
     (pattern,) = (b for b in view(graph).boxes.values() if b.kind == "pattern")
-    assert (pattern.repeat, pattern.runs) == (3, ("layers.0", "layers.1") * 3)
+    assert (pattern.repeat, pattern.paths) == (3, ("layers.0", "layers.1") * 3)
     assert pattern.params == graph.component("").total_params
     assert pattern.flops == sum(graph.op(op).flops for op in graph.of_kind("op"))
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from ptgraph import trace
 from ptgraph.graph.labels import count_text, op_title, shape_text
 from ptgraph.graph.model import ModelGraph
-from ptgraph.graph.view.build import GROUP_SIZE, SHARED_PLACES, view
+from ptgraph.graph.view.build import SHARED_PLACES, view
 from ptgraph.graph.view.model import BOX_LIMIT, Box, View
+from ptgraph.graph.view.nesting import GROUP_SIZE
 from ptgraph.page.graphviz_layout import scopes
 from tests.support.random_wiring import Layer, Wired
 from tests.support.zoo import RUNS, graph_of

@@ -22,7 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import ptgraph
 from ptgraph.errors import LoadError
-from ptgraph.figure.simplify import Stub, sketch
+from ptgraph.figure.figure_graph import Stub
+from ptgraph.figure.simplify import simplify
 from ptgraph.formats.json import document
 from ptgraph.formats.network.graph import network
 from ptgraph.formats.options import Options
@@ -120,7 +121,7 @@ def test_a_file_of_torch_onnx_has_the_components_of_the_model(name: str) -> None
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_pictures_of_a_file_of_torch_onnx_fold_the_same_layers(name: str) -> None:
     folds = [
-        sorted(box.runs for box in view(graph).boxes.values() if box.repeat > 1 and not box.runs[0].endswith("norm"))
+        sorted(box.paths for box in view(graph).boxes.values() if box.repeat > 1 and not box.paths[0].endswith("norm"))
         for graph in both(name)
     ]
     assert folds[0] == folds[1] != []
@@ -276,7 +277,7 @@ def test_pictures_show_no_sizes_and_no_class_that_nobody_knows(patches: ModelGra
     assert not {"positions & masks", "Where", "ConstantOfShape"} & {title for title, _ in shown}
     labels = set(nx.get_node_attributes(network(patches), "label").values())
     assert {"Patches", "patch · Conv", "blocks · ModuleList"} <= labels
-    token = next(item for item in sketch(patches, view(patches)).stubs.values())
+    token = next(item for item in simplify(patches, view(patches)).stubs.values())
     assert token == (Stub("token"),)
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from ptgraph.drawing.text_metrics import plain_width
 from ptgraph.figure.box_text import LINE_UP, NOTE, STUB_AWAY, STUB_HEIGHT
+from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.axes import Axes, Rectangle
 from ptgraph.figure.layout.placement import Position
 from ptgraph.figure.layout.routing_plan import Plan
 from ptgraph.figure.layout.sizes import BoxSize
-from ptgraph.figure.simplify import FigureGraph
 from ptgraph.graph.labels import shape_text
 from ptgraph.graph.model import ModelGraph
 

@@ -22,6 +22,7 @@ from ptgraph.figure.box_text import (
     frame_text,
     short,
 )
+from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.axes import Axes, Rectangle
 from ptgraph.figure.layout.labels import (
     ShapeLabel,
@@ -39,7 +40,6 @@ from ptgraph.figure.layout.routing_plan import Edge, plan
 from ptgraph.figure.layout.sizes import BoxSize, TitleSize
 from ptgraph.figure.layout.spacing import PAST_TITLE
 from ptgraph.figure.options import Direction, Shown
-from ptgraph.figure.simplify import FigureGraph
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
 

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 
 import networkx as nx
 
+from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.series_parallel import Parallel, Series, Tree, TreePath, arrange, tree_paths
 from ptgraph.figure.shared_values import lines_and_stubs
-from ptgraph.figure.simplify import FigureGraph
 
 EntrySide = Literal["left", "right"]
 Wire = tuple[

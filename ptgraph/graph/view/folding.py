@@ -1,23 +1,27 @@
-"""Equal blocks in a row fold to one: each feeds only the next, and the first can stand for all of them.
+"""Folding: equal blocks in a row become one, which stands for all of them, if each feeds only the next.
 
 So do patterns of several blocks that repeat: five layers with local attention and one with global, again and again.
+The blocks that repeat together are a *period*, a single block is a period of one, and periods in a row of which the
+first can stand for all are a *repetition*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import networkx as nx
 
-# Where something reads what it does not make, the place of a leaf in it and a slot → where that is from, and which.
+from ptgraph.graph.view.flow import feed
+
+# The values that boxes read from outside: (place of the leaf that reads, slot) → ("before" or "elsewhere", which).
 Reads = dict[tuple[int, int], tuple[str, Any]]
 
 
 class Carry(NamedTuple):
-    """What one block of a run, or one period of a pattern, feeds the next: from a leaf to a leaf of the first."""
+    """A value that each period of a repetition feeds the next: from a leaf to a leaf, both of the first period."""
 
     source: str
     target: str
@@ -25,9 +29,12 @@ class Carry(NamedTuple):
     slots: tuple[int, ...]
 
 
-class _Look(NamedTuple):
-    """A block among the parts of a box: its place, the leaf that it reads at each place with the place of the block
-    that makes it, or -1, and the place of the last block that it feeds."""
+class _Wiring(NamedTuple):
+    """The wiring of a block among the parts of a box, of which it is the one with that *place*.
+
+    *reads* maps (place of a leaf, slot) to the leaf read there and the place of the block that has it, or -1. *reach*
+    is the place of the last block that it feeds.
+    """
 
     place: int
     reads: dict[tuple[int, int], tuple[str, int]]
@@ -36,14 +43,14 @@ class _Look(NamedTuple):
 
 @dataclass(frozen=True)
 class Folded:
-    """Runs of equal boxes, each by its first, which stands for all; patterns, by a box of their own around one period.
+    """The folds by the box that stands for all: the first block, or for a pattern a box of its own around one period.
 
-    ``runs`` are the boxes of each, those of a pattern period after period, and ``repeats`` how many blocks or periods
-    that is; ``carries`` is what one feeds the next. ``stands`` maps a leaf that was folded away to the leaf that
-    stands for it, and its number in the run of each fold that it was in.
+    ``blocks`` are the blocks of each, period after period, and ``repeats`` the number of periods; ``carries`` is what
+    one feeds the next. ``stands`` maps a leaf that was folded away to the leaf that stands for it, and the number of
+    its period in each fold that it was in.
     """
 
-    runs: dict[str, list[str]]
+    blocks: dict[str, list[str]]
     repeats: dict[str, int]
     carries: dict[str, list[Carry]]
     stands: dict[str, tuple[str, dict[str, int]]]
@@ -52,21 +59,15 @@ class Folded:
 def fold(
     root: str, parts: dict[str, list[str]], flow: nx.DiGraph[str], blocks: dict[str, str], *, patterns: bool = True
 ) -> Folded:
-    """Fold what is inside of the box *root*.
+    """Fold the boxes inside of the box *root*, in place.
 
-    *parts* are the boxes inside of each, *flow* what feeds what (by a label and slots), and *blocks* says which boxes
-    are equal. All boxes of a run but the first leave *parts* and *flow*, and all of a pattern but its first period,
-    which moves into a box of its own. Without *patterns*, only runs of single blocks fold.
+    *parts* are the boxes inside of each, *flow* the edges between leaves, and *blocks* maps boxes to ids that equal
+    ones share. Of each fold, all periods but the first leave *parts* and *flow*; that of a pattern moves into a box of
+    its own. Without *patterns*, only single blocks fold.
     """
     folding = _Folding(parts, flow, blocks, patterns)
     folding.within(root)
     return folding.result()
-
-
-def feed(flow: nx.DiGraph[str], source: str, target: str, label: str, slots: Iterable[int]) -> None:
-    """Let *source* feed *target* at *slots* too; the first label stays."""
-    before = flow.get_edge_data(source, target, {"label": label, "slots": []})
-    flow.add_edge(source, target, label=before["label"], slots=sorted({*before["slots"], *slots}))
 
 
 class _Folding:
@@ -84,7 +85,7 @@ class _Folding:
         self.stands: dict[str, tuple[str, str, int]] = {}  # a leaf that is gone → its stand-in, the fold, its number
 
     def result(self) -> Folded:
-        """Return what was folded, with the leaves that are left when all is done."""
+        """Return the folds, with the leaves that are left."""
         stands = {leaf: self._stand_in(leaf) for leaf in self.stands}
         last = {leaf: found for leaf, (found, _) in stands.items()}
         carries = {
@@ -102,64 +103,65 @@ class _Folding:
         return leaf, numbers
 
     def within(self, box: str) -> None:
-        """Fold what repeats among the parts of *box*, then within what is left."""
-        looks = self._looks(box)
+        """Fold the repetitions among the parts of *box*, then those within what is left."""
+        wirings = self._wirings(box)
         start = 0
         while start < len(self.parts[box]):
-            run = self._best(self.parts[box], start, looks)
-            if len(run) > 1:
-                self._fold(box, run)
+            repetition = self._longest_repetition(self.parts[box], start, wirings)
+            if len(repetition) > 1:
+                self._fold(box, repetition)
             start += 1
         for part in self.parts[box]:
             if part in self.parts:
                 self.within(part)
 
-    def _looks(self, box: str) -> dict[str, _Look]:
-        """Return of each block in *box* what it reads and feeds, for a first glance at what may repeat."""
+    def _wirings(self, box: str) -> dict[str, _Wiring]:
+        """Return the wiring of each block in *box*, by which most repetitions that cannot be are ruled out."""
         blocks = {part: place for place, part in enumerate(self.parts[box]) if self._is_block(part)}
         made = {leaf: place for part, place in blocks.items() for leaf in self._leaves([part])}
         found = {}
         for part, place in blocks.items():
             targets = {t for leaf in self._leaves([part]) for t in self.flow.successors(leaf)}
             reads = {where: (source, made.get(source, -1)) for where, (_, source) in self._reads([part]).items()}
-            found[part] = _Look(place, reads, max((made.get(t, len(self.parts[box])) for t in targets), default=place))
+            reach = max((made.get(target, len(self.parts[box])) for target in targets), default=place)
+            found[part] = _Wiring(place, reads, reach)
         return found
 
-    def _best(self, parts: list[str], start: int, looks: dict[str, _Look]) -> list[list[str]]:
-        """Return the periods of the run from *start* that covers most, of those the one with the shortest period."""
+    def _longest_repetition(self, parts: list[str], start: int, wirings: dict[str, _Wiring]) -> list[list[str]]:
+        """Return the repetition from *start* with the most blocks, of those the one with the shortest period."""
         found, best = [parts[start : start + 1]], (0, 0)
-        for blocks, shorter in sorted(self._periods(parts, start, looks), reverse=True):
+        for blocks, shorter in sorted(self._periods(parts, start, wirings), reverse=True):
             if (blocks, shorter) <= best:
                 break
-            run = self._run(parts, start, -shorter)
-            if len(run) > 1 and (len(run) * -shorter, shorter) > best:
-                found, best = run, (len(run) * -shorter, shorter)
+            repetition = self._repetition(parts, start, -shorter)
+            if len(repetition) > 1 and (len(repetition) * -shorter, shorter) > best:
+                found, best = repetition, (len(repetition) * -shorter, shorter)
         return found
 
-    def _periods(self, parts: list[str], start: int, looks: dict[str, _Look]) -> Iterator[tuple[int, int]]:
-        """Yield how many blocks a run from *start* may cover at most, and its period, negated: cheaply, by looks."""
+    def _periods(self, parts: list[str], start: int, wirings: dict[str, _Wiring]) -> Iterator[tuple[int, int]]:
+        """Yield the most blocks that a repetition from *start* may have, and the length of its period, negated."""
         longest = (len(parts) - start) // 2 if self.patterns else min(1, (len(parts) - start) // 2)
-        if parts[start] not in looks:
+        if parts[start] not in wirings:
             return
-        first, reach = looks[parts[start]].place, 0
+        first, reach = wirings[parts[start]].place, 0
         for period in range(1, longest + 1):
             last = parts[start + period - 1]
-            if last not in looks:
+            if last not in wirings:
                 return
-            reach = max(reach, looks[last].reach)
+            reach = max(reach, wirings[last].reach)
             if reach >= first + 2 * period:  # the first period feeds more than the second
                 continue
             end = start
-            while end + period < len(parts) and self._looks_alike(parts[end], parts[end + period], first, looks):
+            while end + period < len(parts) and self._wired_alike(parts[end], parts[end + period], first, wirings):
                 end += 1
             if end - start >= period:
                 yield (end - start) // period * period + period, -period
 
-    def _looks_alike(self, here: str, after: str, first: int, looks: dict[str, _Look]) -> bool:
+    def _wired_alike(self, here: str, after: str, first: int, wirings: dict[str, _Wiring]) -> bool:
         """Return whether two blocks may be the same one of two periods in a row, where the first block is *first*."""
-        if here not in looks or after not in looks or self.blocks[here] != self.blocks[after]:
+        if here not in wirings or after not in wirings or self.blocks[here] != self.blocks[after]:
             return False
-        (place, reads, _), (later, again, _) = looks[here], looks[after]
+        (place, reads, _), (later, again, _) = wirings[here], wirings[after]
         period = later - place
         return reads.keys() == again.keys() and all(
             source == other  # from elsewhere
@@ -168,25 +170,25 @@ class _Folding:
             for (source, at), (other, home) in ((reads[where], again[where]) for where in reads)
         )
 
-    def _run(self, parts: list[str], start: int, period: int) -> list[list[str]]:
-        """Return the longest run from *start* of equal periods, so many blocks each, that one can stand for.
+    def _repetition(self, parts: list[str], start: int, period: int) -> list[list[str]]:
+        """Return the longest repetition from *start* of periods with so many blocks.
 
-        Each feeds the next and nobody else, and all of them but for that read the same, each at the same places.
+        Each period feeds the next and nothing else; but for that, all read the same values, each at the same places.
         """
-        rows = [parts[at : at + period] for at in range(start, len(parts) - period + 1, period)]
-        run = rows[:1]
-        wiring: Reads | None = None
-        for here, after in pairwise(rows):
+        periods = [parts[at : at + period] for at in range(start, len(parts) - period + 1, period)]
+        found = periods[:1]
+        reads: Reads | None = None
+        for here, after in pairwise(periods):
             if not self._are_equal(here, after) or not self._feeds_only(here, after):
                 break
             entry = self._reads(after, here)
-            if wiring is None and not self._same_but_for(here, entry):
+            if reads is None and not self._reads_alike(here, entry):
                 break
-            if wiring is not None and wiring != entry:
+            if reads is not None and reads != entry:
                 break
-            wiring = entry
-            run.append(after)
-        return run
+            reads = entry
+            found.append(after)
+        return found
 
     def _is_block(self, box: str) -> bool:
         return box in self.blocks and box in self.parts
@@ -196,9 +198,9 @@ class _Folding:
         return all(
             self._is_block(one) and self.blocks.get(other) == self.blocks[one]
             for one, other in zip(here, after, strict=True)
-        ) and (len(here) == 1 or self._wires(here) == self._wires(after))
+        ) and (len(here) == 1 or self._edges(here) == self._edges(after))
 
-    def _wires(self, boxes: list[str]) -> dict[tuple[int, int], list[int]]:
+    def _edges(self, boxes: list[str]) -> dict[tuple[int, int], list[int]]:
         place = {leaf: index for index, leaf in enumerate(self._leaves(boxes))}
         return {
             (place[leaf], place[target]): edge["slots"]
@@ -219,10 +221,7 @@ class _Folding:
         return [(rank[leaf], self.flow.nodes[leaf]["target"]) for leaf in leaves]
 
     def _reads(self, boxes: list[str], before: list[str] | None = None) -> Reads:
-        """Map each place where *boxes* read what they do not make to what that is.
-
-        What the boxes *before* them make is known by the place of the leaf in those.
-        """
+        """Return the values that *boxes* read from outside; those from the boxes *before* them by place of the leaf."""
         leaves = self._leaves(boxes)
         inside = set(leaves)
         previous = {leaf: place for place, leaf in enumerate(self._leaves(before))} if before is not None else {}
@@ -234,10 +233,11 @@ class _Folding:
                     found |= {(place, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
         return found
 
-    def _same_but_for(self, first: list[str], entry: Reads) -> bool:
-        """Return whether *first* reads what the next one reads (*entry*), with one value for each of its own.
+    def _reads_alike(self, first: list[str], entry: Reads) -> bool:
+        """Return whether the *first* period reads what the next one reads (*entry*).
 
-        In a pattern these must differ, too: inside of it other folds are found by what its first period reads.
+        For each value that the next one reads from the first, the first reads one value from outside. In a pattern
+        these must differ from each other: other folds inside of it are found by what its first period reads.
         """
         reads = self._reads(first)
         given: dict[int, tuple[str, Any]] = {}
@@ -258,14 +258,14 @@ class _Folding:
             found += self._leaves(self.parts[box]) if box in self.parts else [box]
         return found
 
-    def _fold(self, box: str, run: list[list[str]]) -> None:
-        """Let the first block, or the first period, stand for the run; what the last one feeds, it feeds."""
-        first, *rest = run
+    def _fold(self, box: str, repetition: list[list[str]]) -> None:
+        """Let the first period stand for the *repetition*: it feeds what the last one feeds."""
+        first, *rest = repetition
         name = first[0] if len(first) == 1 else f"*{len(first)}{first[0]}"
         ours = self._leaves(first)
         gone = set()
-        for number, row in enumerate(rest, 1):
-            for stand_in, leaf in zip(ours, self._leaves(row), strict=True):
+        for number, period in enumerate(rest, 1):
+            for stand_in, leaf in zip(ours, self._leaves(period), strict=True):
                 self.stands[leaf] = stand_in, name, number
                 gone.add(leaf)
         self.carries[name] = [
@@ -280,11 +280,11 @@ class _Folding:
                     feed(self.flow, stand_in, target, edge["label"], edge["slots"])
         self.flow.remove_nodes_from(gone)
         start = self.parts[box].index(first[0])
-        self.parts[box][start : start + len(first) * len(run)] = [name]
+        self.parts[box][start : start + len(first) * len(repetition)] = [name]
         if len(first) > 1:
             self.parts[name] = first
-        self.folded[name] = [block for row in run for block in row]
-        self.repeats[name] = len(run)
+        self.folded[name] = [block for period in repetition for block in period]
+        self.repeats[name] = len(repetition)
 
 
-__all__ = ["Carry", "Folded", "feed", "fold"]
+__all__ = ["Carry", "Folded", "fold"]

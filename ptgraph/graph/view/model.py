@@ -1,4 +1,4 @@
-"""What a picture shows, as data: boxes in boxes, the links between them, and how their numbers are written."""
+"""A view as data: boxes in boxes, and the links between them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Literal
 
 from ptgraph.graph.view.folding import Carry
 
-BOX_LIMIT = 60  # what a picture of automatic depth may show
+BOX_LIMIT = 60  # boxes that a picture of automatic depth may show
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box of the picture. ``id`` is an operation's name; for a run of a module, ``/`` and its key.
+    """A box of the picture. ``id`` is an operation's name; for a call of a module, ``/`` and its key.
 
     ``parts`` are the boxes inside, in order of execution; a module with one operation has none, and stands
-    for it (``op``). ``repeat`` counts the equal blocks that the box stands for, ``runs`` are the paths of their
-    modules, and ``carries`` is what each of them feeds the next. ``bytes`` are those of activations.
+    for it (``op``). ``repeat`` counts the equal blocks that the box stands for, ``paths`` are those of their
+    modules, and ``carries`` are the values that each feeds the next. ``bytes`` are those of activations.
 
     A pattern stands for several blocks in a row that repeat as a whole: its ``parts`` are those of one period, which
-    may be folds again, ``repeat`` counts the periods, and ``runs`` has the paths of all of them, period after period.
+    may be folds again, ``repeat`` counts the periods, and ``paths`` has those of all of them, period after period.
     It is no module; its ``component`` is the one that it is in. ``id`` is ``*``, the length of a period, and the id
     of its first block.
     """
@@ -39,7 +39,7 @@ class Box:
     params: int = 0
     flops: int = 0
     bytes: int = 0
-    runs: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     carries: tuple[Carry, ...] = ()
 
 
@@ -55,7 +55,7 @@ class Link:
 
 
 class BoxTree:
-    """Boxes in boxes, by id, from the *root*, which is around all of them: what a view and a sketch have in common."""
+    """Boxes in boxes, by id, from the *root*, which is around all of them."""
 
     boxes: dict[str, Box]
     root: str

@@ -1,0 +1,200 @@
+"""The boxes of a view: their titles, numbers and parts, once blocks are folded."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ptgraph.graph.labels import op_title, shape_text
+from ptgraph.graph.model import Component, ModelGraph, Parameter
+from ptgraph.graph.traversal import chains
+from ptgraph.graph.view.box_ids import call_id
+from ptgraph.graph.view.folding import Folded
+from ptgraph.graph.view.model import Box
+from ptgraph.graph.view.nesting import Nesting
+
+
+def boxes(graph: ModelGraph, nesting: Nesting, folded: Folded) -> dict[str, Box]:
+    """Return the boxes of *graph* by id, each before its parts."""
+    making = _Making(graph, nesting, folded)
+    found: dict[str, Box] = {}
+    waiting: list[tuple[str, str | None]] = [("/", None)]
+    while waiting:
+        name, parent = waiting.pop()
+        found[name] = making.box(name, parent)
+        waiting += [(part, name) for part in reversed(found[name].parts)]
+    return found
+
+
+@dataclass(frozen=True)
+class _Making:
+    """A graph, and how its operations are nested and folded."""
+
+    graph: ModelGraph
+    nesting: Nesting
+    folded: Folded
+
+    @cached_property
+    def calls(self) -> dict[str, str]:
+        """The call of each box of a module."""
+        return {call_id(call): call for call in self.graph.calls}
+
+    @cached_property
+    def flops(self) -> dict[str, int]:
+        """The FLOPs of each call."""
+        return self._sums("flops")
+
+    @cached_property
+    def bytes(self) -> dict[str, int]:
+        """The bytes of activations of each call."""
+        return self._sums("activation_bytes")
+
+    def _sums(self, attribute: str) -> dict[str, int]:
+        """Return the sum over the operations in each call."""
+        found = dict.fromkeys(self.graph.calls, 0)
+        above = chains(self.graph.calls)
+        for _, op in self.graph.ops.nodes(data=True):
+            if op[attribute]:
+                for call in above[op["call"]]:
+                    found[call] += op[attribute]
+        return found
+
+    @cached_property
+    def earlier_calls(self) -> dict[str, int]:
+        """How many calls of the same module there were before each call."""
+        count: Counter[str] = Counter()
+        found = {}
+        for name, call in self.graph.calls.items():
+            found[name] = count[call.component]
+            count[call.component] += 1
+        return found
+
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """The parameters by name."""
+        return sorted((p for p in self.graph.parameters if p.kind == "parameter"), key=lambda p: p.name)
+
+    def box(self, name: str, parent: str | None) -> Box:
+        if name in self.graph.ops:
+            return self._op_box(name, parent)
+        parts = tuple(self.nesting.parts[name])
+        if name in self.nesting.groups:
+            return self._group_box(name, parent, parts)
+        if name not in self.calls:
+            return self._pattern_box(name, parent, parts)
+        only = parts[0] if len(parts) == 1 and parts[0] not in self.nesting.parts else None
+        return self._module_box(name, parent, parts, only)
+
+    def _op_box(self, name: str, parent: str | None) -> Box:
+        op = self.graph.op(name)
+        is_op = op.kind == "op"
+        kind: Any = op.kind
+        return Box(
+            id=name,
+            kind=kind,
+            title=op_title(op.target) if is_op else op.target,
+            subtitle="" if is_op else f"{op.dtype} {shape_text(op.shape)}",
+            category={"input": "Input", "output": "Output"}.get(op.kind, "Operation"),
+            component=op.scope,
+            parent=parent,
+            op=name,
+            params=op.params,
+            flops=op.flops,
+            bytes=op.activation_bytes,
+        )
+
+    def _group_box(self, name: str, parent: str | None, parts: tuple[str, ...]) -> Box:
+        text = f"{len(parts)} operations"
+        component = self.graph.calls[self.calls[self.nesting.groups[name]]].component
+        return Box(name, "group", "positions & masks", text, "Operation", component, parent, parts)
+
+    def _pattern_box(self, name: str, parent: str | None, parts: tuple[str, ...]) -> Box:
+        calls = [self.calls[box] for box in self.folded.blocks[name]]
+        paths = [self.graph.calls[call].component for call in calls]
+        repeat = self.folded.repeats[name]
+        return Box(
+            id=name,
+            kind="pattern",
+            title=self._title(calls, paths),
+            subtitle=self._classes(paths[: len(paths) // repeat]),
+            category="Container",
+            component=self.graph.calls[self.graph.calls[calls[0]].parent or ""].component,
+            parent=parent,
+            parts=parts,
+            repeat=repeat,
+            params=self._params(paths),
+            flops=sum(self.flops[call] for call in calls),
+            bytes=sum(self.bytes[call] for call in calls),
+            paths=tuple(paths),
+        )
+
+    def _module_box(self, name: str, parent: str | None, parts: tuple[str, ...], only: str | None) -> Box:
+        """Return the box of a module; one that has an operation as its *only* part stands for it, but for the root."""
+        calls = [self.calls[box] for box in self.folded.blocks.get(name, [name])]
+        paths = [self.graph.calls[call].component for call in calls]
+        component = self.graph.component(paths[0])
+        stands_for_op = only is not None and parent is not None
+        return Box(
+            id=name,
+            kind="module",
+            title=self._title(calls, paths),
+            subtitle=self._measures(component, only) if self.graph.is_pipeline else self._class_name(component.path),
+            category=component.category,
+            component=component.path,
+            parent=parent,
+            parts=() if stands_for_op else parts,
+            op=only if stands_for_op else None,
+            repeat=len(calls),
+            params=component.total_params if len(set(paths)) == 1 else self._params(paths),
+            flops=sum(self.flops[call] for call in calls),
+            bytes=sum(self.bytes[call] for call in calls),
+            paths=tuple(paths) if len(calls) > 1 else (),
+        )
+
+    def _classes(self, paths: list[str]) -> str:
+        """Return the classes of the modules in one period of a pattern: ``5 × Local + Global``."""
+        classes = Counter(self._class_name(path) for path in paths)
+        return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in classes.items() if name)
+
+    def _class_name(self, path: str) -> str:
+        return self.graph.classes[self.graph.component(path).type].short
+
+    def _measures(self, stage: Component, op: str | None) -> str:
+        """Return how often a stage of a recorded pipeline ran, and how long, if that is known."""
+        measures = [f"{stage.calls} runs"] if stage.calls > 1 else []
+        if op is not None and "milliseconds" in self.graph.op(op).attributes:
+            time = self.graph.op(op).attributes["milliseconds"]
+            measures.append(f"{time:,.1f} ms" if time >= 0.05 else "< 0.1 ms")
+        return " · ".join(measures)
+
+    def _params(self, paths: list[str]) -> int:
+        """Return how many parameter elements modules hold together, each tensor once."""
+        found: dict[str, int] = {}
+        for path in paths:
+            start = bisect_left(self.parameters, path + ".", key=lambda p: p.name)
+            for parameter in self.parameters[start:]:
+                if not parameter.name.startswith(path + "."):
+                    break
+                found[parameter.tied_to or parameter.name] = parameter.count
+        return sum(found.values())
+
+    def _title(self, calls: list[str], paths: list[str]) -> str:
+        """Return the name of a module within its caller; of several blocks, their numbers, or first and last."""
+        if not paths[0]:
+            return self.graph.name
+        above = self.graph.calls[self.graph.calls[calls[0]].parent or ""].component
+        first, last = (path.removeprefix(above + ".") if above else path for path in (paths[0], paths[-1]))
+        if first == last:
+            earlier = self.earlier_calls[calls[0]]
+            return f"{first} · run {earlier + 1}" if earlier and len(calls) == 1 else first
+        heads, _, numbers = zip(*(path.rpartition(".") for path in paths), strict=True)
+        start = int(numbers[0]) if numbers[0].isdigit() else None
+        if len(set(heads)) == 1 and start is not None and list(numbers) == [str(start + i) for i in range(len(calls))]:
+            return f"{first}–{numbers[-1]}"
+        return f"{first} … {last}"
+
+
+__all__ = ["boxes"]
