@@ -12,7 +12,7 @@ from ptgraph.figure.box_text import box_name
 from ptgraph.figure.figure_graph import FigureGraph, Flow
 from ptgraph.graph.labels import op_title, shape_text
 from ptgraph.graph.model import ModelGraph
-from ptgraph.graph.module_paths import moved
+from ptgraph.graph.module_paths import moved, upwards
 from ptgraph.graph.view.model import Box
 
 Kind = Literal["input", "output"]
@@ -65,7 +65,7 @@ def _find(figure: FigureGraph, path: str) -> _Found | None:
             return None
     last = wanted
     for first, end in reversed(turns):
-        last = end + last.removeprefix(first)
+        last = moved(last, first, end)
     return _Found(at, wanted, last)
 
 
@@ -165,10 +165,9 @@ def _outer(graph: ModelGraph, name: str, path: str) -> str:
 
 def _above(graph: ModelGraph, path: str) -> list[str]:
     """Return the paths of the modules that are called around *path* and of itself, but for the root's."""
-    names = path.split(".")
-    paths = [".".join(names[: k + 1]) for k in range(len(names))]
     components = graph.components.nodes
-    return [above for above in paths if above in components and components[above]["calls"]]
+    paths = [above for above in upwards(path) if above]
+    return [above for above in reversed(paths) if above in components and components[above]["calls"]]
 
 
 def _title(graph: ModelGraph, name: str) -> str:

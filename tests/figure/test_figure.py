@@ -215,8 +215,61 @@ def test_one_of_equal_blocks_stands_between_its_own_neighbours(
     path: str, beside: tuple[str, str], graphs: dict[str, ModelGraph]
 ) -> None:
     drawing = drawn(graphs["tiny"], focus=path)
-    assert tuple(one.id.partition(":")[2] for one in of_kind(drawing, "box") if ":" in one.id) == beside
+    assert tuple(end.partition(":")[2] for end in ends(drawing)) == beside
     assert path in drawing.title
+
+
+class ReluGate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
+        return self.down(torch.relu(self.up(x)) * gate)
+
+
+class TanhGate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
+        return self.down(torch.tanh(self.up(x)) * gate)
+
+
+class Layers(nn.Module):
+    def __init__(self, classes: list[type[nn.Module]]) -> None:
+        super().__init__()
+        self.gate, self.layers = nn.Linear(4, 4), nn.ModuleList(one() for one in classes)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        x, gate = torch.softmax(x, -1), torch.sigmoid(self.gate(y))
+        for layer in self.layers:
+            x = layer(x, gate)
+        return torch.log(x)
+
+
+def ends(drawing: Drawing) -> list[str]:
+    return [one.id for one in of_kind(drawing, "box") if ":" in one.id]
+
+
+def test_operations_of_the_model_itself_are_named_beside_one_of_equal_blocks() -> None:
+    graph = trace(Layers([ReluGate] * 4), torch.zeros(2, 4), torch.zeros(2, 4))
+    assert ends(drawn(graph, focus="layers.0")) == ["input:softmax", "input:sigmoid", "output:layers.1"]
+    assert ends(drawn(graph, focus="layers.2")) == ["input:layers.1", "input:sigmoid", "output:layers.3"]
+    assert ends(drawn(graph, focus="layers.3")) == ["input:layers.2", "input:sigmoid", "output:log"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 4, 5, 6, 8, 9])
+def test_a_block_within_a_pattern_stands_between_its_own_neighbours(number: int) -> None:
+    graph = trace(Layers([ReluGate, ReluGate, ReluGate, TanhGate] * 3), torch.zeros(2, 4), torch.zeros(2, 4))
+    assert [box.repeat for box in view(graph).boxes.values() if box.repeat > 1] == [3, 3]
+    before = f"layers.{number - 1}" if number else "softmax"
+    assert ends(drawn(graph, focus=f"layers.{number}")) == [
+        f"input:{before}",
+        "input:sigmoid",
+        f"output:layers.{number + 1}",
+    ]
 
 
 def test_the_parts_of_a_value_that_are_added_are_told_apart() -> None:
