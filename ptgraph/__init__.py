@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ptgraph.graph.analysis import Analysis
     from ptgraph.graph.model import Component, ModelGraph, Op
     from ptgraph.notebook.preset_sizes import Size, preset_sizes
-    from ptgraph.onnx.verifying.compare import Comparison
+    from ptgraph.onnx.verifying.compare import OutputCheck
 
 __version__ = _version("ptgraph")
 
@@ -36,7 +36,7 @@ _HOMES = {
     "figure.options": ("FigureOptions",),
     "graph.model": ("Component", "ModelGraph", "Op"),
     "notebook.preset_sizes": ("Size", "preset_sizes"),
-    "onnx.verifying.compare": ("Comparison",),
+    "onnx.verifying.compare": ("OutputCheck",),
 }
 
 
@@ -53,13 +53,13 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Analysis",
-    "Comparison",
     "Component",
     "ExportError",
     "FigureOptions",
     "LoadError",
     "ModelGraph",
     "Op",
+    "OutputCheck",
     "PtgraphError",
     "Size",
     "TraceError",

@@ -21,6 +21,7 @@ from ptgraph.formats import export as exporter
 from ptgraph.formats.options import Options
 from ptgraph.graph.analysis import Analysis
 from ptgraph.graph.analysis import analyze as analysis_of
+from ptgraph.graph.labels import attempts_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.loading.example_inputs import example_inputs, on_device_of, separate
 from ptgraph.loading.target import load
@@ -32,7 +33,7 @@ from ptgraph.tracing.source import Dynamic, Source
 
 if TYPE_CHECKING:
     from ptgraph.comparison import diff as comparison
-    from ptgraph.onnx.verifying.compare import Comparison
+    from ptgraph.onnx.verifying.compare import OutputCheck
 
 display.register()
 
@@ -139,8 +140,8 @@ def _source(
 def _traced(source: Source) -> ModelGraph:
     graph = graph_of(source)
     if graph.attempts:
-        reasons = "; ".join(f"{tracer}: {reason}" for tracer, reason in graph.attempts)
-        warnings.warn(f"{source.name} was traced by {graph.tracer}, since {reasons}", stacklevel=3)
+        text = attempts_text(graph.attempts)
+        warnings.warn(f"{source.name} was traced by {graph.tracer}, since {text}", stacklevel=3)
     return graph
 
 
@@ -261,7 +262,7 @@ def verify(
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
     dynamic: Dynamic | None = None,
-) -> tuple[Comparison, ...]:
+) -> tuple[OutputCheck, ...]:
     """Run a model by torch and as ONNX on the same inputs, and return how far apart each output is in each run.
 
     There are two runs: at two sizes of every dimension in *dynamic*, or with two sets of values if there is none.

@@ -13,7 +13,7 @@ from ptgraph.graph.labels import count_text, shape_text, size_text
 if TYPE_CHECKING:
     from ptgraph.graph.analysis import Analysis
     from ptgraph.graph.model import ModelGraph
-    from ptgraph.onnx.verifying.compare import Comparison
+    from ptgraph.onnx.verifying.compare import OutputCheck
 
 
 MANY = 5  # differences, beyond which a line lists no more
@@ -59,7 +59,7 @@ def totals_text(graph: ModelGraph, analysis: Analysis) -> str:
     )
 
 
-def comparison_rows(found: Sequence[Comparison]) -> list[tuple[str, ...]]:
+def comparison_rows(found: Sequence[OutputCheck]) -> list[tuple[str, ...]]:
     """Return a row for each output of each run, after one of headings."""
     return [
         ("run", "output", "shape", "max abs", "max rel", ""),
@@ -73,7 +73,7 @@ def comparison_rows(found: Sequence[Comparison]) -> list[tuple[str, ...]]:
     ]
 
 
-def difference_text(found: Sequence[Comparison]) -> str:
+def difference_text(found: Sequence[OutputCheck]) -> str:
     """Return a line that names the outputs that differ, and by how much."""
     different = [item for item in found if not item.agrees]
     said = [

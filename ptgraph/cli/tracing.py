@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptgraph.cli.console import warn
 from ptgraph.errors import TraceError
+from ptgraph.graph.labels import attempts_text
 
 if TYPE_CHECKING:
     from ptgraph.graph.model import ModelGraph
@@ -51,8 +52,7 @@ def read_onnx(target: str, name: str | None, step: Callable[[str], None], **give
 
 def warn_of_attempts(graph: ModelGraph) -> None:
     if graph.attempts:
-        reasons = "; ".join(f"{tracer}: {reason}" for tracer, reason in graph.attempts)
-        warn(f"traced by {graph.tracer}, since {reasons}")
+        warn(f"traced by {graph.tracer}, since {attempts_text(graph.attempts)}")
 
 
 __all__ = ["graph_of_target", "warn_of_attempts"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -38,4 +39,9 @@ def size_text(size: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-__all__ = ["count_text", "op_title", "shape_text", "size_text"]
+def attempts_text(attempts: Iterable[tuple[str, str]]) -> str:
+    """Return the tracers that failed, each with its reason: ``torch.export: …; torch.fx: …``."""
+    return "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
+
+
+__all__ = ["attempts_text", "count_text", "op_title", "shape_text", "size_text"]

@@ -20,6 +20,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from ptgraph.common.interrupts import check
 from ptgraph.common.silence import quiet
 from ptgraph.errors import TraceError, UsageError
+from ptgraph.graph.labels import attempts_text
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.source import Source
@@ -68,8 +69,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
                 cause = error
     if isinstance(cause, ForwardError):  # then all that the tracers above it said comes of this
         raise TraceError(f"cannot run {source.name}{call.inputs_text()}: {reason(cause)}") from cause
-    steps = "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
-    raise TraceError(f"cannot trace {source.name}{call.inputs_text()}: {steps}") from cause
+    raise TraceError(f"cannot trace {source.name}{call.inputs_text()}: {attempts_text(attempts)}") from cause
 
 
 def _check(model: nn.Module, name: str) -> None:

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from torch import nn
 
 import ptgraph
-from ptgraph import Comparison, ExportError, LoadError, PtgraphError, TraceError, UsageError
+from ptgraph import ExportError, LoadError, OutputCheck, PtgraphError, TraceError, UsageError
 from ptgraph.cli.main import main
 from ptgraph.formats.options import Options
 from ptgraph.models import TransformerConfig, TransformerLM
@@ -618,4 +618,4 @@ def test_a_choice_that_there_is_not_is_refused_before_the_long_work(tmp_path, ch
 
 
 def test_the_public_record_is_the_one_that_is_returned():
-    assert {type(item) for item in ptgraph.verify(nn.Linear(4, 2), args=(X,))} == {Comparison}
+    assert {type(item) for item in ptgraph.verify(nn.Linear(4, 2), args=(X,))} == {OutputCheck}

@@ -24,6 +24,7 @@ from ptgraph.formats import export as exporter
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain
+from ptgraph.onnx.writing.model import need_program
 from ptgraph.tracing.sample_inputs import Sample, Sampler
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import left_as_found, values_kept
@@ -35,7 +36,7 @@ SMALLEST = 1e-3  # outputs below this are compared as if the largest of them wer
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class OutputCheck:
     """One output of one run, by torch and by ONNX Runtime.
 
     ``case`` says which run: its ``sizes`` of the dimensions that may vary, or whose values. ``max_abs`` is the
@@ -74,7 +75,7 @@ def compare(
     options: Options = Options(weights="external"),  # noqa: B008 (frozen)
     tolerance: float | None = None,
     progress: Callable[[str], None] = lambda doing: None,
-) -> tuple[Comparison, ...]:
+) -> tuple[OutputCheck, ...]:
     """Run the model of *source*, and the ONNX *file* or else one exported with *options*, and compare all outputs.
 
     It runs twice, with another size of every dimension that may vary, or else with other values. A number b of
@@ -84,9 +85,7 @@ def compare(
     where there is no ONNX or no weights, TraceError where the model runs at no other size.
     """
     check(file, tolerance)
-    if graph.program is None:
-        reason = "; ".join(f"{tracer}: {why}" for tracer, why in graph.attempts)
-        raise ExportError(f"{graph.name} has no ONNX, since torch.export cannot trace it: {reason}")
+    need_program(graph)
     module = source.model if source.model is not None else graph.program.module()
     state = _state(graph)
     sampler = Sampler(source, graph)
@@ -102,7 +101,7 @@ def compare(
                 f"{path} does not fit {graph.name}: its outputs are {', '.join(runtime.outputs)}, "
                 f"and those of the model {', '.join(names)}"
             )
-        found: list[Comparison] = []
+        found: list[OutputCheck] = []
         for samples in ([first], sampler.others()):
             sample, expected = _run_torch(module, graph.name, samples, progress)
             if len(expected) != len(names):
@@ -163,7 +162,7 @@ def _results(module: nn.Module, sample: Sample) -> list[torch.Tensor]:
 
 def _run_both(
     runtime: Runtime, sample: Sample, expected: list[tuple[str, torch.Tensor]], tolerance: float | None
-) -> Iterator[Comparison]:
+) -> Iterator[OutputCheck]:
     try:
         results: Sequence[torch.Tensor | str] = runtime.run(sample.named)
     except ExportError as error:
@@ -176,14 +175,14 @@ def _run_both(
 
 def _compared(
     output: str, sample: Sample, ours: torch.Tensor | str, theirs: torch.Tensor, tolerance: float | None
-) -> Comparison:
+) -> OutputCheck:
     """Compare two tensors of one shape and type, or say why there is only one.
 
     What is not finite must be the same in the same places.
     """
     floats = theirs.is_floating_point()
     tolerance = (COARSE.get(theirs.dtype, TOLERANCE) if tolerance is None else tolerance) if floats else 0.0
-    made = partial(Comparison, output, sample.case, sample.sizes, tuple(theirs.shape), _dtype(theirs))
+    made = partial(OutputCheck, output, sample.case, sample.sizes, tuple(theirs.shape), _dtype(theirs))
     if isinstance(ours, str):
         return made(math.inf, math.inf, tolerance, agrees=False, reason=ours)
     a, b = ours.double(), theirs.double()
@@ -206,4 +205,4 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-__all__ = ["COARSE", "TOLERANCE", "Comparison", "check", "compare"]
+__all__ = ["COARSE", "TOLERANCE", "OutputCheck", "check", "compare"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,10 @@ import onnx_ir as ir
 import torch
 
 from ptgraph.common.file_names import need_file
-from ptgraph.common.messages import first_line, listed
+from ptgraph.common.messages import first_line
 from ptgraph.errors import ExportError, LoadError, UsageError
 from ptgraph.onnx.metadata import WEIGHTS, metadata_of
-
-ALIGNMENT = 64  # bytes, of each tensor in a file of weights
+from ptgraph.onnx.writing.weight_storage import filled, need_data, onnx_type
 
 
 class Runtime:
@@ -35,9 +34,9 @@ class Runtime:
         proto = read(path)
         self._feeds = _matched(proto, path, name, inputs)
         if _has_no_weights(proto):
-            path = _filled(proto, path, name, state, folder)
+            path = filled(proto, path, name, state, folder)
         else:
-            _need_data(proto, path)
+            need_data(proto, path)
         options = self._ort.SessionOptions()
         options.log_severity_level = 4  # what it logs goes past Python to the terminal; errors are raised as well
         try:
@@ -62,7 +61,7 @@ class Runtime:
         tensor = plain(tensor).detach().cpu().contiguous()
         if tensor.dtype in _BYTES:
             array = tensor.view(_BYTES[tensor.dtype]).numpy()
-            return self._ort.OrtValue.ortvalue_from_numpy_with_onnx_type(array, _onnx_type(tensor))
+            return self._ort.OrtValue.ortvalue_from_numpy_withonnx_type(array, onnx_type(tensor))
         return self._ort.OrtValue.ortvalue_from_numpy(tensor.numpy())
 
 
@@ -93,14 +92,10 @@ def _onnxruntime() -> Any:
 
 
 def _tensor(value: Any) -> torch.Tensor:
-    types = {_onnx_type(torch.empty(0, dtype=dtype)) for dtype in _BYTES}
+    types = {onnx_type(torch.empty(0, dtype=dtype)) for dtype in _BYTES}
     if value.element_type() in types:  # numpy has no such numbers
         return torch.utils.dlpack.from_dlpack(value._get_c_value())
     return torch.from_numpy(value.numpy())
-
-
-def _onnx_type(tensor: torch.Tensor) -> int:
-    return int(ir.tensor_adapters.from_torch_dtype(tensor.dtype))
 
 
 def read(path: Path) -> onnx.ModelProto:
@@ -126,7 +121,7 @@ def _matched(proto: onnx.ModelProto, path: Path, name: str, inputs: Mapping[str,
     if len(theirs) == len(inputs) and all(_takes(theirs[a], inputs[b]) for a, b in names.items()):
         return names
     said = ", ".join(f"{n} {_dtype(t.elem_type)}[{_dims(t)}]" for n, t in theirs.items())
-    ours = ", ".join(f"{n} {_dtype(_onnx_type(t))}[{'×'.join(map(str, t.shape))}]" for n, t in inputs.items())
+    ours = ", ".join(f"{n} {_dtype(onnx_type(t))}[{'×'.join(map(str, t.shape))}]" for n, t in inputs.items())
     raise UsageError(
         f"{path} does not fit {name}: its inputs are {said or 'none'}, and those of the model {ours or 'none'}"
     )
@@ -134,7 +129,7 @@ def _matched(proto: onnx.ModelProto, path: Path, name: str, inputs: Mapping[str,
 
 def _takes(kind: Any, tensor: torch.Tensor) -> bool:
     sizes = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
-    return kind.elem_type == _onnx_type(tensor) and (
+    return kind.elem_type == onnx_type(tensor) and (
         not kind.HasField("shape")
         or (len(sizes) == tensor.ndim and all(a in (None, b) for a, b in zip(sizes, tensor.shape, strict=True)))
     )
@@ -150,50 +145,6 @@ def _dims(kind: Any) -> str:
 
 def _has_no_weights(proto: onnx.ModelProto) -> bool:
     return metadata_of(proto).get(WEIGHTS) == "none"
-
-
-def _need_data(proto: onnx.ModelProto, path: Path) -> None:
-    """Raise LoadError if the file of weights that *path* speaks of is not beside it."""
-    for tensor in proto.graph.initializer:
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        place = next((path.parent / entry.value for entry in tensor.external_data if entry.key == "location"), path)
-        if not place.is_file():
-            raise LoadError(f"{path} has its weights in {place}, which does not exist")
-
-
-def _filled(proto: onnx.ModelProto, path: Path, name: str, state: Mapping[str, torch.Tensor], folder: Path) -> Path:
-    """Write the model with the weights in *state* into *folder*, and return the path; raises UsageError."""
-    empty = {item.values.name: (item.values.data_type, tuple(item.dims)) for item in proto.graph.sparse_initializer}
-    small = [t for t in proto.graph.initializer if t.name in state and t.dims == list(state[t.name].shape)]
-    empty |= {tensor.name: (tensor.data_type, tuple(tensor.dims)) for tensor in small}
-    _complain(path, name, [n for n in empty if n not in state], "weights that the model does not have")
-    wrong = [n for n, (kind, dims) in empty.items() if (kind, dims) != (_onnx_type(state[n]), tuple(state[n].shape))]
-    _complain(path, name, wrong, "weights of another shape or type")
-    for tensor in small:
-        proto.graph.initializer.remove(tensor)
-    del proto.graph.sparse_initializer[:]
-    target, data = folder / "filled.onnx", folder / "filled.onnx.data"
-    try:
-        with data.open("wb") as file:
-            for key, (kind, dims) in empty.items():
-                item = proto.graph.initializer.add(name=key, data_type=kind, dims=dims)
-                item.data_location = onnx.TensorProto.EXTERNAL
-                flat = state[key].detach().cpu().contiguous().flatten()
-                for word, value in (("location", data.name), ("offset", file.tell())):
-                    item.external_data.add(key=word, value=str(value))
-                size = file.write(flat.view(torch.uint8).numpy().data) if flat.numel() else 0
-                item.external_data.add(key="length", value=str(size))
-                file.write(bytes(-size % ALIGNMENT))
-        target.write_bytes(proto.SerializeToString())
-    except OSError as error:
-        raise ExportError(f"cannot write to {folder}: {error.strerror or error}") from error
-    return target
-
-
-def _complain(path: Path, name: str, names: Sequence[str], what: str) -> None:
-    if names:
-        raise UsageError(f"{path} does not fit {name}; it has {what}: {listed(names)}")
 
 
 __all__ = ["Runtime", "need_runtime", "plain", "read"]

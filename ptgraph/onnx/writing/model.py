@@ -22,14 +22,15 @@ import torch
 from ptgraph.common.silence import quiet
 from ptgraph.errors import ExportError, PtgraphWarning
 from ptgraph.graph.categories import category_of_type
-from ptgraph.graph.labels import count_text
+from ptgraph.graph.labels import attempts_text, count_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.metadata import FLOPS, MODEL, PARAMETERS, TRACER, TREE, WEIGHTS, ModuleTree, tree_text
 from ptgraph.onnx.options import OnnxOptions
+from ptgraph.onnx.writing.encodable import encodable, make_encodable
 from ptgraph.onnx.writing.function_outlining import outline
 from ptgraph.onnx.writing.netron_sidecar import attachment
 from ptgraph.onnx.writing.node_costs import Counts, count
-from ptgraph.onnx.writing.node_names import Names, encodable, make_encodable
+from ptgraph.onnx.writing.node_names import Names
 from ptgraph.onnx.writing.simplify import SIMPLIFICATIONS, make_legible
 from ptgraph.onnx.writing.translate import translate
 from ptgraph.onnx.writing.validity import fault, fault_of_file
@@ -53,9 +54,7 @@ def onnx_files(graph: ModelGraph, options: OnnxOptions) -> dict[str, Iterable[by
         raise ExportError(f"{graph.name} has no ONNX: it is a pipeline of Python functions, and ONNX holds models")
     if graph.is_read:
         raise ExportError(f"{graph.name} was read from an ONNX file, which is its ONNX; name other formats")
-    if graph.program is None:
-        reason = "; ".join(f"{tracer}: {why}" for tracer, why in graph.attempts)
-        raise ExportError(f"{graph.name} has no ONNX, since torch.export cannot trace it: {reason}")
+    need_program(graph)
     if options.weights != "none":
         need_weights(graph, {**graph.program.state_dict, **graph.program.constants})
     proto, weights, counts = _valid(graph, options)
@@ -72,6 +71,13 @@ def onnx_files(graph: ModelGraph, options: OnnxOptions) -> dict[str, Iterable[by
     if options.weights == "none" and (why := fault_of_file(data)):
         raise _invalid(graph, why)
     return {**files, "onnx": [data], "netron.json": [attachment(graph, counts)]}
+
+
+def need_program(graph: ModelGraph) -> None:
+    """Raise ExportError if torch.export could not trace the model of *graph*."""
+    if graph.program is None:
+        reasons = attempts_text(graph.attempts)
+        raise ExportError(f"{graph.name} has no ONNX, since torch.export cannot trace it: {reasons}")
 
 
 class _Made(NamedTuple):
@@ -220,4 +226,4 @@ def _serialize(proto: onnx.ModelProto) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-__all__ = ["OPSET", "onnx_files"]
+__all__ = ["OPSET", "need_program", "onnx_files"]

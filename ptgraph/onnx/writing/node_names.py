@@ -175,32 +175,6 @@ class Names:
                     value.name = _free(local or node.op_type, taken)
 
 
-def make_encodable(model: ir.Model) -> None:
-    """Write out what a file cannot hold in the names and texts of *model*, in place (see `encodable`)."""
-    for name, value in list(model.graph.initializers.items()):
-        if encodable(name) != name:
-            del model.graph.initializers[name]
-            value.name = encodable(name)
-            model.graph.initializers[value.name] = value
-    graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
-    for graph in graphs:
-        nodes = [node for outer in graph for node in (outer, *inner_nodes(outer))]
-        held = [body for node in nodes for body in bodies(node)]
-        for value in (v for part in (graph, *held, *nodes) for v in (*part.inputs, *part.outputs) if v is not None):
-            if not value.is_initializer():
-                value.name = encodable(value.name or "")
-        items: list[ir.Node | ir.Function] = [*nodes, *([graph] if isinstance(graph, ir.Function) else [])]
-        for item in items:
-            item.name = encodable(item.name or "")
-            item.doc_string = encodable(item.doc_string) if item.doc_string else None
-            item.metadata_props.update({key: encodable(text) for key, text in item.metadata_props.items()})
-
-
-def encodable(text: str) -> str:
-    """Return *text* with lone surrogates, for which UTF-8 has no bytes, written out: ``\\ud800``."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
 def _distinct(facts: list[list[dict[str, str]]]) -> list[str]:
     """Return for each of several things what tells it from the others, as short as it can be said.
 
@@ -248,4 +222,4 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-__all__ = ["Names", "encodable", "make_encodable"]
+__all__ = ["Names"]

@@ -1,6 +1,7 @@
 """torch.onnx and onnxscript as ptgraph uses them: every name and habit of theirs that is private, or may change.
 
-`tests/onnx/test_torch_onnx_bridge.py` checks each, and says what changed where one fails. The metadata keys of torch.onnx
+`tests/onnx/test_torch_onnx_bridge.py` checks each, and says what changed where one fails. The metadata keys of
+torch.onnx
 are in `ptgraph.onnx.metadata`.
 """
 

@@ -1,9 +1,13 @@
-"""Weights of an ONNX file: declared without values, inside it, or streamed into a file beside it."""
+"""Weights of an ONNX file: declared without values, inside it, or in a file beside it; and the values filled in later.
+
+A weight without values is an empty sparse initializer. A scalar cannot be sparse; it is NaN, or zero.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -11,18 +15,32 @@ import onnx_ir as ir
 import torch
 
 from ptgraph.common.messages import listed
-from ptgraph.errors import ExportError
+from ptgraph.errors import ExportError, LoadError, UsageError
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.writing.node_names import encodable
+from ptgraph.onnx.writing.encodable import encodable
 
-PROTOBUF_LIMIT = 2**31 - 1
-ALIGNMENT = 64  # of each tensor in the external file
+PROTOBUF_LIMIT = 2**31 - 1  # bytes of one file
+ALIGNMENT = 64  # bytes, of each tensor in an external file
+
+
+def need_weights(graph: ModelGraph, state: Mapping[str, Any]) -> None:
+    """Raise ExportError if a tensor of *state* has no values."""
+    empty = [n for n, t in state.items() if isinstance(t, torch.Tensor) and (t.is_meta or _is_fake(t))]
+    if empty:
+        raise ExportError(
+            f"{graph.name} has no weights to write ({empty[0]} is on the meta device); "
+            "use --weights none, or a model with real weights"
+        )
+
+
+def _is_fake(tensor: torch.Tensor) -> bool:
+    return type(tensor).__name__ == "FakeTensor"
 
 
 def check_balance(proto: onnx.ModelProto, graph: ModelGraph) -> None:
     """Raise ExportError unless the file holds every parameter of the model once, under its first name."""
-    sizes = {item.name: _elements(item.dims) for item in proto.graph.initializer}
-    sizes |= {item.values.name: _elements(item.dims) for item in proto.graph.sparse_initializer}
+    sizes = {item.name: math.prod(item.dims) for item in proto.graph.initializer}
+    sizes |= {item.values.name: math.prod(item.dims) for item in proto.graph.sparse_initializer}
     wanted = {encodable(p.name): p.count for p in graph.parameters if p.kind == "parameter" and p.tied_to is None}
     merged = {encodable(p.name) for p in graph.parameters if p.tied_to is not None}
     wrong = [name for name, count in wanted.items() if sizes.get(name) != count] + sorted(merged & set(sizes))
@@ -30,39 +48,39 @@ def check_balance(proto: onnx.ModelProto, graph: ModelGraph) -> None:
         raise ExportError(f"the ONNX of {graph.name} does not hold the parameters of the model once: {listed(wrong)}")
 
 
-def _elements(sizes: Iterable[int]) -> int:
-    return math.prod(sizes)
+# Writing
 
 
-def declare(proto: onnx.ModelProto, weights: dict[str, torch.Tensor]) -> None:
-    """Add each weight as an empty sparse initializer; a scalar, which cannot be sparse, as NaN or zero."""
+def declare(proto: onnx.ModelProto, weights: Mapping[str, torch.Tensor]) -> None:
+    """Add the weights to *proto* without values, in place."""
     infos = {info.name: info for info in proto.graph.value_info}
     for name, tensor in weights.items():
-        kind = onnx_type(tensor)
         if tensor.ndim == 0 or tensor.numel() == 0:
             data = torch.full(tensor.shape, float("nan") if tensor.is_floating_point() else 0, dtype=tensor.dtype)
-            proto.graph.initializer.append(_tensor(name, data, _bytes(data)))
+            proto.graph.initializer.append(_initializer(name, data, _bytes(data)))
             continue
         sparse = proto.graph.sparse_initializer.add()
         sparse.dims.extend(tensor.shape)
-        sparse.values.CopyFrom(onnx.TensorProto(name=name, data_type=kind, dims=[0]))
+        sparse.values.CopyFrom(onnx.TensorProto(name=name, data_type=onnx_type(tensor), dims=[0]))
         sparse.indices.CopyFrom(onnx.TensorProto(data_type=onnx.TensorProto.INT64, dims=[0]))
         if name in infos:  # it would contradict the sparse type
             proto.graph.value_info.remove(infos[name])
 
 
-def embed(proto: onnx.ModelProto, weights: dict[str, torch.Tensor]) -> None:
+def embed(proto: onnx.ModelProto, weights: Mapping[str, torch.Tensor]) -> None:
+    """Add the weights to *proto*, in place; raises ExportError if they do not fit into one file."""
     size = sum(t.numel() * t.element_size() for t in weights.values())
     if size > PROTOBUF_LIMIT * 0.99:
         raise ExportError(f"the weights take {size / 2**30:.1f} GiB and one ONNX file holds 2; use --weights external")
-    proto.graph.initializer.extend(_tensor(name, t, _bytes(t)) for name, t in weights.items())
+    proto.graph.initializer.extend(_initializer(name, t, _bytes(t)) for name, t in weights.items())
 
 
-def refer(proto: onnx.ModelProto, weights: dict[str, torch.Tensor], location: str) -> None:
+def refer(proto: onnx.ModelProto, weights: Mapping[str, torch.Tensor], location: str) -> None:
+    """Let *proto* have its weights in the file *location* beside it, which `stream` yields, in place."""
     offset = 0
     for name, tensor in weights.items():
         size = tensor.numel() * tensor.element_size()
-        item = _tensor(name, tensor, None)
+        item = _initializer(name, tensor, None)
         item.data_location = onnx.TensorProto.EXTERNAL
         for key, value in (("location", location), ("offset", offset), ("length", size)):
             item.external_data.add(key=key, value=str(value))
@@ -70,7 +88,7 @@ def refer(proto: onnx.ModelProto, weights: dict[str, torch.Tensor], location: st
         offset += size + -size % ALIGNMENT
 
 
-def stream(weights: dict[str, torch.Tensor]) -> Iterator[bytes]:
+def stream(weights: Mapping[str, torch.Tensor]) -> Iterator[bytes]:
     """Yield the contents of the external file, tensor by tensor: a weight in one piece of memory is not copied."""
     for tensor in weights.values():
         data = _flat(tensor).numpy().data
@@ -78,7 +96,7 @@ def stream(weights: dict[str, torch.Tensor]) -> Iterator[bytes]:
         yield bytes(-len(data) % ALIGNMENT)
 
 
-def _tensor(name: str, tensor: torch.Tensor, raw: bytes | None) -> onnx.TensorProto:
+def _initializer(name: str, tensor: torch.Tensor, raw: bytes | None) -> onnx.TensorProto:
     item = onnx.TensorProto(name=name, data_type=onnx_type(tensor), dims=tensor.shape)
     if raw is not None:
         item.raw_data = raw
@@ -99,18 +117,57 @@ def onnx_type(tensor: torch.Tensor) -> int:
     return int(ir.tensor_adapters.from_torch_dtype(tensor.dtype))
 
 
-def need_weights(graph: ModelGraph, state: dict[str, Any]) -> None:
-    """Raise ExportError if a tensor of *state* has no values."""
-    empty = [n for n, t in state.items() if isinstance(t, torch.Tensor) and (t.is_meta or _is_fake(t))]
-    if empty:
-        raise ExportError(
-            f"{graph.name} has no weights to write ({empty[0]} is on the meta device); "
-            "use --weights none, or a model with real weights"
-        )
+# A file that is there
 
 
-def _is_fake(tensor: torch.Tensor) -> bool:
-    return type(tensor).__name__ == "FakeTensor"
+def need_data(proto: onnx.ModelProto, path: Path) -> None:
+    """Raise LoadError if a file of weights that the file *path*, which holds *proto*, refers to is not beside it."""
+    for tensor in proto.graph.initializer:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        data = next((path.parent / entry.value for entry in tensor.external_data if entry.key == "location"), path)
+        if not data.is_file():
+            raise LoadError(f"{path} has its weights in {data}, which does not exist")
 
 
-__all__ = ["ALIGNMENT", "check_balance", "declare", "embed", "need_weights", "onnx_type", "refer", "stream"]
+def filled(proto: onnx.ModelProto, path: Path, name: str, state: Mapping[str, torch.Tensor], folder: Path) -> Path:
+    """Write the model with the values in *state* for the weights that `declare` added, into *folder*; return its path.
+
+    Raises UsageError if the weights of the file *path*, which holds *proto*, are not those of the model called *name*,
+    and ExportError if the model cannot be written.
+    """
+    empty = {item.values.name: (item.values.data_type, tuple(item.dims)) for item in proto.graph.sparse_initializer}
+    small = [t for t in proto.graph.initializer if t.name in state and t.dims == list(state[t.name].shape)]
+    empty |= {tensor.name: (tensor.data_type, tuple(tensor.dims)) for tensor in small}
+    foreign = [n for n in empty if n not in state]
+    if foreign:
+        raise UsageError(f"{path} does not fit {name}; it has weights that the model does not have: {listed(foreign)}")
+    wrong = [n for n, form in empty.items() if form != (onnx_type(state[n]), tuple(state[n].shape))]
+    if wrong:
+        raise UsageError(f"{path} does not fit {name}; it has weights of another shape or type: {listed(wrong)}")
+    for tensor in small:
+        proto.graph.initializer.remove(tensor)
+    del proto.graph.sparse_initializer[:]
+    target, data = folder / "filled.onnx", folder / "filled.onnx.data"
+    weights = {key: state[key] for key in empty}
+    refer(proto, weights, data.name)
+    try:
+        with data.open("wb") as file:
+            file.writelines(stream(weights))
+        target.write_bytes(proto.SerializeToString())
+    except OSError as error:
+        raise ExportError(f"cannot write to {folder}: {error.strerror or error}") from error
+    return target
+
+
+__all__ = [
+    "check_balance",
+    "declare",
+    "embed",
+    "filled",
+    "need_data",
+    "need_weights",
+    "onnx_type",
+    "refer",
+    "stream",
+]
