@@ -8,8 +8,8 @@ import onnx
 from onnx import AttributeProto
 
 from ptgraph.errors import LoadError
-from ptgraph.onnx.reading.module_calls import Runs
-from ptgraph.onnx.reading.module_scopes import Style
+from ptgraph.onnx.reading.module_calls import ModuleCalls
+from ptgraph.onnx.reading.module_scopes import ScopeStyle
 from ptgraph.onnx.reading.tensor_types import domain_of
 
 
@@ -53,7 +53,7 @@ class Flat:
     """
 
     nodes: list[Node] = field(default_factory=list)
-    runs: Runs = field(default_factory=Runs)
+    module_calls: ModuleCalls = field(default_factory=ModuleCalls)
     types: dict[str, onnx.TypeProto] = field(default_factory=dict)
     constants: dict[str, onnx.TensorProto | onnx.SparseTensorProto] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Flat:
     slices: dict[str, str] = field(default_factory=dict)
     outputs: list[tuple[str, str]] = field(default_factory=list)
     root: str = ""
-    style: Style = "none"
+    style: ScopeStyle = "none"
 
     def whole(self, value: str) -> str:
         """Return what *value* is sliced from, or itself if it is no slice."""

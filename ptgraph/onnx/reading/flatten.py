@@ -15,11 +15,13 @@ from onnx import AttributeProto
 
 from ptgraph.common.messages import listed
 from ptgraph.common.toposort import in_order
+from ptgraph.common.unique import unique
 from ptgraph.graph.model import UNKNOWN_CLASS
+from ptgraph.graph.module_paths import moved
 from ptgraph.onnx.metadata import HELPER_DOMAIN, MODEL, MODULE, metadata_of
 from ptgraph.onnx.reading.control_flow import sliced
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
-from ptgraph.onnx.reading.module_scopes import Chain, Names, Step, chain_of_metadata, style_of, unstarred
+from ptgraph.onnx.reading.module_scopes import Chain, NamedPaths, Step, chain_of_metadata, style_of
 from ptgraph.onnx.reading.tensor_types import domain_of, is_known, without
 
 _FOLDED = "torch.nn.modules.batchnorm."  # a norm that is folded into the product before it leaves only that
@@ -27,7 +29,7 @@ _PRODUCTS = {"Conv", "ConvTranspose", "Gemm"}
 
 
 @dataclass(frozen=True)
-class _Scope:
+class _Context:
     """Where nodes are read: what their names mean, the run that they are in, and the function that they are of."""
 
     names: dict[str, str]
@@ -41,56 +43,70 @@ class _Scope:
 
 
 def flatten(model: onnx.ModelProto) -> Flat:
-    """Return the nodes of *model*.
+    """Return the flat graph of *model*.
 
-    Raises Contradiction where they read what nothing gives, or each other in a circle.
+    Raises Contradiction where nodes read what nothing gives, or each other in a circle.
     """
-    return _Flattener(model).flat
+    graph = model.graph
+    initializers = [*(t.name for t in graph.initializer), *(s.values.name for s in graph.sparse_initializer)]
+    style = style_of([*graph.node, *(node for function in model.functions for node in function.node)])
+    flattener = _Flattener(
+        flat=Flat(style=style),
+        functions={(f.domain, f.name, f.overload): f for f in model.functions},
+        paths=NamedPaths(graph.node, initializers) if style == "names" else None,
+        tensors={t.name: t.dims for t in graph.initializer},
+        has_tree=MODEL in metadata_of(model),
+        fixed={"", *initializers},
+    )
+    context = _Context({name: name for name in (*(v.name for v in graph.input), *initializers)}, "")
+    for info in (*graph.value_info, *graph.input, *graph.output):
+        flattener.flat.types.setdefault(info.name, info.type)
+    flattener.read(graph.node, context)
+    missing = [v.name for v in graph.output if v.name and v.name not in context.names]
+    if missing:
+        raise Contradiction(f"the graph yields what nothing in it makes: {listed(missing)}")
+    flattener.flat.outputs = [(v.name, context.names[v.name]) for v in graph.output if v.name]
+    return flattener.flat
 
 
+@dataclass
 class _Flattener:
-    def __init__(self, model: onnx.ModelProto) -> None:
-        self.flat = Flat()
-        self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
-        graph = model.graph
-        bodies = [node for function in model.functions for node in function.node]
-        weights = [*(t.name for t in graph.initializer), *(s.values.name for s in graph.sparse_initializer)]
-        self.flat.style = style_of([*graph.node, *bodies])
-        self._names = Names(graph.node, weights) if self.flat.style == "names" else None
-        self._fixed = {"", *weights}
-        self._tree_is_told = MODEL in metadata_of(model)  # and what is in a branch is its module's
-        self._tensors = {t.name: t.dims for t in graph.initializer}
-        self._scopes = 0
-        self._taken: Counter[str] = Counter()
-        scope = _Scope({name: name for name in (*(v.name for v in graph.input), *weights)}, "")
-        for info in (*graph.value_info, *graph.input, *graph.output):
-            self.flat.types.setdefault(info.name, info.type)
-        self._read(graph.node, scope)
-        missing = [v.name for v in graph.output if v.name and v.name not in scope.names]
-        if missing:
-            raise Contradiction(f"the graph yields what nothing in it makes: {listed(missing)}")
-        self.flat.outputs = [(v.name, scope.names[v.name]) for v in graph.output if v.name]
+    """The flat graph as far as it is read.
 
-    def _read(self, nodes: Sequence[onnx.NodeProto], scope: _Scope) -> None:
+    ``paths`` reads module paths from names of nodes, if the file has them there. ``has_tree`` is True if the file has
+    its module tree, and so no module stands for a branch or loop. ``fixed`` are the values that no input changes.
+    """
+
+    flat: Flat
+    functions: Mapping[tuple[str, str, str], onnx.FunctionProto]
+    paths: NamedPaths | None
+    tensors: Mapping[str, Sequence[int]]
+    has_tree: bool
+    fixed: set[str]
+    contexts: int = 0
+    taken: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def read(self, nodes: Sequence[onnx.NodeProto], context: _Context) -> None:
         ordered = _ordered(list(nodes))
-        chains = self._chains(ordered, scope)
+        chains = self._chains(ordered, context)
         readers: dict[str, int] = {}
         for index in range(len(ordered) - 1, -1, -1):
             readers.update(dict.fromkeys(ordered[index].input, index))
         for node, chain in zip(ordered, chains, strict=True):
             beside: list[str] = []  # what no input changes is for the first that reads it, and runs with that
-            if all(scope.names.get(name, "") in self._fixed for name in node.input if name):
+            if all(context.names.get(name, "") in self.fixed for name in node.input if name):
                 first = next((readers[name] for name in node.output if name in readers), None)
                 if first is not None and chains[first] == chain:
-                    beside = [scope.names[name] for name in ordered[first].input if name in scope.names]
-            self._node(node, chain, scope, beside)
+                    beside = [context.names[name] for name in ordered[first].input if name in context.names]
+            self._node(node, chain, context, beside)
 
-    def _chains(self, nodes: list[onnx.NodeProto], scope: _Scope) -> list[Chain]:
-        """Return the modules around each node, below those around *scope*.
+    def _chains(self, nodes: list[onnx.NodeProto], context: _Context) -> list[Chain]:
+        """Return the modules around each node, below those around *context*.
 
         A node that says nothing is where its reader is.
         """
-        found: list[Chain | None] = [self._chain(node, scope) for node in nodes]
+        found: list[Chain | None] = [self._chain(node, context) for node in nodes]
         if self.flat.style != "metadata":
             return [chain or () for chain in found]
         readers: dict[str, Chain] = {}
@@ -103,10 +119,10 @@ class _Flattener:
                 readers[name] = chain
         return [chain or () for chain in found]
 
-    def _chain(self, node: onnx.NodeProto, scope: _Scope) -> Chain | None:
+    def _chain(self, node: onnx.NodeProto, context: _Context) -> Chain | None:
         if self.flat.style == "names":
-            assert self._names is not None
-            return self._names.chain_of(node) if not scope.inside else ()
+            assert self.paths is not None
+            return self.paths.chain_of(node) if not context.inside else ()
         if self.flat.style == "none":
             return ()
         found = chain_of_metadata(node)
@@ -116,68 +132,69 @@ class _Flattener:
         if chain and chain[-1].type.startswith(_FOLDED) and node.op_type in _PRODUCTS:
             chain = (*chain[:-1], Step(node.input[1].rpartition(".")[0] or chain[-1].path, UNKNOWN_CLASS))
         self.flat.root = self.flat.root or root
-        if scope.pattern is not None:
-            own = scope.chain[-1].path
-            depth = next((i for i, step in enumerate(chain, 1) if step.path == scope.pattern), None)
+        if context.pattern is not None:
+            own = context.chain[-1].path
+            depth = next((i for i, step in enumerate(chain, 1) if step.path == context.pattern), None)
             if depth is None:
                 return ()
-            return tuple(Step(unstarred(step.path, scope.pattern, own), step.type) for step in chain[depth:])
+            return tuple(Step(moved(step.path, context.pattern, own), step.type) for step in chain[depth:])
         same = 0
-        while same < min(len(chain), len(scope.chain)) and chain[same] == scope.chain[same]:
+        while same < min(len(chain), len(context.chain)) and chain[same] == context.chain[same]:
             same += 1
         return chain[same:]
 
-    def _node(self, node: onnx.NodeProto, chain: Chain, scope: _Scope, beside: list[str]) -> None:
-        read = [self._value(name, scope, node) for name in node.input]
-        function = self._functions.get((node.domain, node.op_type, node.overload))
+    def _node(self, node: onnx.NodeProto, chain: Chain, context: _Context, beside: list[str]) -> None:
+        read = [self._value(name, context, node) for name in node.input]
+        function = self.functions.get((node.domain, node.op_type, node.overload))
         if function is not None:
-            self._call(node, function, chain, scope, read)
+            self._call(node, function, chain, context, read)
             return
         if (
             node.op_type == "Identity"
             and not domain_of(node)
-            and read[0] in self._tensors
+            and read[0] in self.tensors
             and self.flat.style != "metadata"
         ):
-            self._same(node.output[0], read[0], scope)
+            self._same(node.output[0], read[0], context)
             return
-        attributes = {a.name: a for attribute in node.attribute if (a := _filled(attribute, scope.given)) is not None}
-        call = self.flat.runs.within(scope.call, chain, [v for v in (*read, *beside) if v])
-        name = self._name(node, scope)
+        attributes = {a.name: a for attribute in node.attribute if (a := _filled(attribute, context.given)) is not None}
+        call = self.flat.module_calls.within(context.call, chain, [v for v in (*read, *beside) if v])
+        name = self._name(node, context)
         yields: list[str] = []
         bodies = {a.name: a.g for a in attributes.values() if a.type == AttributeProto.GRAPH}
         if bodies:
             attributes = {key: a for key, a in attributes.items() if key not in bodies}
-            around = self.flat.runs.calls[call].component
+            around = self.flat.module_calls.calls[call].component
             steps = [Step(f"{around}.{name.rpartition('/')[2]}".lstrip("."), f"onnx.{node.op_type}")]
-            call = call if self._tree_is_told else self.flat.runs.within(call, steps, [], new=True)
-            within = (*scope.chain, *chain)
+            call = call if self.has_tree else self.flat.module_calls.within(call, steps, [], new=True)
+            within = (*context.chain, *chain)
             for key, body in bodies.items():
-                yields += self._body(node, key, body, replace(scope, call=call, chain=within, pattern=None), read, name)
-        outputs = tuple(self._define(name, scope) if name else "" for name in node.output)
+                around_body = replace(context, call=call, chain=within, pattern=None)
+                yields += self._body(node, key, body, around_body, read, name)
+        outputs = tuple(self._define(name, context) if name else "" for name in node.output)
         reads = (*read, *yields)
-        if all(value in self._fixed for value in reads if value):
-            self._fixed.update(outputs)
-        self.flat.runs.made(call, [v for v in reads if v], [v for v in outputs if v])
+        if all(value in self.fixed for value in reads if value):
+            self.fixed.update(outputs)
+        self.flat.module_calls.made(call, [v for v in reads if v], [v for v in outputs if v])
         self.flat.nodes.append(Node(node, name, call, reads, outputs, attributes))
 
-    def _same(self, name: str, value: str, scope: _Scope) -> None:
+    def _same(self, name: str, value: str, context: _Context) -> None:
         """Let *name* be the weight *value* too: a vector that is equal by chance, or a matrix that modules share."""
-        if len(self._tensors[value]) > 1 or scope.number:
-            scope.names[name] = value
+        if len(self.tensors[value]) > 1 or context.number:
+            context.names[name] = value
         else:
-            self.flat.copies[self._define(name, scope)] = value
-            self._fixed.add(name)
+            self.flat.copies[self._define(name, context)] = value
+            self.fixed.add(name)
 
     def _body(
-        self, node: onnx.NodeProto, key: str, body: onnx.GraphProto, scope: _Scope, read: list[str], name: str
+        self, node: onnx.NodeProto, key: str, body: onnx.GraphProto, context: _Context, read: list[str], name: str
     ) -> list[str]:
         """Read the nodes of a branch or loop, and return the values that it yields."""
-        around = self.flat.runs.calls[scope.call].component
+        around = self.flat.module_calls.calls[context.call].component
         step = Step(f"{around}.{key}", f"onnx.{node.op_type}.{key}")
-        call = scope.call if self._tree_is_told else self.flat.runs.within(scope.call, [step], [], new=True)
-        self._scopes += 1
-        inner = replace(scope, names=dict(scope.names), call=call, number=self._scopes, label=name)
+        call = context.call if self.has_tree else self.flat.module_calls.within(context.call, [step], [], new=True)
+        self.contexts += 1
+        inner = replace(context, names=dict(context.names), call=call, number=self.contexts, label=name)
         given = dict(enumerate(read)) if node.op_type in ("Loop", "Scan") else {}
         if node.op_type == "Loop":
             given.pop(0, None)  # how many turns: the body is given the number of each
@@ -195,83 +212,83 @@ class _Flattener:
         weights = {tensor.name: tensor for tensor in body.initializer}
         for own, tensor in {**weights, **{s.values.name: s for s in body.sparse_initializer}}.items():
             self.flat.constants[self._define(own, inner)] = tensor
-            self._fixed.add(inner.names[own])
+            self.fixed.add(inner.names[own])
         for info in (*body.value_info, *body.output):
             self.flat.types.setdefault(self._id(info.name, inner), info.type)
-        self._read(body.node, inner)
+        self.read(body.node, inner)
         return [inner.names[v.name] for v in body.output if v.name in inner.names]
 
     def _call(
-        self, node: onnx.NodeProto, function: onnx.FunctionProto, chain: Chain, scope: _Scope, read: list[str]
+        self, node: onnx.NodeProto, function: onnx.FunctionProto, chain: Chain, context: _Context, read: list[str]
     ) -> None:
         """Read the nodes of a function for one call of it."""
         key = (function.domain, function.name, function.overload)
-        if key in scope.inside:
+        if key in context.inside:
             raise Contradiction(f"the function {function.name} calls itself, which ONNX does not allow")
         pattern = metadata_of(function).get(MODULE)
         helper = function.domain.startswith(HELPER_DOMAIN)
         steps = chain
         if pattern is None and not helper:
-            around = chain[-1].path if chain else self.flat.runs.calls[scope.call].component
+            around = chain[-1].path if chain else self.flat.module_calls.calls[context.call].component
             own = (node.name.rpartition("/")[2] or function.name).replace(".", "_")
             if not chain or self.flat.style != "names" or chain[-1].path.rpartition(".")[2] != own:
                 steps = (*chain, Step(f"{around}.{own}".lstrip("."), f"{function.domain}.{function.name}"))
-        call = self.flat.runs.within(scope.call, steps, [v for v in read if v], new=not helper)
-        self._scopes += 1
+        call = self.flat.module_calls.within(context.call, steps, [v for v in read if v], new=not helper)
+        self.contexts += 1
         attributes = {a.name: a for a in function.attribute_proto}
-        attributes |= {a.name: a for x in node.attribute if (a := _filled(x, scope.given)) is not None}
-        inner = _Scope(
+        attributes |= {a.name: a for x in node.attribute if (a := _filled(x, context.given)) is not None}
+        inner = _Context(
             {formal: actual for formal, actual in zip(function.input, read, strict=False) if actual},
             call,
-            self._scopes,
-            (*scope.chain, *steps),
+            self.contexts,
+            (*context.chain, *steps),
             pattern,
-            (*scope.inside, key),
+            (*context.inside, key),
             attributes,
-            self._label(node, scope, steps),
+            self._label(node, context, steps),
         )
         self.flat.formals.update({(call, actual): formal for formal, actual in inner.names.items()})
         inner.names.update({formal: "" for formal in function.input if formal not in inner.names})
         for info in function.value_info:
             self.flat.types.setdefault(self._id(info.name, inner), info.type)
-        self._read(function.node, inner)
+        self.read(function.node, inner)
         for formal, name in zip(function.output, node.output, strict=False):
             if name:
-                scope.names[name] = inner.names.get(formal, "")
-                if (known := self.flat.types.get(self._id(name, scope))) is not None:
-                    self.flat.types.setdefault(scope.names[name], known)
+                context.names[name] = inner.names.get(formal, "")
+                if (known := self.flat.types.get(self._id(name, context))) is not None:
+                    self.flat.types.setdefault(context.names[name], known)
 
-    def _label(self, node: onnx.NodeProto, scope: _Scope, steps: Chain) -> str:
-        return steps[-1].path if steps else (node.name or scope.label)
+    def _label(self, node: onnx.NodeProto, context: _Context, steps: Chain) -> str:
+        return steps[-1].path if steps else (node.name or context.label)
 
-    def _id(self, name: str, scope: _Scope) -> str:
-        return name if not scope.number else f"{scope.number}:{name}"
+    def _id(self, name: str, context: _Context) -> str:
+        return name if not context.number else f"{context.number}:{name}"
 
-    def _define(self, name: str, scope: _Scope) -> str:
-        scope.names[name] = self._id(name, scope)
-        return scope.names[name]
+    def _define(self, name: str, context: _Context) -> str:
+        context.names[name] = self._id(name, context)
+        return context.names[name]
 
-    def _value(self, name: str, scope: _Scope, node: onnx.NodeProto) -> str:
+    def _value(self, name: str, context: _Context, node: onnx.NodeProto) -> str:
         if not name:
             return ""
-        if name not in scope.names:
+        if name not in context.names:
             raise Contradiction(f"the node {node.name or node.op_type} reads {name!r}, which nothing gives")
-        return scope.names[name]
+        return context.names[name]
 
-    def _name(self, node: onnx.NodeProto, scope: _Scope) -> str:
+    def _name(self, node: onnx.NodeProto, context: _Context) -> str:
         """Return a name for *node* that no other has: its own, within the run of its function."""
         own = node.name.strip("/").replace("→", "->")
-        if scope.pattern is not None and scope.chain:
-            own = own if own != scope.pattern else f"{own}/{node.op_type}"
+        if context.pattern is not None and context.chain:
+            own = own if own != context.pattern else f"{own}/{node.op_type}"
             head, slash, tail = own.rpartition("/")
-            own = unstarred(head or own, scope.pattern, scope.chain[-1].path) + slash + tail * bool(slash)
-        elif scope.label and own:
-            own = f"{scope.label}/{own}"
-        name = own or f"{scope.label}/{node.op_type}".lstrip("/")
-        self._taken[name] += 1
-        while (count := self._taken[name]) > 1:
-            name = f"{name}_{count - 1}"
-            self._taken[name] += 1
+            within = moved(head or own, context.pattern, context.chain[-1].path)
+            own = f"{within}/{tail}" if slash else within
+        elif context.label and own:
+            own = f"{context.label}/{own}"
+        name = own or f"{context.label}/{node.op_type}".lstrip("/")
+        self.counts[name] += 1
+        name = unique(name, self.taken, first=self.counts[name] - 1)
+        self.taken.add(name)
         return name
 
 

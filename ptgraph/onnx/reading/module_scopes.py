@@ -18,7 +18,7 @@ import onnx
 from ptgraph.graph.model import UNKNOWN_CLASS
 from ptgraph.onnx.metadata import CLASS, CLASS_HIERARCHY, NAME_SCOPES, NAMESPACE, SOURCE, STACK_TRACE, metadata_of
 
-Style = Literal["metadata", "names", "none"]
+ScopeStyle = Literal["metadata", "names", "none"]
 _RUN = re.compile(r"@\d+$")
 _AGAIN = re.compile(r"_\d+$")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 Chain = tuple[Step, ...]  # from the outermost below the root to the innermost
 
 
-def style_of(nodes: Iterable[onnx.NodeProto]) -> Style:
+def style_of(nodes: Iterable[onnx.NodeProto]) -> ScopeStyle:
     """Return how *nodes* say where they are from: most of those that say anything decide."""
     named = paths = 0
     for node in nodes:
@@ -76,7 +76,7 @@ def _strings(text: str) -> tuple[str, ...]:
     return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 
 
-class Names:
+class NamedPaths:
     """Reads module paths from the names of nodes, such as ``/layers.0/attn/MatMul``.
 
     A module that runs twice has names with a number the second time (``/norm_1/Add``); it is the same one if there is
@@ -109,11 +109,6 @@ def _prefixes(steps: Sequence[str]) -> list[str]:
     return [".".join(steps[: index + 1]) for index in range(len(steps))]
 
 
-def unstarred(path: str, pattern: str, own: str) -> str:
-    """Return *path*, which is within a function of ptgraph called *pattern*, for the run of it at *own*."""
-    return own + path[len(pattern) :] if path == pattern or path.startswith(pattern + ".") else path
-
-
 def source_of(found: Mapping[str, str]) -> tuple[str | None, int | None]:
     """Return file and line of the code that a node with this metadata is from, or two Nones."""
     file, _, line = found.get(SOURCE, "").rpartition(":")
@@ -127,4 +122,4 @@ def source_of(found: Mapping[str, str]) -> tuple[str | None, int | None]:
     return (inside if inside != file else re.split(r"[/\\]", file)[-1]).replace("\\", "/"), int(line)
 
 
-__all__ = ["Chain", "Names", "Step", "Style", "chain_of_metadata", "source_of", "style_of", "unstarred"]
+__all__ = ["Chain", "NamedPaths", "ScopeStyle", "Step", "chain_of_metadata", "source_of", "style_of"]

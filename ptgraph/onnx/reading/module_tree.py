@@ -12,7 +12,7 @@ from ptgraph.graph.categories import category_of_name, category_of_type
 from ptgraph.graph.model import UNKNOWN_CLASS, Call, ClassInfo, Component, Parameter
 from ptgraph.graph.module_paths import completed, parent, upwards
 from ptgraph.graph.serialize import attributes
-from ptgraph.onnx.reading.parameters import Held
+from ptgraph.onnx.reading.model_info import ModelInfo
 
 _BY_OPERATOR = {
     "Attention": "Attention",
@@ -44,14 +44,14 @@ _BESIDE = {"onnx.Add", "onnx.Identity", "onnx.Transpose"}
 
 
 def components(
-    ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, str], held: Held
+    ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, str], info: ModelInfo
 ) -> tuple[nx.DiGraph[str], dict[str, ClassInfo]]:
     """Return the tree of modules, and what is known of their classes: names, docstrings; *types* has those that ran."""
-    known = {path: type_ for path, type_ in {**held.modules, **types}.items() if type_ != UNKNOWN_CLASS}
-    told = bool(held.modules) or any("." in type_ for type_ in known.values())  # a name without a module is no path
-    holders = [p.name.rpartition(".")[0] for p in held.parameters] if told else []
+    known = {path: type_ for path, type_ in {**info.modules, **types}.items() if type_ != UNKNOWN_CLASS}
+    told = bool(info.modules) or any("." in type_ for type_ in known.values())  # a name without a module is no path
+    holders = [p.name.rpartition(".")[0] for p in info.parameters] if told else []
     paths = completed({**dict.fromkeys(types, ""), **known}, holders)
-    direct, below, tied = _held(held.parameters, paths)
+    direct, below, tied = _held(info.parameters, paths)
     flops, activations, runs, shapes = totals(ops, dict(calls))
     parents = {parent(path, paths) for path in paths if path}
     ops_of, operators = _operators(ops)
@@ -63,13 +63,13 @@ def components(
             _only(ops_of[path], runs[path]) if path and not has_parts and path in runs else UNKNOWN_CLASS
         )
         package, _, name = type_.rpartition(".")
-        classes.setdefault(type_, ClassInfo(name, package, held.docs.get(type_) or None))
+        classes.setdefault(type_, ClassInfo(name, package, info.docs.get(type_) or None))
         own, all_ = direct[path], below[path]
         shape, dtype = shapes.get(path, (None, None))
         component = Component(
             path=path,
             type=type_,
-            category=held.categories.get(type_) or _category(path, paths[path], has_parts, operators.get(path, [])),
+            category=info.categories.get(type_) or _category(path, paths[path], has_parts, operators.get(path, [])),
             own_params=sum(p.count for p in own.values() if p.kind == "parameter"),
             total_params=sum(p.count for p in all_.values() if p.kind == "parameter"),
             trainable_params=sum(p.count for p in all_.values() if p.trainable),

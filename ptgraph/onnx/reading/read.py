@@ -16,12 +16,13 @@ from ptgraph.common.messages import named
 from ptgraph.errors import LoadError, UsageError
 from ptgraph.graph.block_ids import with_blocks
 from ptgraph.graph.model import ONNX_FILE, ModelGraph
-from ptgraph.onnx.reading.build_ops import Operations
+from ptgraph.onnx.reading.build_ops import named_dimensions, operations
 from ptgraph.onnx.reading.flat_graph import Contradiction
 from ptgraph.onnx.reading.flatten import flatten
+from ptgraph.onnx.reading.initializers import initializers_of
 from ptgraph.onnx.reading.load_proto import is_garbled, read_model
 from ptgraph.onnx.reading.module_tree import components
-from ptgraph.onnx.reading.parameters import held, weights_of
+from ptgraph.onnx.reading.parameters import model_info
 from ptgraph.onnx.reading.shape_inference import infer
 
 
@@ -54,20 +55,21 @@ def read(path: Path, name: str) -> ModelGraph:
 def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:
     """Return the graph of an ONNX model in memory, called *name*; raises LoadError if it contradicts itself."""
     flat = flatten(model)
-    weights = weights_of(model, flat)
-    infer(flat, model, weights)
-    found = held(model, flat, weights)
-    operations = Operations(model, flat, weights, found)
-    tree, classes = components(operations.ops, flat.runs.calls, {"": flat.root, **flat.runs.types}, found)
+    initializers = initializers_of(model, flat)
+    infer(flat, model, initializers)
+    info = model_info(model, flat, initializers)
+    ops = operations(model, flat, initializers, info)
+    calls = flat.module_calls
+    tree, classes = components(ops, calls.calls, {"": flat.root, **calls.types}, info)
     graph = ModelGraph(
         name=name,
-        ops=operations.ops,
+        ops=ops,
         components=tree,
-        calls=flat.runs.calls,
-        parameters=tuple(found.parameters),
+        calls=calls.calls,
+        parameters=tuple(info.parameters),
         classes=classes,
         tracer=ONNX_FILE,
-        dimensions={word: word for word in operations.dimensions},
+        dimensions={word: word for word in named_dimensions(ops)},
     )
     return with_blocks(graph)
 
