@@ -1,8 +1,7 @@
 """torch.onnx and onnxscript as ptgraph uses them: every name and habit of theirs that is private, or may change.
 
 `tests/onnx/test_torch_onnx_bridge.py` checks each, and says what changed where one fails. The metadata keys of
-torch.onnx
-are in `ptgraph.onnx.metadata`.
+torch.onnx are in `ptgraph.onnx.metadata`.
 """
 
 from __future__ import annotations
