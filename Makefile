@@ -56,9 +56,10 @@ screenshots: $(VENV)/bench chromium
 gallery: $(VENV)/test fonts
 	$(RUN) -m tools.gallery
 
-# Writes docs/packages.svg, the map of the packages in CONTRIBUTING.md; a test proves it current.
+# Writes the map of the packages and the list of modules; tests prove them current.
 docs: $(VENV)/test
 	$(RUN) -m tools.package_map
+	$(RUN) -m tools.module_list
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ptgraph needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=…)")'

@@ -11,7 +11,7 @@ from ptgraph.cli.main import main
 from ptgraph.formats.registry import FORMATS
 from ptgraph.models import PRESETS, build
 from tests.conftest import ROOT
-from tools import package_map
+from tools import module_list, package_map
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -76,3 +76,13 @@ def test_the_make_targets_that_are_named_exist() -> None:
 
 def test_the_map_of_the_packages_is_current() -> None:
     assert package_map.FILE.read_text("utf-8") == package_map.svg(), "docs/packages.svg is old; run: make docs"
+
+
+def test_the_list_of_modules_is_current() -> None:
+    assert module_list.FILE.read_text("utf-8") == module_list.document(), "docs/modules.md is old; run: make docs"
+
+
+def test_every_package_is_in_the_table_of_contributing() -> None:
+    table = CONTRIBUTING.partition("| package | what it is |")[2].partition("\n\n")[0]
+    packages = {path.name for path in (ROOT / "ptgraph").iterdir() if (path / "__init__.py").exists()}
+    assert {name for name in packages if f"`{name}" not in table} == set()
