@@ -25,7 +25,7 @@ class Op:
     ``target`` is the operator (``aten.linear.default``) of an op, and the name of anything else (an input's
     argument, a parameter's ``state_dict`` name, an output's path). ``shape`` and ``dtype`` are those of the
     first tensor it yields; a dynamic dimension is the name the user gave it, or an expression in such names.
-    ``scope`` is the path of the module that runs it and ``call`` the key of that run in ``ModelGraph.calls``.
+    ``scope`` is the path of the module that runs it, and ``call`` the key of that module call in ``ModelGraph.calls``.
     ``params`` counts the parameter elements it reads, ``flops`` the floating-point operations of one forward,
     and ``activation_bytes`` the memory that it makes for its results on the example inputs (a view makes none, and
     nor do weights that are only moved about: see `ptgraph.tracing.fx_graph.derived_weights`).
@@ -52,9 +52,9 @@ class Component:
 
     ``own_params`` counts the elements of the parameters held directly, ``total_params`` those of the whole
     subtree, each tensor once however many names it has. ``tied`` maps an own parameter's name to the first
-    name of the same tensor, where that is another one. ``calls`` says how often the forward pass runs it (a run
+    name of the same tensor, where that is another one. ``calls`` says how often the forward pass calls it (a call
     that computes nothing, such as that of ``nn.Identity``, leaves no trace), ``flops`` and ``activation_bytes``
-    sum over those runs, and ``shape`` is what the first run yields. Modules with the same ``block`` do the same
+    sum over those calls, and ``shape`` is that of the first call's result. Modules with the same ``block`` do the same
     thing to their inputs. ``type`` is the key of the class in ``ModelGraph.classes``.
     """
 
@@ -109,7 +109,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One run of a module in the forward pass, and the run that made it (None for the root's)."""
+    """One call of a module in the forward pass, and the call that made it (None for the root's)."""
 
     component: str
     parent: str | None
@@ -120,12 +120,12 @@ class Origins:
     """Which nodes of the program became what in the graph that was read from it.
 
     ``nodes`` maps an fx node to the call that it is in, and to its operation or None. Where blocks repeat, the
-    program holds one of them and an opaque operation for each other: ``runs`` maps the id of the one to its call,
+    program holds one of them and an opaque operation for each other: ``traced`` maps the id of the one to its call,
     ``repeated`` an opaque node to that id, its own call, and which operation of the one became which of the other.
     """
 
     nodes: dict[Any, tuple[str, str | None]] = field(default_factory=dict)
-    runs: dict[str, str] = field(default_factory=dict)
+    traced: dict[str, str] = field(default_factory=dict)
     repeated: dict[Any, tuple[str, str, dict[str, str]]] = field(default_factory=dict)
 
 
@@ -137,7 +137,7 @@ class ModelGraph:
     edge carries ``slots`` (which tensor arguments of the target it feeds), ``outputs`` (which results of the
     source they are), ``shape`` and ``dtype`` of the first. Nodes are in order of execution.
     ``components`` is the tree of modules (attributes: ``Component``), edges from parent to child.
-    ``blocks`` says for each run of a module (a key of ``calls``) which block it is: runs alike have the same id.
+    ``blocks`` maps a module call (a key of ``calls``) to its block: equal calls have the same id.
     ``tracer`` names the way that worked (or `ONNX_FILE`), ``attempts`` the ways that did not, each with its reason.
     ``program`` (a ``torch.export.ExportedProgram`` or None) and ``origins`` stay in memory and are never serialized.
     """

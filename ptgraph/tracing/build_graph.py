@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def graph_of(source: Source, *, tracers: Collection[str] | None = None) -> ModelGraph:
     """Trace *source*, by *tracers* of the ladder or by all, and return its graph.
 
-    Blocks that are alike are traced once, if the two of them that are always traced prove to be the same.
+    A repeated block is traced once, if the two of its calls that are always traced turn out to be equal.
     Raises what `ptgraph.tracing.capture.capture` does.
     """
     if source.graph is not None:
@@ -35,7 +35,7 @@ def graph_of(source: Source, *, tracers: Collection[str] | None = None) -> Model
 
 
 def build(capture: Capture) -> ModelGraph | None:
-    """Return the graph of a traced model, or None if blocks were taken for the same that are not.
+    """Return the graph of a traced model, or None if two traced calls of a repeated block differ.
 
     Nothing of *capture* is changed.
     """

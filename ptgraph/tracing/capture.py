@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 def capture(source: Source, *, tracers: Collection[str] | None = None, once: bool = True) -> Capture:
     """Trace *source* by the first tracer of the ladder that can follow it: of *tracers* (names in `LADDER`), or of all.
 
-    With *once*, the first tracer does not trace a block again that must do what two others of its kind did.
+    With *once*, ``torch.export`` traces only two calls of each repeated block.
 
     An interrupt is no failure of a tracer, even if torch makes an error of it.
     Raises UsageError where the inputs do not match the signature of ``forward`` or a dynamic dimension does
@@ -73,7 +73,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
 
 
 def _check(model: nn.Module, name: str) -> None:
-    """Raise UsageError for a model that is none yet, or none any more."""
+    """Raise UsageError for a model compiled by TorchScript, or with parameters that have no shape yet."""
     if isinstance(model, torch.jit.ScriptModule):
         raise UsageError(f"{name} is compiled by TorchScript; trace the module that it was made from")
     for key, tensor in [*model.named_parameters(), *model.named_buffers()]:

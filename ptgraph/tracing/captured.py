@@ -12,10 +12,11 @@ from torch.export import ExportedProgram
 
 @dataclass(frozen=True)
 class Capture:
-    """A traced model. ``states`` says of a node that reads model state which kind and name it is.
+    """A traced model.
 
-    ``constants`` holds the tensors that are neither parameter nor buffer, by name, and ``notes`` what was done
-    about blocks that look alike.
+    ``states`` maps the name of a node that reads a parameter, buffer or constant to its kind and ``state_dict`` name.
+    ``constants`` holds the tensors that are neither parameters nor buffers, by name. ``notes`` are for the log: which
+    repeated blocks were traced once, and why others were not.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What an object holds, read and put back by the methods of the built-in class that it is: no code of its own runs."""
+"""Contents of containers, read and written by the methods of the built-in class, so that no code of the user's runs."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def contents(value: Any) -> list[Any]:
 
 
 def put(value: Any, items: list[Any]) -> None:
-    """Let a container hold *items*, as `contents` gave them; nothing is done where it does, or where it cannot change.
+    """Write *items*, in the form that `contents` returns, into a container. An immutable container stays as it is.
 
-    One with keys that can no longer be hashed stays as it is.
+    So does one whose keys can no longer be hashed.
     """
     kind = container(value)
     if kind is None or kind not in _WRITE:

@@ -1,4 +1,4 @@
-"""The tree of modules: parameters counted once, categories, settings, and the sums over what each runs."""
+"""The module tree: for each module its parameters (each counted once), category, settings and sums over its calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A traced model → inputs to run it on: real numbers, at two sizes of every dimension that may vary."""
+"""Sample inputs for a traced model: real numbers, with two sizes of each dynamic dimension."""
 
 from __future__ import annotations
 

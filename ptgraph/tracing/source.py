@@ -1,4 +1,4 @@
-"""Source: what is to be traced."""
+"""Source: what a target was loaded as."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Dynamic = Mapping[str, Mapping[int, str]]  # argument → number of a dimension 
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be traced: a model with example inputs, or a program exported before; or a graph that was read."""
+    """What a target was loaded as: a model with example inputs, an exported program, or the graph of an ONNX file."""
 
     name: str
     model: nn.Module | None = None

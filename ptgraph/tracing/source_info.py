@@ -1,4 +1,4 @@
-"""Where code lives, said without an absolute path; and what a class says of itself."""
+"""Source files as ``package/module.py``, and the docstring, source and methods of a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leave a model as it was found: tracing runs its forward, and a forward may change the model."""
+"""The state of a model, restored after tracing: tracing runs its forward, which may change the model."""
 
 from __future__ import annotations
 

@@ -527,4 +527,4 @@ def test_why_blocks_are_traced_again_is_logged(caplog: pytest.LogCaptureFixture)
         graph_of(Source("net", Stack(), (X,)))
         graph_of(Source("net", Stack(Counts), (X,)))
     assert f"{LAYERS - 2} runs of blocks repeat others" in caplog.text
-    assert "every Counts is traced: a run of one changes what the next may see" in caplog.text
+    assert "every Counts is traced: a call of one changes what the next may see" in caplog.text

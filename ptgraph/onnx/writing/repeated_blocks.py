@@ -129,7 +129,7 @@ class _Copier(NamedTuple):
         for fx_node, feed in [(head, unlinked), *links]:
             _, call, ops = self.graph.origins.repeated[fx_node]
             given = [first[index] if result is None else values[result] for index, result in enumerate(feed)]
-            nodes, values = self.copy(block, given, Repeat(self.graph.origins.runs[id_], call, ops))
+            nodes, values = self.copy(block, given, Repeat(self.graph.origins.traced[id_], call, ops))
             made += nodes
         self.model.graph.insert_before(node, made)
         for output, value in zip(node.outputs, values, strict=True):

@@ -1,4 +1,4 @@
-"""The bytes of what an operator yields: the memory that it makes for its results, on the example inputs."""
+"""Activation memory: the bytes that an operator allocates for its results, on the example inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from ptgraph.tracing.fx_graph.alias_analysis import PERHAPS, memory_of
-from ptgraph.tracing.fx_graph.node import example_size, nested_graphs
+from ptgraph.tracing.fx_graph.node import example_of, example_size, nested_graphs
 from ptgraph.tracing.torch_internals import pytree, schema_of
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _HAND_ON = {"aten::alpha_dropout", "aten::dropout", "aten::feature_alpha_dropout
 
 
 def activation_bytes(node: fx.Node, function: Callable[..., Any]) -> int:
-    """Return the size of all tensors that *node* yields, but for those that lie in the memory of its arguments.
+    """Return the bytes of the tensors that *node* yields, except those in the memory of its arguments.
 
     Views and in-place operations yield nothing new, so they count 0. The rule, in this order: a result is no new
     memory if the traced values share one; if the operator's schema says that it is an argument, or a view of one;
@@ -45,7 +45,7 @@ def _made(node: fx.Node, function: Callable[..., Any], count: int) -> list[bool]
 
 
 def _tried(node: fx.Node, function: Callable[..., Any], count: int) -> list[bool]:
-    args, kwargs = pytree.tree_map(_example, (node.args, node.kwargs))
+    args, kwargs = pytree.tree_map(example_of, (node.args, node.kwargs))
     try:
         with torch.no_grad():
             results = _tensors(function(*args, **kwargs))
@@ -55,21 +55,6 @@ def _tried(node: fx.Node, function: Callable[..., Any], count: int) -> list[bool
     given = {memory_of(value) for value in _tensors((args, kwargs))}
     new = [memory_of(result) not in given for result in results]
     return new if len(new) == count else [True] * count
-
-
-def _example(leaf: Any) -> Any:
-    """Return a value like the one that flows here, on ``meta``, with its strides."""
-    if isinstance(leaf, fx.Node):
-        return pytree.tree_map(_example, leaf.meta.get("val"))
-    if isinstance(leaf, torch.Tensor):
-        strided = leaf.layout is torch.strided
-        strides = [example_size(step) for step in leaf.stride()] if strided else None
-        sizes = [example_size(size) for size in leaf.shape]
-        empty = torch.empty(sizes, dtype=leaf.dtype, device="meta")
-        return empty if strides is None else torch.empty_strided(sizes, strides, dtype=leaf.dtype, device="meta")
-    if isinstance(leaf, torch.SymInt):
-        return example_size(leaf)
-    return torch.device("meta") if isinstance(leaf, torch.device) else leaf
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

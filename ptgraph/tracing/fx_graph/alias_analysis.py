@@ -1,4 +1,4 @@
-"""Which values of a torch.fx graph are views of one memory, so that an in-place operation changes them all."""
+"""Alias analysis: which values of a torch.fx graph share memory, so that an in-place operation changes all of them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Aliases:
 
 
 def memory_of(tensor: Any) -> int | None:
-    """Return what all views of one memory have in common, or None for a tensor without a memory of the usual kind."""
+    """Return a key that all views of one memory share, or None for a tensor without a storage."""
     if not isinstance(tensor, torch.Tensor):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Weights that are only moved about are no activations: the results of operations that are still parameters.
+"""Derived weights: results that are still parameters, only cast, moved, selected or joined. They are no activations.
 
 There are two kinds of them. One is a whole parameter in another dtype, layout or memory, whatever reads it. The other
 is what is selected, gathered or joined from parameters alone, by indices from anywhere, and is read as nothing but a
@@ -46,7 +46,7 @@ class _Weights:
 
 
 def count_no_weights(ops: nx.DiGraph[str]) -> None:
-    """Take the activation bytes from the operations in *ops*, which are in order, whose results are weights."""
+    """Set to 0 the activation bytes of those operations in *ops* (in topological order) whose results are weights."""
     weights: dict[str, _Weights] = {}
     fixed: set[str] = set()  # what no input has a say in, not even as an index
     for name, op in ops.nodes(data=True):

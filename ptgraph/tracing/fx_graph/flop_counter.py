@@ -1,4 +1,4 @@
-"""Floating-point operations of one operator, by torch's own counter on ``meta`` tensors of the traced shapes."""
+"""FLOPs of an operator, by torch's own counter on ``meta`` tensors of the traced shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
-from ptgraph.tracing.fx_graph.node import example_size, nested_graphs
+from ptgraph.tracing.fx_graph.node import example_of, nested_graphs
 from ptgraph.tracing.torch_internals import pytree
 
 log = logging.getLogger(__name__)
@@ -30,14 +30,14 @@ class FlopCounter:
     def count(self, node: fx.Node, function: Callable[..., Any]) -> int:
         """Return the FLOPs of ``function`` on the arguments of *node*, where fx nodes stand for their values.
 
-        Of the branches of a condition the dearest counts; the body of a loop counts once for each step of a
-        ``scan`` or ``map``, and once if nobody knows how often it runs.
+        Of the branches of a condition the one with the most FLOPs counts. The body of a ``scan`` or ``map`` counts
+        once for each step, that of any other loop once.
         """
         bodies = [self._of_graph(graph) for graph in nested_graphs(node)]
         if bodies:
             return max(bodies) if str(node.target) == "cond" else sum(bodies) * _steps(node)
         leaves, spec = pytree.tree_flatten((node.args, node.kwargs))
-        values = [_example(leaf) for leaf in leaves]
+        values = [example_of(leaf) for leaf in leaves]
         key = json.dumps([str(function), id(function), str(spec), [_key(value) for value in values]])
         if key not in self._known:
             self._alive.append(function)
@@ -61,21 +61,8 @@ class FlopCounter:
 def _steps(node: fx.Node) -> int:
     """Return how often a loop runs: over the first dimension of what ``scan`` or ``map`` is given to go over."""
     over = {"scan": 2, "map_impl": 1}.get(str(node.target))
-    sizes = [_example(leaf).shape[0] for leaf in pytree.tree_leaves(node.args[over])] if over is not None else []
+    sizes = [example_of(leaf).shape[0] for leaf in pytree.tree_leaves(node.args[over])] if over is not None else []
     return sizes[0] if sizes else 1
-
-
-def _example(leaf: Any) -> Any:
-    """Return a value like the one that flows here: dynamic sizes take the size of the example input."""
-    if isinstance(leaf, fx.Node):
-        return pytree.tree_map(_example, leaf.meta.get("val"))
-    if isinstance(leaf, torch.Tensor):
-        return torch.empty([example_size(n) for n in leaf.shape], dtype=leaf.dtype, device="meta")
-    if isinstance(leaf, torch.SymInt):
-        return example_size(leaf)
-    if isinstance(leaf, torch.device):
-        return torch.device("meta")
-    return leaf
 
 
 def _key(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The operator of a torch.fx node: its name, the function behind it, and its arguments but tensors, as plain values."""
+"""One torch.fx node: the name and function of its operator, and its arguments that are no tensors, as plain values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ptgraph.graph.model import Shape
 from ptgraph.tracing.plain_values import plain_value, public
 from ptgraph.tracing.source_info import qualified_name
 from ptgraph.tracing.state_guard import left_as_found
-from ptgraph.tracing.torch_internals import hint_of, schema_of
+from ptgraph.tracing.torch_internals import hint_of, pytree, schema_of
 from ptgraph.tracing.tracers.dynamic_dims import named_size
 
 _NO_WORD = re.compile(r"\W+")
@@ -162,6 +162,21 @@ def example_size(size: Any) -> int:
     return int(hint) if isinstance(hint, int) else 1
 
 
+def example_of(leaf: Any) -> Any:
+    """Return a value like the traced one, on ``meta``, with its strides. A dynamic size is that of the example."""
+    if isinstance(leaf, fx.Node):
+        return pytree.tree_map(example_of, leaf.meta.get("val"))
+    if isinstance(leaf, torch.Tensor):
+        strided = leaf.layout is torch.strided
+        strides = [example_size(step) for step in leaf.stride()] if strided else None
+        sizes = [example_size(size) for size in leaf.shape]
+        empty = torch.empty(sizes, dtype=leaf.dtype, device="meta")
+        return empty if strides is None else torch.empty_strided(sizes, strides, dtype=leaf.dtype, device="meta")
+    if isinstance(leaf, torch.SymInt):
+        return example_size(leaf)
+    return torch.device("meta") if isinstance(leaf, torch.device) else leaf
+
+
 def describe(value: Any, names: Mapping[str, str]) -> tuple[Shape | None, str | None]:
     """Return shape and dtype of the first tensor in a traced value; *names* are those of sizes that vary."""
     if isinstance(value, list | tuple):
@@ -176,6 +191,7 @@ def describe(value: Any, names: Mapping[str, str]) -> tuple[Shape | None, str | 
 __all__ = [
     "constant_value",
     "describe",
+    "example_of",
     "example_size",
     "function_of",
     "literals",

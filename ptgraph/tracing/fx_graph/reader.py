@@ -1,4 +1,4 @@
-"""torch.fx nodes, in order → the graph of operations, with what each reads, where it is from and what it costs."""
+"""FX nodes, in topological order → the graph of operations, with their inputs, source lines and costs."""
 
 from __future__ import annotations
 

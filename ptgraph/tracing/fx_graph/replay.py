@@ -1,4 +1,4 @@
-"""A repeated block: the operations of the call that was traced, once more, in the modules of the call that was not."""
+"""Replay: the operations of a traced call of a block, copied for a call that repeats it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that the forward of a block can see, as one thing to compare: equal signatures, equal traces."""
+"""The signature of a module call: all that the forward of a block can see. Equal signatures have equal traces."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Signature:
                     modules[path].__dict__[name] = held
 
     def note_use(self, used: set[tuple[str, str]]) -> None:
-        """Tell an outer run that is tracked that its repeat of this one depends on these values, and on those given."""
+        """Tell a traced call around this one that its repeat depends on these values, and on those given."""
         modules = dict(self.block.named_modules())
         for path, name in used:
             seen(vars(modules[path])[name])

@@ -1,13 +1,13 @@
-"""Repeated blocks are traced once: a run that must do what an earlier one did is noted, not traced.
+"""Repeated blocks are traced once: a call that must do what an earlier one did is recorded, not traced.
 
 While ``torch.export`` runs the model, the forward of every candidate (one of three or more modules of one class
-under one parent) goes through here. Its first two runs are traced as they are, and marked. A later run that has
+under one parent) goes through here. Its first two calls are traced as they are, and marked. A later call that has
 the same signature is replaced by one opaque operation with results of the same shapes. The signature says all that
 the forward of a block can see: its arguments, its modules and their attributes, the objects and closures that they
 reach, and the plain globals of its classes. Numbers and words that differ among the candidates, such as a
-``layer_idx``, are handed to the traced run in a wrapper that notes whether they are used: only those that are must
-be equal. A run that changes anything that a signature says, or a tensor that it was given, is never repeated.
-`ptgraph.tracing.build_graph` then proves the two traced runs equal, operation by operation.
+``layer_idx``, are handed to the traced call in a wrapper that notes whether they are used: only those that are must
+be equal. A call that changes anything that a signature says, or a tensor that it was given, is never repeated.
+`ptgraph.tracing.build_graph` then proves the two traced calls equal, operation by operation.
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ for _name, _function in _shapes.items():
 
 @dataclass
 class _Siblings:
-    """Modules of one class under one parent, and the runs of them that were traced."""
+    """Modules of one class under one parent, and the calls of them that were traced."""
 
     differing: frozenset[tuple[str, str]]  # (path within the module, attribute)
-    runs: list[_Run] = field(default_factory=list)
+    calls: list[_TracedCall] = field(default_factory=list)
     pure: bool = True
 
 
 @dataclass
 class _Recipe:
-    """How the results of a run are made up from its inputs and from new tensors."""
+    """How the results of a call are made up from its inputs and from new tensors."""
 
     results: list[torch.Tensor]
     leaves: list[tuple[str, Any]]  # "input" or "result" and its number, or "value" and the value
@@ -82,8 +82,8 @@ class _Recipe:
 
 
 @dataclass
-class _Run:
-    """A traced run: what it saw, which of the differing attributes it used, and how to make up its results."""
+class _TracedCall:
+    """A traced call: what it saw, which of the differing attributes it used, and how to make up its results."""
 
     id: str
     signature: Signature
@@ -93,14 +93,14 @@ class _Run:
     times: int = 0
 
     def fits(self, now: Signature) -> bool:
-        """Return whether a run with the signature *now* does what this one did."""
+        """Return whether a call with the signature *now* does what this one did."""
         return self.signature.tokens == now.tokens and all(
             self.signature.values.get(key) == now.values.get(key) for key in self.used
         )
 
 
 class Repeats:
-    """Watches the runs of the blocks of *model* while it is traced; see `watched`.
+    """Watches the calls of the blocks of *model* while it is traced; see `watched`.
 
     ``strict`` holds the classes whose forward does not take values in wrappers; those found out are added.
     """
@@ -133,13 +133,13 @@ class Repeats:
         if not inputs or any(is_wrapped(tensor) for tensor in inputs):
             return forward(module, *args, **kwargs)
         before = Signature(block, siblings.differing, inputs, (args, kwargs))
-        known = next((run for run in siblings.runs if run.fits(before)), None)
+        known = next((call for call in siblings.calls if call.fits(before)), None)
         if known is not None and known.recipe is not None and known.times > 1:
             before.note_use(known.used)
             self.count += 1
             return _made_up(known, known.recipe, inputs)
         if known is None:
-            known = _Run(f"run {self._ids}", before)
+            known = _TracedCall(f"run {self._ids}", before)
             self._ids += 1
         entered = torch.ops.ptgraph.enter(
             inputs, known.id
@@ -157,13 +157,13 @@ class Repeats:
             self._active.discard(key)
         if not before.same(Signature(block, siblings.differing, inputs, (args, kwargs))):
             siblings.pure = False
-            self.notes.append(f"every {type(block).__name__} is traced: a run of one changes what the next may see")
+            self.notes.append(f"every {type(block).__name__} is traced: a call of one changes what the next may see")
             return result
         recipe = _recipe(result, inputs, before.own)
         left = torch.ops.ptgraph.leave(recipe.results, entered, known.id) if recipe is not None else None
         if not known.times:
             known.used, known.recipe, known.left = used, recipe, left
-            siblings.runs.append(known)
+            siblings.calls.append(known)
             if recipe is None:
                 self.notes.append(f"every {type(block).__name__} is traced: it returns views or unknown objects")
         known.times += 1
@@ -228,15 +228,15 @@ def _symbols(tensors: list[torch.Tensor]) -> set[str]:
     return set(free_symbols(sizes))
 
 
-def _made_up(run: _Run, recipe: _Recipe, inputs: list[torch.Tensor]) -> Any:
-    """Return results like those of the traced run, from one opaque operation on *inputs*."""
+def _made_up(call: _TracedCall, recipe: _Recipe, inputs: list[torch.Tensor]) -> Any:
+    """Return results like those of the traced call, from one opaque operation on *inputs*."""
     results = torch.ops.ptgraph.repeat(
         inputs,
-        run.left,
+        call.left,
         [list(result.shape) for result in recipe.results],
         [list(result.stride()) for result in recipe.results],
         ",".join(str(result.dtype).removeprefix("torch.") for result in recipe.results),
-        run.id,
+        call.id,
     )
     parts = {"input": inputs, "result": results}
     leaves = [value if kind == "value" else parts[kind][value] for kind, value in recipe.leaves]

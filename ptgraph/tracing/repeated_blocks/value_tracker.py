@@ -1,4 +1,4 @@
-"""Numbers and words that note whether anything asks what they are, and answer as what they stand for."""
+"""Tracked values: numbers and strings that behave as usual, and note whether anything reads them."""
 
 from __future__ import annotations
 
