@@ -573,12 +573,13 @@ def _damaged(nodes: Any = (), node_says: str = "", **says: str) -> onnx.ModelPro
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (_damaged(tree="{"), "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2"),
-        (_damaged(node_says="1e3", flops="1"), "ValueError: invalid literal for int() with base 10: '1e3'"),
-        (_damaged([helper.make_node("Identity", [], ["y"])]), "IndexError: list index out of range"),
+        (_damaged(tree="{"), "its metadata 'ptgraph.tree' is damaged: Expecting property name enclosed in double"),
+        (_damaged(tree='{"tied":[]}'), "its metadata 'ptgraph.tree' is damaged: it has something else where"),
+        (_damaged(node_says="1e3", flops="1"), "the node Relu has '1e3' for its FLOPs"),
+        (_damaged([helper.make_node("Identity", [], ["y"])]), "Node with schema(::Identity:"),
         (
             _damaged([helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Constant", [], [], value_int=1)]),
-            "IndexError: tuple index out of range",
+            "NodeProto (name: , type: Constant) has zero input and zero output.",
         ),
     ],
 )
@@ -587,7 +588,18 @@ def test_a_model_that_is_damaged_within_is_an_error(model: onnx.ModelProto, reas
     path.write_bytes(model.SerializeToString())
     with pytest.raises(LoadError) as caught:
         read(path, "m")
-    assert str(caught.value).startswith(f"{path} cannot be read as an ONNX model: {reason}")
+    assert str(caught.value).startswith(f"{path} is no valid ONNX model: {reason}")
+
+
+def test_a_fault_of_ptgraph_is_no_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> Any:
+        raise KeyError("ours")
+
+    path = tmp_path / "m.onnx"
+    path.write_bytes(_damaged().SerializeToString())
+    monkeypatch.setattr("ptgraph.onnx.reading.read.components", broken)
+    with pytest.raises(KeyError, match="ours"):
+        read(path, "m")
 
 
 def test_the_domain_of_onnx_has_two_names() -> None:

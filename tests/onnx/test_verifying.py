@@ -367,8 +367,8 @@ def test_places_where_there_is_no_onnx_file(tmp_path):
     for name, message in {
         "gone.onnx": "does not exist",
         "some.onnx": "is a folder, not a file",
-        "empty.onnx": "is no ONNX file, or it is damaged: ",
-        "text.onnx": "is no ONNX file, or it is damaged: ",
+        "empty.onnx": "is not an ONNX model, or it is damaged: ",
+        "text.onnx": "is not an ONNX model, or it is damaged: ",
     }.items():
         assert wrong(LoadError, Net(), tmp_path / name, args=(X,)).startswith(f"{tmp_path / name} {message}")
 
@@ -378,7 +378,7 @@ def test_a_file_that_is_cut_off(tmp_path, share):
     file = file_of(Net(), tmp_path)
     data = file.read_bytes()
     file.write_bytes(data[: int(share * len(data))])
-    assert wrong(LoadError, Net(), file, args=(X,)).startswith(f"{file} is no ONNX file, or it is damaged: ")
+    assert wrong(LoadError, Net(), file, args=(X,)).startswith(f"{file} is not an ONNX model, or it is damaged: ")
 
 
 def test_weights_that_are_not_beside_the_file_any_more(tmp_path):

@@ -5,6 +5,7 @@ ONNX's own inference follows sizes through few operators; here, its reference im
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from ptgraph.common.interrupts import check as check_interrupt
+
+log = logging.getLogger(__name__)
 LARGEST = 64  # elements of a constant whose values may be sizes
 _OPERATORS = {"Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Floor", "Gather", "Greater"}
 _OPERATORS |= {"Identity", "Less", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "ReduceProd", "Reshape", "Slice"}
@@ -63,7 +67,9 @@ def _evaluated(node: onnx.NodeProto, arrays: Mapping[str, Any], opsets: Mapping[
         with np.errstate(all="ignore"):
             (result,) = ReferenceEvaluator(graph, dict(opsets)).run(None, given)
             return np.asarray(result)
-    except Exception:  # whatever the reference implementation makes of a node that is wrong
+    except Exception as error:  # the reference implementation raises exceptions of many classes for a wrong node
+        check_interrupt(error)
+        log.debug("%s is not computed", node.op_type, exc_info=True)
         return None
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # its types are a package of its own
 
 from ptgraph.common.file_names import need_file
+from ptgraph.common.messages import first_line
 from ptgraph.errors import LoadError
 
 LARGEST = 2**31 - 1  # bytes of one protobuf message
@@ -32,7 +34,7 @@ def read_model(path: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
-    except Exception as error:  # protobuf's own, which differs by how it is built
+    except DecodeError as error:
         raise LoadError(f"{path} is not an ONNX model, or it is damaged: protobuf cannot read it") from error
     if not model.HasField("graph") or not (model.ir_version and (model.graph.node or model.graph.output)):
         raise LoadError(f"{path} is not an ONNX model, or it is damaged: it holds no graph")
@@ -50,4 +52,13 @@ def is_garbled(message: Any) -> bool:
     return False
 
 
-__all__ = ["LARGEST", "is_garbled", "read_model"]
+def fault(model: onnx.ModelProto) -> str | None:
+    """Return what the checker of ONNX says against *model*, in one line, or None if it is valid."""
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, RuntimeError, ValueError, TypeError) as error:
+        return first_line(error)
+    return None
+
+
+__all__ = ["LARGEST", "fault", "is_garbled", "read_model"]

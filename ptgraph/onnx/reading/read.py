@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 
 from ptgraph.common.file_names import file_stem
-from ptgraph.common.messages import named
+from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.errors import LoadError, UsageError
 from ptgraph.graph.block_ids import with_blocks
 from ptgraph.graph.model import ONNX_FILE, ModelGraph
@@ -20,7 +20,7 @@ from ptgraph.onnx.reading.build_ops import named_dimensions, operations
 from ptgraph.onnx.reading.flat_graph import Contradiction
 from ptgraph.onnx.reading.flatten import flatten
 from ptgraph.onnx.reading.initializers import initializers_of
-from ptgraph.onnx.reading.load_proto import is_garbled, read_model
+from ptgraph.onnx.reading.load_proto import fault, is_garbled, read_model
 from ptgraph.onnx.reading.module_tree import components
 from ptgraph.onnx.reading.parameters import model_info
 from ptgraph.onnx.reading.shape_inference import infer
@@ -46,10 +46,14 @@ def read(path: Path, name: str) -> ModelGraph:
         return graph_of_model(model, name)
     except Contradiction as error:
         raise LoadError(f"{path} is no valid ONNX model: {error}") from error
-    except Exception as error:
+    except Exception as error:  # of a damaged file, or a fault of ours: the checker of ONNX knows
+        check_interrupt(error)
         if is_garbled(model):
             raise LoadError(f"{path} is damaged: there is text in it that is no UTF-8") from error
-        raise LoadError(f"{path} cannot be read as an ONNX model: {named(error)}") from error
+        reason = fault(model)
+        if reason is None:
+            raise
+        raise LoadError(f"{path} is no valid ONNX model: {reason}") from error
 
 
 def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:

@@ -86,7 +86,7 @@ def _inferred(model: onnx.ModelProto) -> Iterable[onnx.ValueInfoProto]:
     """Return the types that ONNX infers; none if the model contradicts itself, or is too large."""
     try:
         return list(onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, IndexError):
         return []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import left_as_found, values_kept
 from ptgraph.tracing.tracers.forward_signature import plain_containers
 
+log = logging.getLogger(__name__)
 TOLERANCE = 1e-3
 COARSE = {torch.float16: 1e-2, torch.bfloat16: 5e-2}  # types with few digits
 SMALLEST = 1e-3  # outputs below this are compared as if the largest of them were this
@@ -140,8 +142,9 @@ def _run_torch(
         progress(f"running {sample.case}")
         try:
             return sample, _results(module, sample)
-        except Exception as error:  # whatever the model raises
+        except Exception as error:  # the model is code of the user: it raises what it will
             check_interrupt(error)
+            log.debug("torch cannot run %s with %s", name, sample.case, exc_info=True)
             failed.append((sample.case, error))
     if not failed:
         raise TraceError(f"{name} runs at no other sizes than those that were traced")

@@ -12,10 +12,11 @@ import onnx
 import onnx_ir as ir
 import torch
 
-from ptgraph.common.file_names import need_file
+from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.common.messages import first_line
-from ptgraph.errors import ExportError, LoadError, UsageError
+from ptgraph.errors import ExportError, UsageError
 from ptgraph.onnx.metadata import WEIGHTS, metadata_of
+from ptgraph.onnx.reading.load_proto import read_model
 from ptgraph.onnx.writing.weight_storage import filled, need_data, onnx_type
 
 
@@ -31,7 +32,7 @@ class Runtime:
         self, path: Path, name: str, inputs: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], folder: Path
     ) -> None:
         self._ort = _onnxruntime()
-        proto = read(path)
+        proto = read_model(path)
         self._feeds = _matched(proto, path, name, inputs)
         if _has_no_weights(proto):
             path = filled(proto, path, name, state, folder)
@@ -42,6 +43,7 @@ class Runtime:
         try:
             self._session = self._ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has a class for each status, and no base
+            check_interrupt(error)
             bfloat16 = any(t.data_type == onnx.TensorProto.BFLOAT16 for t in proto.graph.initializer)
             hint = "; on a CPU it has few operators for bfloat16: verify the model in float32" if bfloat16 else ""
             raise ExportError(f"ONNX Runtime does not take {path.name}: {_reason(error)}{hint}") from error
@@ -54,7 +56,8 @@ class Runtime:
         options.log_severity_level = 4
         try:
             return [_tensor(v) for v in self._session.run_with_ort_values(None, feeds, options)]
-        except Exception as error:
+        except Exception as error:  # as above
+            check_interrupt(error)
             raise ExportError(_reason(error)) from error
 
     def _value(self, tensor: torch.Tensor) -> Any:
@@ -98,20 +101,6 @@ def _tensor(value: Any) -> torch.Tensor:
     return torch.from_numpy(value.numpy())
 
 
-def read(path: Path) -> onnx.ModelProto:
-    """Return the model in an ONNX file, without what lies beside it; raises LoadError."""
-    need_file(path)
-    try:
-        proto = onnx.load(path, format="protobuf", load_external_data=False)
-    except OSError as error:
-        raise LoadError(f"cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # of protobuf, which has several
-        raise LoadError(f"{path} is no ONNX file, or it is damaged: {first_line(error)}") from error
-    if not proto.graph.output:
-        raise LoadError(f"{path} is no ONNX file, or it is damaged: it has no outputs")
-    return proto
-
-
 def _matched(proto: onnx.ModelProto, path: Path, name: str, inputs: Mapping[str, torch.Tensor]) -> dict[str, str]:
     """Return which of *inputs* each input of the file takes; raises UsageError if they are not the same."""
     inputs = {key: plain(tensor) for key, tensor in inputs.items()}
@@ -147,4 +136,4 @@ def _has_no_weights(proto: onnx.ModelProto) -> bool:
     return metadata_of(proto).get(WEIGHTS) == "none"
 
 
-__all__ = ["Runtime", "need_runtime", "plain", "read"]
+__all__ = ["Runtime", "need_runtime", "plain"]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import onnx
 import torch
+from onnx.checker import ValidationError
+from onnx.shape_inference import InferenceError
 
 from ptgraph.onnx.writing.weight_storage import onnx_type
 
@@ -33,7 +35,7 @@ def fault_of_file(data: bytes) -> str | None:
 def _fault(data: bytes, *, full: bool) -> str | None:
     try:
         onnx.checker.check_model(data, full_check=full)
-    except Exception as error:  # the two have no base in common, and what they call raises others
+    except (ValidationError, InferenceError, RuntimeError, ValueError, IndexError, TypeError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
         return said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
     return None
