@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 
 import graphviz
 
 from ptgraph.drawing.palettes import FONT, Palette, palette
 from ptgraph.drawing.text import clean
-from ptgraph.formats.flowchart import Chart, chart, lines
+from ptgraph.figure.options import Shown
+from ptgraph.formats.flowchart import Chart, box_lines, chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
@@ -22,117 +24,132 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
 
 
 def dot(graph: ModelGraph, options: Options) -> graphviz.Digraph:
-    """Return the figure as a Graphviz graph, as deep and with the looks that *options* say."""
-    return _Drawing(graph, options).finish()
+    """Return the figure as a Graphviz graph, with the depth and the theme of *options*."""
+    drawn, colors, font = chart(graph, options), palette(options.figure.theme), options.figure.font or FONT
+    diagram = graphviz.Digraph(
+        graph_attr={
+            "rankdir": options.figure.direction or "TB",
+            "fontname": font,
+            "fontsize": "12",
+            "fontcolor": colors.text,
+            "nodesep": "0.28",
+            "ranksep": "0.34",
+            "bgcolor": colors.page,
+            "tooltip": _plain(graph.name),
+        },
+        node_attr={
+            "shape": "box",
+            "style": "rounded,filled",
+            "fontname": font,
+            "fontsize": "12",
+            "fontcolor": colors.text,
+            "margin": "0.13,0.06",
+            "height": "0.38",
+            "penwidth": "1.1",
+        },
+        edge_attr={
+            "color": colors.line,
+            "fontname": font,
+            "fontsize": "9",
+            "fontcolor": colors.muted,
+            "arrowsize": "0.6",
+            "penwidth": "1.1",
+        },
+    )
+    names = drawn.identifiers()
+    _Nodes(graph, options.figure.show, drawn, names, colors).add(diagram, drawn.root)
+    for arrow in drawn.arrows:
+        attributes = {"label": _plain(f" {arrow.label}")} if arrow.label else {}
+        if arrow.shared:
+            attributes["style"] = "dashed"
+        diagram.edge(names[arrow.source], names[arrow.target], **attributes)
+    return diagram
 
 
-class _Drawing:
-    def __init__(self, graph: ModelGraph, options: Options) -> None:
-        self.graph = graph
-        self.options = options.figure
-        self.chart: Chart = chart(graph, options)
-        self.names = self.chart.identifiers()
-        self.colors: Palette = palette(options.figure.theme)
+@dataclass(frozen=True)
+class _Nodes:
+    """The nodes and clusters of a chart: the names of its boxes, and what they say and look like."""
 
-    def finish(self) -> graphviz.Digraph:
-        colors, font = self.colors, self.options.font or FONT
-        graph = graphviz.Digraph(
-            graph_attr={
-                "rankdir": self.options.direction or "TB",
-                "fontname": font,
-                "fontsize": "12",
-                "fontcolor": colors.text,
-                "nodesep": "0.28",
-                "ranksep": "0.34",
-                "bgcolor": colors.page,
-                "tooltip": _plain(self.graph.name),
-            },
-            node_attr={
-                "shape": "box",
-                "style": "rounded,filled",
-                "fontname": font,
-                "fontsize": "12",
-                "fontcolor": colors.text,
-                "margin": "0.13,0.06",
-                "height": "0.38",
-                "penwidth": "1.1",
-            },
-            edge_attr={
-                "color": colors.line,
-                "fontname": font,
-                "fontsize": "9",
-                "fontcolor": colors.muted,
-                "arrowsize": "0.6",
-                "penwidth": "1.1",
-            },
-        )
-        self._parts(graph, self.chart.root)
-        for arrow in self.chart.arrows:
-            look = {"style": "dashed"} if arrow.shared else {}
-            label = {"label": _plain(f" {arrow.label}")} if arrow.label else {}
-            graph.edge(self.names[arrow.source], self.names[arrow.target], **label, **look)
-        return graph
+    graph: ModelGraph
+    show: tuple[Shown, ...]
+    chart: Chart
+    names: dict[str, str]
+    colors: Palette
 
-    def _parts(self, graph: graphviz.Digraph, name: str) -> None:
+    def add(self, diagram: graphviz.Digraph, name: str) -> None:
+        """Add the parts of a box to *diagram*."""
         for stub, title in self.chart.stubs.get(name, ()):
-            look = {"style": "rounded,dashed", "fontsize": "10", "margin": "0.06,0.02", "height": "0.2", "width": "0.3"}
-            colors = {"color": self.colors.line, "fontcolor": self.colors.muted}
-            graph.node(self.names[stub], _plain(title), tooltip=_plain(f"{title}, read here"), **look, **colors)
+            diagram.node(
+                self.names[stub],
+                _plain(title),
+                tooltip=_plain(f"{title}, read here"),
+                style="rounded,dashed",
+                fontsize="10",
+                margin="0.06,0.02",
+                height="0.2",
+                width="0.3",
+                color=self.colors.line,
+                fontcolor=self.colors.muted,
+            )
         for part in self.chart.boxes[name].parts:
             if part in self.chart.frames:
-                self._frame(graph, part)
+                self._add_frame(diagram, part)
             else:
-                self._box(graph, self.chart.boxes[part])
+                self._add_box(diagram, self.chart.boxes[part])
 
-    def _frame(self, graph: graphviz.Digraph, name: str) -> None:
+    def _add_frame(self, diagram: graphviz.Digraph, name: str) -> None:
         box = self.chart.boxes[name]
-        look = self.colors.frame(box.category)
-        with graph.subgraph(name=f"cluster_{self.names[name]}") as frame:
+        style = self.colors.frame(box.category)
+        with diagram.subgraph(name=f"cluster_{self.names[name]}") as frame:
             frame.attr(
                 label=self._label(box, "left"),
                 labeljust="l",
                 style="rounded,filled",
-                fillcolor=look.fill,
-                color=look.border,
+                fillcolor=style.fill,
+                color=style.border,
                 penwidth="0.9",
                 margin="10",
                 tooltip=_tooltip(box),
             )
-            self._parts(frame, name)
+            self.add(frame, name)
 
-    def _box(self, graph: graphviz.Digraph, box: Box) -> None:
-        look = self.colors.style(box.category)
-        more = {"style": "rounded,filled,bold"} if box.kind in ("input", "output") else {}
-        more |= {"peripheries": "2"} if box.repeat > 1 else {}
-        label = self.chart.signs.get(box.id)
-        more |= {"shape": "circle", "style": "filled", "margin": "0", "width": "0.2", "height": "0.2"} if label else {}
-        colors = {"fillcolor": look.fill, "color": look.border}
-        graph.node(self.names[box.id], label or self._label(box), tooltip=_tooltip(box), **colors, **more)
+    def _add_box(self, diagram: graphviz.Digraph, box: Box) -> None:
+        style = self.colors.style(box.category)
+        attributes = {"fillcolor": style.fill, "color": style.border}
+        if box.kind in ("input", "output"):
+            attributes["style"] = "rounded,filled,bold"
+        if box.repeat > 1:
+            attributes["peripheries"] = "2"
+        sign = self.chart.signs.get(box.id)
+        if sign:
+            attributes |= {"shape": "circle", "style": "filled", "margin": "0", "width": "0.2", "height": "0.2"}
+        diagram.node(self.names[box.id], sign or self._label(box), tooltip=_tooltip(box), **attributes)
 
     def _label(self, box: Box, side: str = "") -> str:
         """Return the lines of a box in Graphviz's HTML-like form; those of a frame stand at its *side*."""
-        title, *notes = lines(self.graph, box, self.options.show)
+        title, *notes = box_lines(self.graph, box, self.show)
         if box.kind == "op" and not notes:
             return _plain(title)
         bold = "{}" if box.kind == "op" else "<b>{}</b>"
         small = f'<font point-size="10" color="{self.colors.muted}">{{}}</font>'
-        words = [form.format(escape(_apart(text))) for form, text in zip((bold, small), (title, *notes), strict=False)]
-        return "<" + (f'<br align="{side}"/>'.join([*words, ""]) if side else "<br/>".join(words)) + ">"
+        lines = [form.format(escape(_apart(text))) for form, text in zip((bold, small), (title, *notes), strict=False)]
+        return "<" + (f'<br align="{side}"/>'.join([*lines, ""]) if side else "<br/>".join(lines)) + ">"
 
 
 def _tooltip(box: Box) -> str:
     counts = {"parameters": box.params, "FLOPs": box.flops}
-    words = [f"{count:,} {what}" for what, count in counts.items() if count]
-    return _plain(": ".join([box.component or box.title, *[", ".join(words)] * bool(words)]))
+    numbers = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    name = box.component or box.title
+    return _plain(f"{name}: {numbers}" if numbers else name)
 
 
 def _plain(text: str) -> str:
-    """Return *text* as Graphviz takes it where it is no HTML: its own escapes and entities mean nothing."""
+    """Return *text* for a label that is not HTML, with Graphviz's own escapes and entities escaped."""
     return str(graphviz.escape(_apart(clean(text).replace("&", "&amp;"))))
 
 
 def _apart(text: str) -> str:
-    """Part backslashes from the letters with which Graphviz would put in a name, by a word joiner that nobody sees."""
+    """Return *text* with an invisible word joiner within escapes such as ``\\N``, for which Graphviz puts in a name."""
     return re.sub(r"\\(?=[EGHLNT])", "\\\\\u2060", text)
 
 

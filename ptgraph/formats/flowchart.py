@@ -1,4 +1,4 @@
-"""Sketch → what languages for diagrams are told, which lay out themselves: boxes in boxes, arrows, and their words."""
+"""Charts: the boxes and arrows of a figure, without positions, for languages that lay out diagrams themselves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIGNS: dict[Sign, str] = {"plus": "+", "times": "×"}
 
 
 class Arrow(NamedTuple):
-    """A value that flows between two boxes that show, with its shape; from a stub it is ``shared``."""
+    """A value that flows between two boxes, with its shape; an arrow from a stub is ``shared``."""
 
     source: str
     target: str
@@ -38,10 +38,10 @@ class Arrow(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """The boxes that show, from the ``root``, which holds the outermost; those in ``frames`` stand around their parts.
+    """The boxes of a figure, from the ``root``, which holds the outermost; ``frames`` are those around their parts.
 
-    ``stubs`` are labels that stand for a value that is read in many places: by the frame that they are in, their ids
-    and what they say. ``signs`` says which boxes are a + or a ×.
+    ``stubs`` maps a frame to the stubs in it, labels of values that are read in many places: id and text of each.
+    ``signs`` maps the boxes that are a + or a × to that.
     """
 
     boxes: dict[str, Box]
@@ -70,40 +70,40 @@ class Chart:
 
 
 def chart(graph: ModelGraph, options: Options) -> Chart:
-    """Return what a figure of *graph* shows, opened to the depth of *options*, or as a figure would be.
+    """Return the chart of *graph*, opened to the depth of *options*, or as far as its figure would be.
 
-    Raises UsageError for a focus that there is not.
+    Raises UsageError if the focus of *options* names no module of the graph, or one that a figure does not show.
     """
     whole = simplify(graph, view(graph))
     if options.figure.focus:
         whole = focused(whole, graph, options.figure.focus)
     opened = opened_boxes(whole, graph, options.depth, options.figure)
     found = lines_and_stubs(whole, opened)
-    says_shapes = "shapes" in options.figure.show
+    with_shapes = "shapes" in options.figure.show
     arrows = [
-        Arrow(source, target, clean(label) if says_shapes else "", False)
+        Arrow(source, target, clean(label) if with_shapes else "", False)
         for (source, target), label in found.lines.items()
     ]
     stubs: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for box in whole.visible(opened):
-        for word in found.stubs.get(box, ()):
-            stub = stub_id(word, box)
-            stubs[whole.boxes[box].parent or whole.root].append((stub, cut(word)))
+        for name in found.stubs.get(box, ()):
+            stub = stub_id(name, box)
+            stubs[whole.boxes[box].parent or whole.root].append((stub, cut(name)))
             arrows.append(Arrow(stub, box, "", True))
     signs = {name: SIGNS[sign] for name, sign in whole.signs.items()}
     return Chart(whole.boxes, whole.root, opened - {whole.root}, dict(stubs), tuple(arrows), signs)
 
 
-def lines(graph: ModelGraph, box: Box, show: tuple[Shown, ...]) -> list[str]:
-    """Return what stands in a box: its title, and a line of what it is and its numbers, if there is one."""
+def box_lines(graph: ModelGraph, box: Box, show: tuple[Shown, ...]) -> list[str]:
+    """Return the lines of text in a box: its title, and if it has any, its class and numbers."""
     title = cut(box_name(box)) + (f" ×{box.repeat}" if box.repeat > 1 else "")
     note = note_text(graph, box, show)
     return [title, cut(note)] if note else [title]
 
 
 def cut(text: str) -> str:
-    """Return *text* short enough for a line of a box."""
+    """Return *text* cut to the length of a line of a box."""
     return clean(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
-__all__ = ["Arrow", "Chart", "chart", "cut", "lines"]
+__all__ = ["Arrow", "Chart", "box_lines", "chart", "cut"]

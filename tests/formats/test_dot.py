@@ -13,7 +13,7 @@ from ptgraph import trace
 from ptgraph.drawing.palettes import palette
 from ptgraph.figure.options import FigureOptions
 from ptgraph.formats.dot import render
-from ptgraph.formats.flowchart import chart, lines
+from ptgraph.formats.flowchart import box_lines, chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.page import graphviz_layout as layout
@@ -73,7 +73,7 @@ def test_a_box_says_what_the_chart_says(tiny: ModelGraph) -> None:
     made = chart(tiny, Options(depth=1))
     texts = {"".join(text.itertext()) for text in root.iter()}
     for box in made.inside(made.root):
-        assert set(lines(tiny, made.boxes[box], ("shapes", "params"))) <= texts
+        assert set(box_lines(tiny, made.boxes[box], ("shapes", "params"))) <= texts
 
 
 def test_options_say_how_it_looks(tiny: ModelGraph) -> None:

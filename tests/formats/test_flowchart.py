@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ptgraph.figure.options import FigureOptions
-from ptgraph.formats.flowchart import chart, lines
+from ptgraph.formats.flowchart import box_lines, chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from tests.support.zoo import graph_of
@@ -29,10 +29,10 @@ def test_arrows_lead_from_what_shows_to_what_shows(depth: int | None) -> None:
 def test_boxes_say_what_was_asked_for(tiny: ModelGraph) -> None:
     made = chart(tiny, Options(depth=1))
     boxes = {box.title: box for box in map(made.boxes.__getitem__, made.inside(made.root))}
-    assert lines(tiny, boxes["layers.0–11"], ("params",)) == ["layers.0–11 ×12", "TransformerBlock · 33.8M in all"]
-    assert lines(tiny, boxes["head"], ("flops", "dtype")) == ["head", "Linear · 1.65G FLOPs · float32"]
-    assert lines(tiny, boxes["input_ids"], ("shapes", "dtype")) == ["input_ids", "int64 2×16"]
-    assert lines(tiny, boxes["input_ids"], ()) == ["input_ids"]
+    assert box_lines(tiny, boxes["layers.0–11"], ("params",)) == ["layers.0–11 ×12", "TransformerBlock · 33.8M in all"]
+    assert box_lines(tiny, boxes["head"], ("flops", "dtype")) == ["head", "Linear · 1.65G FLOPs · float32"]
+    assert box_lines(tiny, boxes["input_ids"], ("shapes", "dtype")) == ["input_ids", "int64 2×16"]
+    assert box_lines(tiny, boxes["input_ids"], ()) == ["input_ids"]
     plain = chart(tiny, Options(depth=1, figure=FigureOptions(show=())))
     assert {arrow.label for arrow in plain.arrows} == {""}
     assert "2×16×512" in {arrow.label for arrow in made.arrows}

@@ -15,7 +15,7 @@ from ptgraph import trace
 from ptgraph.drawing.palettes import palette
 from ptgraph.errors import ExportError
 from ptgraph.figure.options import FigureOptions
-from ptgraph.formats.flowchart import chart, lines
+from ptgraph.formats.flowchart import box_lines, chart
 from ptgraph.formats.mermaid import MOST_ARROWS, MOST_LETTERS, render
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
@@ -84,7 +84,7 @@ def test_mermaid_draws_every_box(name: str, depth: int | None, page: Page, tiny:
     made = chart(graph, options)
     names = {key: f"b{number}" for number, key in enumerate(made.identifiers(), 1)}
     shown = [box for box in names if box in made.boxes]
-    words = {box: lines(graph, made.boxes[box], ("shapes", "params")) for box in shown}
+    words = {box: box_lines(graph, made.boxes[box], ("shapes", "params")) for box in shown}
     said = {
         names[box]: flat(made.signs.get(box) or (" · " if box in made.frames else " ").join(words[box]))
         for box in shown
