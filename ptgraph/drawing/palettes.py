@@ -1,8 +1,8 @@
-"""Colours: category → fill and border, and the themes of figures.
+"""Palettes: the fill and border of each category of boxes, and the themes of figures.
 
 The hues follow Okabe and Ito's palette, which colour-blind readers can tell apart. ``screen`` has the colours of the
 page. ``paper`` has tints of these hues; neighbouring categories differ in lightness, for greyscale prints. ``dark`` has
-deep tones of them on a dark ground. Whatever a figure says by a colour it says in words as well.
+deep tones of them on a dark ground. What a figure shows by a colour it has as text as well.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STYLES = {
     "Other": Style("#f0eee8", "#7d7566"),
 }
 
-FONT = "Arial"  # whose widths are measured; the fallbacks are as wide
+FONT = "Arial"  # widths are measured in it; the fallbacks are as wide
 FALLBACKS = "Arimo,Liberation Sans,Helvetica,sans-serif"
 TEXT = "#1c2430"
 MUTED = "#5b6776"
@@ -50,7 +50,7 @@ LINE = "#6f7d8f"
 
 
 def style(category: str) -> Style:
-    """Return the style of *category*; one that is not known looks like ``Other``."""
+    """Return the style of *category*, or of ``Other`` for one that is not known."""
     return STYLES.get(category, STYLES["Other"])
 
 
@@ -58,7 +58,7 @@ def style(category: str) -> Style:
 class Palette:
     """The colours of one theme, each as ``#rrggbb``.
 
-    *page* is what a figure stands on, which it paints, and the colour of halos.
+    *page* is the background of a figure, and the colour of halos.
     """
 
     page: str
@@ -68,13 +68,13 @@ class Palette:
     styles: Mapping[str, Style]
 
     def style(self, category: str) -> Style:
-        """Return fill and border of *category*; one that is not known looks like ``Other``."""
+        """Return the style of *category*, or of ``Other`` for one that is not known."""
         return self.styles.get(category, self.styles["Other"])
 
     def frame(self, category: str) -> Style:
-        """Return the faint ground of a frame around the parts of a *category*, and its border."""
-        look = self.style(category)
-        return Style(mix(self.page, look.fill, 0.3), mix(self.page, look.border, 0.75))
+        """Return the style of a frame of *category*: a faint fill, and a border."""
+        style = self.style(category)
+        return Style(mix(self.page, style.fill, 0.3), mix(self.page, style.border, 0.75))
 
 
 def mix(one: str, other: str, share: float) -> str:
@@ -83,10 +83,10 @@ def mix(one: str, other: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
-def _dark(look: Style) -> Style:
-    """Return the dark form of a style; what is white on a screen is hardly lighter than the ground."""
-    depth = 0.15 if look.fill == "#ffffff" else 0.45
-    return Style(mix(_NIGHT, look.border, depth), mix(look.border, "#ffffff", 0.35))
+def _dark(style: Style) -> Style:
+    """Return the dark form of a style; a fill that is white on a screen is hardly lighter than the ground."""
+    depth = 0.15 if style.fill == "#ffffff" else 0.45
+    return Style(mix(_NIGHT, style.border, depth), mix(style.border, "#ffffff", 0.35))
 
 
 _NIGHT = "#15191f"

@@ -1,4 +1,4 @@
-"""A drawing as data: what SVG, TikZ and others write. Points, the y axis down; nothing here knows of models."""
+"""A drawing as data, which SVG, TikZ and others write. Lengths are in points, and the y axis leads down."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ Mark = Rect | Circle | Path | Text
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Marks that are one thing, such as a box. *id* and *kind* are stable; *title* is what a reader hears."""
+    """Marks that belong together, such as those of a box. *id* and *kind* are stable; *title* is for screen readers."""
 
     id: str
     kind: str
@@ -81,8 +81,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Items from the lowest to the highest. *background* is the colour below them; *font* is a family, or None for what
-    is usual where it is written; *title* and *description* are for those who do not see it."""
+    """Items from the lowest to the highest. *background* is the colour below them; *font* is a family, or None for the
+    default of the format; *title* and *description* are for screen readers."""
 
     width: float
     height: float
@@ -94,7 +94,7 @@ class Drawing:
 
 
 def scaled(mark: Mark, by: float) -> Mark:
-    """Return *mark* with all its lengths, and its distance from the corner, so many times as long."""
+    """Return *mark* with its lengths and its distance from the origin multiplied by *by*."""
     if isinstance(mark, Text):
         return replace(mark, x=mark.x * by, y=mark.y * by, size=mark.size * by)
     line = mark.line * by
@@ -118,8 +118,8 @@ def circled(sign: Literal["plus", "times"], circle: Circle) -> list[Mark]:
     return [circle, *(Path(end, str(circle.stroke), circle.line) for end in ends)]
 
 
-def look(mark: Mark) -> Mark:
-    """Return *mark* without its place and words: two that look alike are equal then."""
+def appearance(mark: Mark) -> Mark:
+    """Return *mark* without its position, size and text, so that marks that look alike are equal."""
     if isinstance(mark, Rect):
         return replace(mark, x=0, y=0, width=0, height=0)
     if isinstance(mark, Circle):
@@ -129,26 +129,26 @@ def look(mark: Mark) -> Mark:
     return replace(mark, x=0, y=0, text="")
 
 
-def looks(drawing: Drawing) -> dict[tuple[str, Mark], int]:
-    """Return each look of each kind of item, as (kind, look) → its number among the kind's marks of one sort."""
+def appearances(drawing: Drawing) -> dict[tuple[str, Mark], int]:
+    """Return the number of each (kind of item, appearance) among those with that kind and type of mark, from 1."""
     found: dict[tuple[str, Mark], int] = {}
     count: Counter[tuple[str, type[Mark]]] = Counter()
     for item in drawing.items:
         for mark in item.marks:
-            if (item.kind, look(mark)) not in found:
+            if (item.kind, appearance(mark)) not in found:
                 count[item.kind, type(mark)] += 1
-                found[item.kind, look(mark)] = count[item.kind, type(mark)]
+                found[item.kind, appearance(mark)] = count[item.kind, type(mark)]
     return found
 
 
-def words(kind: str) -> list[str]:
-    """Return the words of a *kind*, with nothing but letters, digits and hyphens."""
+def class_names(kind: str) -> list[str]:
+    """Return the words of a *kind*, each once, of lowercase letters, digits and hyphens."""
     return list(dict.fromkeys(word for word in map(slug, kind.split()) if word))
 
 
-def slug(words: str) -> str:
-    """Return *words* as one: ``layers-blocks``."""
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+def slug(text: str) -> str:
+    """Return *text* as one word of lowercase letters, digits and hyphens: ``layers-blocks``."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 __all__ = [
@@ -162,10 +162,10 @@ __all__ = [
     "Path",
     "Rect",
     "Text",
+    "appearance",
+    "appearances",
     "circled",
-    "look",
-    "looks",
+    "class_names",
     "scaled",
     "slug",
-    "words",
 ]

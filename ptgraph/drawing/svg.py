@@ -1,12 +1,15 @@
-"""A drawing → SVG. Text stays text, no script, and looks are in one style sheet, by what things are, so that CSS or
-Inkscape can restyle them: ``.attention rect``, ``.edge path``. All ids start with the name of the figure, so that
-several stand in one HTML page."""
+"""A drawing → SVG, with text as text and no script.
+
+One style sheet has the appearance of all marks, by kind of item, so that CSS or Inkscape can restyle them:
+``.attention rect``, ``.edge path``. All ids start with the name of the figure, so that one HTML page can hold several.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
 from math import dist
 
@@ -22,9 +25,9 @@ from ptgraph.drawing.shapes import (
     Path,
     Rect,
     Text,
-    look,
-    looks,
-    words,
+    appearance,
+    appearances,
+    class_names,
 )
 from ptgraph.drawing.text import clean, number
 
@@ -33,21 +36,21 @@ _TAGS = {Rect: "rect", Circle: "circle", Path: "path", Text: "text"}
 
 def write(drawing: Drawing, name: str) -> str:
     """Return the SVG text of *drawing*; its size is in points."""
-    return "\n".join([*_Writer(drawing, name).lines(), ""])
+    prefix = re.sub(r"^(?![A-Za-z])", "figure-", identifier(name).replace(".", "-")).rstrip("-")
+    marks = (mark for item in drawing.items for mark in item.marks)
+    strokes = dict.fromkeys(mark.stroke for mark in marks if isinstance(mark, Path) and mark.arrow)
+    arrows = {stroke: f"{prefix}-arrow-{number}" for number, stroke in enumerate(strokes, 1)}
+    return "\n".join([*_Writer(drawing, prefix, arrows, appearances(drawing)).lines(), ""])
 
 
+@dataclass(frozen=True)
 class _Writer:
-    """One SVG while it is written: which looks there are, and what is named by an id."""
+    """A drawing, the beginning of all its ids, the id of the head of arrows of each colour, and all appearances."""
 
-    def __init__(self, drawing: Drawing, name: str) -> None:
-        self.drawing = drawing
-        self.name = re.sub(r"^(?![A-Za-z])", "figure-", identifier(name).replace(".", "-")).rstrip("-")
-        strokes = (
-            mark.stroke for item in drawing.items for mark in item.marks if isinstance(mark, Path) and mark.arrow
-        )
-        self.arrows = {stroke: f"{self.name}-arrow-{n}" for n, stroke in enumerate(dict.fromkeys(strokes), 1)}
-        self.ids = {self.name, f"{self.name}-title", f"{self.name}-desc", *self.arrows.values()}
-        self.looks = looks(drawing)
+    drawing: Drawing
+    name: str
+    arrows: dict[str, str]
+    appearances: dict[tuple[str, Mark], int]
 
     def lines(self) -> Iterator[str]:
         drawing, name = self.drawing, self.name
@@ -67,15 +70,15 @@ class _Writer:
             yield from (_arrow(id, stroke) for stroke, id in self.arrows.items())
             yield "</defs>"
         yield f'<rect class="background" width="{width}" height="{height}" fill="{drawing.background}"/>'
-        for item in drawing.items:
-            yield from self.group(item)
+        for item, id in zip(drawing.items, self.item_ids(), strict=True):
+            yield from self.group(item, id)
         yield "</svg>"
 
     def rules(self) -> Iterator[str]:
-        """Return the style sheet: each look once, after the selectors of all that has it."""
+        """Yield the style sheet: each appearance once, after the selectors of all marks that have it."""
         selectors: dict[str, list[str]] = defaultdict(list)
-        for (kind, mark), nth in self.looks.items():
-            classes = "".join(f".{word}" for word in words(kind))
+        for (kind, mark), nth in self.appearances.items():
+            classes = "".join(f".{word}" for word in class_names(kind))
             last = f".look-{nth}" if nth > 1 else ""
             selectors[self.css(mark)].append(f"#{self.name} {classes} {_TAGS[type(mark)]}{last}")
         yield f"#{self.name} text{{font-family:{families(self.drawing.font)};white-space:pre}}"
@@ -83,7 +86,7 @@ class _Writer:
             yield f"{','.join(those)}{{{css}}}"
 
     def css(self, mark: Mark) -> str:
-        """Return how a mark looks, as CSS; what is usual is said too, for a rule may stand over another."""
+        """Return the appearance of a mark as CSS, with defaults too, since another rule may hold for the same mark."""
         if isinstance(mark, Text):
             weight, slant = "bold" if mark.bold else "normal", "italic" if mark.italic else "normal"
             halo = f"paint-order:stroke;stroke:{mark.halo};stroke-width:3;stroke-linejoin:round"
@@ -100,26 +103,29 @@ class _Writer:
             return css
         return f"{css};marker-end:{f'url(#{self.arrows[mark.stroke]})' if mark.arrow else 'none'}"
 
-    def group(self, item: Item) -> Iterator[str]:
-        yield f'<g id="{self.unique(item)}" class="{" ".join(words(item.kind))}">'
+    def group(self, item: Item, id: str) -> Iterator[str]:
+        yield f'<g id="{id}" class="{" ".join(class_names(item.kind))}">'
         if item.title:
             yield f"<title>{text(item.title)}</title>"
         for mark in item.marks:
             tag = _TAGS[type(mark)]
-            nth = self.looks[item.kind, look(mark)]
+            nth = self.appearances[item.kind, appearance(mark)]
             yield f'<{tag} class="look-{nth}" {_shape(mark)}' if nth > 1 else f"<{tag} {_shape(mark)}"
         yield "</g>"
 
-    def unique(self, item: Item) -> str:
-        """Return an id of its own for an item, by its kind and name, which may become like another's."""
-        wanted = "-".join(filter(None, [self.name, *words(item.kind)[:1], identifier(item.id)]))
-        id = unique(wanted, self.ids, "{name}-{number}")
-        self.ids.add(id)
-        return id
+    def item_ids(self) -> list[str]:
+        """Return the id of each item, by its kind and its own id; those that would be the same are numbered."""
+        found: list[str] = []
+        taken = {self.name, f"{self.name}-title", f"{self.name}-desc", *self.arrows.values()}
+        for item in self.drawing.items:
+            parts = [self.name, *class_names(item.kind)[:1], identifier(item.id)]
+            found.append(unique("-".join(filter(None, parts)), taken, "{name}-{number}"))
+            taken.add(found[-1])
+        return found
 
 
 def _shape(mark: Mark) -> str:
-    """Return the rest of the element of a mark, which says where it is."""
+    """Return the rest of the element of a mark: its position and size, or its text."""
     if isinstance(mark, Text):
         return f'x="{number(mark.x)}" y="{number(mark.y)}">{text(mark.text)}</text>'
     if isinstance(mark, Circle):
@@ -131,7 +137,7 @@ def _shape(mark: Mark) -> str:
 
 
 def _route(path: Path) -> str:
-    """Return the line of a path; one with an arrow ends within its head, so that nothing blunts the tip."""
+    """Return the data of a path; one with an arrow ends within its head, so that the tip stays sharp."""
     points = list(path.points)
     if path.arrow:
         points[-1] = _towards(points[-1], points[-2], ARROW_LENGTH / 2 * path.line)
@@ -173,12 +179,12 @@ def text(line: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """Return *name* with hyphens for all that an id of CSS cannot hold as it is, but for dots."""
+    """Return *name* with hyphens for all but letters, digits, dots, underscores and hyphens."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
 
 
 def families(font: str | None) -> str:
-    """Return the families that a text takes, the first of them that is there."""
+    """Return the font families of text, the wanted one first, as CSS."""
     names = [name.replace("'", "").strip() for name in f"{font or ''},{FONT},{FALLBACKS}".split(",")]
     return ",".join(name if name == "sans-serif" else f"'{name}'" for name in dict.fromkeys(names) if name)
 

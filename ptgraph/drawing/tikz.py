@@ -1,6 +1,6 @@
 """A drawing → TikZ, in a document that plain pdflatex compiles. Another document that reads it gets only the picture.
 
-Text is set in the document's own sans-serif. Each look is a style by what it is of, such as ``box attention rect``.
+Text is set in the document's own sans-serif. Styles are named by kind of item and mark, such as ``box attention rect``.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ptgraph.drawing.shapes import (
     Path,
     Rect,
     Text,
-    look,
-    looks,
-    words,
+    appearance,
+    appearances,
+    class_names,
 )
 from ptgraph.drawing.text import number
 
-_SORTS = {Rect: "rect", Circle: "circle", Path: "path", Text: "text"}
+_MARKS = {Rect: "rect", Circle: "circle", Path: "path", Text: "text"}
 _ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
-BY = r"\def\by{\kern-.13em$\times$\kern-.13em}"  # × as ``tex`` writes it, which LaTeX sets too broad
+BY = r"\def\by{\kern-.13em$\times$\kern-.13em}"  # × as ``tex`` writes it: LaTeX leaves too much space around it
 
 _HEAD = r"""% {title}
 % Compile this file with pdflatex, or read it with \input in a document that has in its preamble
@@ -55,7 +55,7 @@ def _lines(drawing: Drawing) -> Iterator[str]:
     yield _HEAD.format(title=comment(drawing.title), width=width, height=height)
     yield r"\begin{tikzpicture}[x=1bp,y=-1bp]"
     yield BY
-    found = looks(drawing)
+    found = appearances(drawing)
     for color in dict.fromkeys(color for _, mark in found for color in _colors(mark)):
         yield rf"\definecolor{{{_color(color)}}}{{HTML}}{{{_color(color)}}}"
     yield r"\tikzset{"
@@ -75,7 +75,7 @@ def _item(item: Item, found: dict[tuple[str, Mark], int]) -> Iterator[str]:
     if item.title:
         yield f"% {comment(item.title)}"
     for mark in item.marks:
-        style = _name(item.kind, mark, found[item.kind, look(mark)])
+        style = _name(item.kind, mark, found[item.kind, appearance(mark)])
         if isinstance(mark, Text):
             yield rf"\node[{style}] at {_pair(mark.x, mark.y)} {{{tex(mark.text)}}};"
         elif isinstance(mark, Rect):
@@ -88,12 +88,12 @@ def _item(item: Item, found: dict[tuple[str, Mark], int]) -> Iterator[str]:
 
 
 def _name(kind: str, mark: Mark, nth: int) -> str:
-    name = " ".join([*words(kind), _SORTS[type(mark)]])
+    name = " ".join([*class_names(kind), _MARKS[type(mark)]])
     return f"{name} {nth}" if nth > 1 else name
 
 
 def _style(mark: Mark) -> str:
-    """Return how a mark looks, as keys of TikZ."""
+    """Return the appearance of a mark as keys of TikZ."""
     if isinstance(mark, Text):
         size = rf"\fontsize{{{number(mark.size)}bp}}{{{number(mark.size * 1.2)}bp}}"
         shape = r"\bfseries" * mark.bold + r"\itshape" * mark.italic
@@ -131,7 +131,7 @@ def comment(line: str) -> str:
 
 
 def tex(line: str) -> str:
-    """Return *line* as LaTeX sets it with its oldest fonts; a character that they lack is written by its code point."""
+    """Return *line* as LaTeX source for its oldest fonts; a character that they lack is written by its code point."""
     return "".join(map(_character, line))
 
 

@@ -1,9 +1,9 @@
-"""A drawing → PDF or PNG, by Typst: a wheel for every platform, which puts an SVG into a PDF as vectors and as text
-with its fonts embedded, tagged and with a description, and draws the same by its own renderer as PNG.
+"""A drawing → PDF or PNG, by Typst.
 
-Of the libraries that ship as wheels, CairoSVG needs the system's cairo, resvg writes no PDF, and a browser is none.
-Typst brings no sans-serif; another wheel has Source Sans Pro. Fonts of this machine are used only where a person names
-one, so that the bytes do not depend on what it has.
+Typst ships as a wheel for every platform. It puts an SVG into a PDF as vectors and as text with its fonts embedded,
+tagged and with a description, and draws the same as PNG. CairoSVG needs the system's cairo, resvg writes no PDF, and a
+browser is no wheel. Typst brings no sans-serif; another wheel has Source Sans Pro. Fonts of this machine are used only
+where a user names one, so that the bytes do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def typeset(drawing: Drawing, format: Literal["pdf", "png"]) -> bytes:
 
 
 def _without_halos(drawing: Drawing) -> Drawing:
-    """Return *drawing* with bare text: in a PDF, Typst draws letter by letter, each halo over the letter before."""
+    """Return *drawing* without halos: Typst draws a PDF letter by letter, so that each halo hides the letter before."""
 
     def bare(mark: Mark) -> Mark:
         return replace(mark, halo=None) if isinstance(mark, Text) else mark
@@ -80,7 +80,10 @@ def _without_halos(drawing: Drawing) -> Drawing:
 
 
 def png_of(drawing: Drawing) -> bytes:
-    """Return the PNG of *drawing*, with its size in print (a ``pHYs`` chunk), which Typst leaves out."""
+    """Return the PNG of *drawing*, with its size in print: Typst leaves out the ``pHYs`` chunk.
+
+    Raises ExportError as `typeset` does.
+    """
     picture = typeset(drawing, "png")
     dots_per_metre = round(DOTS_PER_INCH / 0.0254)
     chunk = b"pHYs" + struct.pack(">IIB", dots_per_metre, dots_per_metre, 1)

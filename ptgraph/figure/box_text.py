@@ -1,4 +1,4 @@
-"""What each box of a figure says, and how much room it takes, in points at full size."""
+"""The text of boxes and frames, and the size that it needs, in points at full size."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LINE_UP = 1.18  # from line to line, in sizes of text
 STUB_HEIGHT = 11.0
 APART = 5.0  # between the note over a frame and its ×N
 STUB_AWAY = 9.0  # between a stub and its box
-BROAD = 88.0  # a title that is broader is set in two lines
-NARROW, TIGHT, TIGHTEST = 63.0, 40.0, 27.0  # and in figures that are narrow, or in which nothing else fits
-_LONGEST = 1.7  # how much broader than that a line may be before it is cut
+BROAD = 88.0  # the width over which a title is set in two lines
+NARROW, TIGHT, TIGHTEST = 63.0, 40.0, 27.0  # that in narrow figures, and in figures in which nothing else fits
+_LONGEST = 1.7  # a line is cut at so many times that width
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class BoxText:
     """The lines in a box or over a frame, and the size that they need."""
 
     titles: tuple[str, ...]
@@ -33,34 +33,34 @@ class Written:
     height: float
 
 
-def box_text(graph: ModelGraph, box: Box, show: Sequence[Shown], broad: float = BROAD) -> Written:
-    """Return what a closed box says: its name, in two lines if it is broader than *broad*, its class and numbers."""
+def box_text(graph: ModelGraph, box: Box, show: Sequence[Shown], broad: float = BROAD) -> BoxText:
+    """Return the text of a closed box: its name, in two lines if it is broader than *broad*, its class and numbers."""
     name = box_name(box)
     name += f" ×{box.repeat}" if box.repeat > 1 else ""
     titles = _broken(name, broad)
-    words = _note(graph, box, show) if broad > TIGHT else []
-    while len(words) > 1 and plain_width(" · ".join(words), NOTE) > _LONGEST * broad:
-        words.pop()  # its class says more than its numbers
-    note = short(" · ".join(words), broad)
+    notes = _notes(graph, box, show) if broad > TIGHT else []
+    while len(notes) > 1 and plain_width(" · ".join(notes), NOTE) > _LONGEST * broad:
+        notes.pop()  # the class, which stands first, is kept the longest
+    note = short(" · ".join(notes), broad)
     width = max(*(text_width(title, TITLE) for title in titles), plain_width(note, NOTE) if note else 0.0) + 12
     height = len(titles) * TITLE * LINE_UP + (NOTE * LINE_UP if note else 0) + 6
-    return Written(titles, note, max(width, 40.0 if broad > TIGHT else 0.0), height)
+    return BoxText(titles, note, max(width, 40.0 if broad > TIGHT else 0.0), height)
 
 
-def frame_text(box: Box, broad: float = BROAD) -> Written:
-    """Return what stands over an open box: its name, at the left, and what it is, at the right."""
+def frame_text(box: Box, broad: float = BROAD) -> BoxText:
+    """Return the text over the parts of an open box: its name at the left, its class at the right."""
     title, note = cut(box.title, TITLE, _LONGEST * broad), short(box.subtitle, broad)
     width = text_width(title, TITLE) + (plain_width(note, NOTE) if note else 0.0)
-    return Written((title,), note, width, TITLE * LINE_UP)
+    return BoxText((title,), note, width, TITLE * LINE_UP)
 
 
 def short(note: str, broad: float) -> str:
-    """Return *note*, its end left out if it is too long for a figure whose titles are that *broad*."""
+    """Return *note*, cut if it is too long for a figure whose titles are no broader than *broad*."""
     return cut(note, NOTE, _LONGEST * broad, bold=False)
 
 
 def box_name(box: Box) -> str:
-    """Return what a box is called: a module by its name, or by its class where that is only a number."""
+    """Return the name of a box: of a module its own, or its class if its own is only a number."""
     if box.kind == "op":
         return box.title.strip("_").replace("_", " ")
     if box.kind == "output" and (last := box.title.rpartition(".")[2]).isidentifier():
@@ -69,23 +69,23 @@ def box_name(box: Box) -> str:
 
 
 def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
-    """Return the second line of a box: its class, and those of its numbers that are wanted."""
-    return " · ".join(_note(graph, box, show))
+    """Return the second line of a box: its class, and the numbers that *show* names."""
+    return " · ".join(_notes(graph, box, show))
 
 
-def _note(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
-    words = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
+def _notes(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
     if box.kind in ("input", "output"):
         dtype, _, shape = box.subtitle.partition(" ")
-        words = [word for word, wanted in ((dtype, "dtype" in show), (shape, "shapes" in show)) if wanted and word]
-        return [" ".join(words)]
+        wanted = [dtype if "dtype" in show else "", shape if "shapes" in show else ""]
+        return [" ".join(filter(None, wanted))]
+    notes = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
     if "params" in show and box.params:
-        words.append(f"{count_text(box.params)} in all" if box.repeat > 1 else count_text(box.params))
+        notes.append(f"{count_text(box.params)} in all" if box.repeat > 1 else count_text(box.params))
     if "flops" in show and box.flops:
-        words.append(f"{count_text(box.flops)} FLOPs")
+        notes.append(f"{count_text(box.flops)} FLOPs")
     if "dtype" in show and not graph.is_pipeline and (found := _dtype(graph, box)):
-        words.append(found)
-    return words
+        notes.append(found)
+    return notes
 
 
 def _dtype(graph: ModelGraph, box: Box) -> str:
@@ -95,7 +95,7 @@ def _dtype(graph: ModelGraph, box: Box) -> str:
 
 
 def _broken(name: str, broad: float) -> tuple[str, ...]:
-    """Return a long name in two lines, broken where words end."""
+    """Return *name*, in two lines if it is broader than *broad*, broken where a word ends."""
     if text_width(name, TITLE) <= broad:
         return (name,)
     ends = [place + (mark != " ") for place, mark in enumerate(name) if mark in "_. -" and 0 < place < len(name) - 1]
@@ -118,7 +118,7 @@ __all__ = [
     "TIGHT",
     "TIGHTEST",
     "TITLE",
-    "Written",
+    "BoxText",
     "box_name",
     "box_text",
     "frame_text",

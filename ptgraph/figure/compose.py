@@ -24,7 +24,7 @@ from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box
 
 _LEGEND = 220.0  # points that a legend may be wide, even below a figure that is less
-_STACKED = 2.0  # points by which the sheet below looks out, where a box stands for several
+_STACKED = 2.0  # points between a box that stands for several and the sheet below it
 _BASELINE = 0.34  # from the middle of a line of text down to its baseline, in sizes of text
 
 
@@ -53,7 +53,7 @@ def _ids(geometry: Geometry) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Composition:
-    """A figure that is laid out, and what its items are drawn with."""
+    """A figure that is laid out, the colours of its theme, and the ids of the items of boxes."""
 
     graph: ModelGraph
     options: FigureOptions
@@ -97,8 +97,8 @@ class _Composition:
 
     def _name(self, box: Box) -> str:
         has_class = box.kind == "module" and box.subtitle and not self.graph.is_pipeline
-        words = f"{box.title} ({box.subtitle})" if has_class else box.title
-        return f"{words}, {box.repeat} times" if box.repeat > 1 else words
+        name = f"{box.title} ({box.subtitle})" if has_class else box.title
+        return f"{name}, {box.repeat} times" if box.repeat > 1 else name
 
     def _item_title(self, box: Box) -> str:
         """Return the text of a box for screen readers and tooltips."""
@@ -119,20 +119,20 @@ class _Composition:
     def _frames(self) -> list[Item]:
         found = []
         for name, rectangle in self.fitted.geometry.frames.items():
-            box, written = self.figure.boxes[name], self.fitted.geometry.written[name]
+            box, text = self.figure.boxes[name], self.fitted.geometry.texts[name]
             style = self.colors.frame(box.category)
             marks: list[Mark] = [Rect(*rectangle, style.fill, style.border, radius=5.0)]
             if box.repeat > 1:
                 marks.insert(0, Rect(*_moved(rectangle), style.fill, style.border, radius=5.0))
             base = rectangle.y + 5 + TITLE * 0.75
-            marks.append(self._text(rectangle.x + 6, base, written.titles[0], TITLE, "start", bold=True))
+            marks.append(self._text(rectangle.x + 6, base, text.titles[0], TITLE, "start", bold=True))
             end = rectangle.x + rectangle.width - 6
             if box.repeat > 1:
                 times = f"×{box.repeat}"
                 marks.append(self._text(end, base, times, TITLE, "end", bold=True))
                 end -= text_width(times, TITLE) + APART
-            if written.note:
-                marks.append(self._text(end, base, written.note, NOTE, "end"))
+            if text.note:
+                marks.append(self._text(end, base, text.note, NOTE, "end"))
             found.append(Item(self.ids[name], f"frame {slug(box.category)}", tuple(marks), self._item_title(box)))
         return found
 
@@ -163,10 +163,10 @@ class _Composition:
         return [sheet]
 
     def _box_text(self, box: Box, rectangle: Rectangle) -> list[Mark]:
-        written = self.fitted.geometry.written[box.id]
-        lines = [(title, TITLE, box.kind != "op") for title in written.titles]
-        if written.note:
-            lines.append((written.note, NOTE, False))
+        found = self.fitted.geometry.texts[box.id]
+        lines = [(title, TITLE, box.kind != "op") for title in found.titles]
+        if found.note:
+            lines.append((found.note, NOTE, False))
         height = sum(size * LINE_UP for _, size, _ in lines)
         top = rectangle.y + (rectangle.height - height) / 2
         marks: list[Mark] = []

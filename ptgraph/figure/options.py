@@ -1,4 +1,4 @@
-"""What a person may choose about a figure."""
+"""Options of the formats that draw a figure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(mm|cm|in|pt)")
 
 @dataclass(frozen=True, slots=True)
 class FigureOptions:
-    """Choices for the formats that draw a figure; each has a default that serves.
+    """Options of the formats that draw a figure.
 
     ``theme`` is ``paper`` (reads in greyscale, and for the colour-blind), ``screen`` or ``dark``. ``direction`` is that
     of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``focus`` is the path of the one
-    module to draw. ``show`` is what stands beside names: ``shapes`` on edges, ``params``, ``flops`` and ``dtype`` in
-    boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the widest that the figure may be, such
-    as ``"84mm"`` for a column: it is laid out to fit, and no text is set under 6 pt. ``legend`` adds what colours and
-    marks mean. Raises UsageError for a choice that there is not.
+    module to draw. ``show`` is the text beside names: ``shapes`` on edges; ``params``, ``flops`` and ``dtype`` in
+    boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the greatest width of the figure, such
+    as ``"84mm"`` for a column: it is laid out to fit, and no text is set under 6 pt. ``legend`` adds a legend of
+    colours and marks. Raises UsageError for a value that an option does not take.
     """
 
     theme: Theme = "paper"
@@ -52,7 +52,7 @@ class FigureOptions:
 
 
 def points(length: str) -> float:
-    """Return a length such as ``84mm``, ``3.3in``, ``8.4cm`` or ``240pt`` in points; UsageError if it is none."""
+    """Return a length such as ``84mm``, ``3.3in``, ``8.4cm`` or ``240pt`` in points, or raise UsageError."""
     found = _LENGTH.fullmatch(length.strip()) if isinstance(length, str) else None
     if found is None:
         raise UsageError(f"width is {length!r}; it is a length such as 84mm, 8.4cm, 3.3in or 240pt")

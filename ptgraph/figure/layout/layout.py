@@ -1,4 +1,4 @@
-"""The layout of a figure: its boxes, frames, lines, labels and stubs, each with its position and size.
+"""Layout: the position and size of each box, frame, line, label and stub of a figure.
 
 Plan → sizes → positions → routes: each step is one function, whose result is the input of the next.
 """
@@ -17,7 +17,7 @@ from ptgraph.figure.box_text import (
     RADIUS,
     STUB_AWAY,
     TITLE,
-    Written,
+    BoxText,
     box_text,
     frame_text,
     short,
@@ -48,7 +48,7 @@ from ptgraph.graph.view.model import Box
 class Geometry:
     """Where everything stands, and its size together, in points at full size.
 
-    *boxes* are the closed boxes, *frames* the open ones but for the root. *written* is the text in boxes and over
+    *boxes* are the closed boxes, *frames* the open ones but for the root. *texts* are those in boxes and over
     frames, *shapes* has the shape of the value of each box with a line, *columns* each encoder with its decoder.
     """
 
@@ -56,7 +56,7 @@ class Geometry:
     height: float
     boxes: dict[str, Rectangle]
     frames: dict[str, Rectangle]
-    written: dict[str, Written]
+    texts: dict[str, BoxText]
     lines: dict[Edge, tuple[tuple[float, float], ...]]
     labels: tuple[ShapeLabel, ...]
     stubs: tuple[StubLabel, ...]
@@ -80,13 +80,13 @@ def geometry(
     planned = plan(figure, opened)
     closed = figure.visible(opened)
     frames = [name for name in planned.open_boxes if name != figure.root]
-    written = {name: box_text(graph, figure.boxes[name], show, broad) for name in closed if name not in figure.signs}
-    written |= {name: frame_text(figure.boxes[name], broad) for name in frames}
+    texts = {name: box_text(graph, figure.boxes[name], show, broad) for name in closed if name not in figure.signs}
+    texts |= {name: frame_text(figure.boxes[name], broad) for name in frames}
     shapes = shape_texts(figure, graph, planned) if "shapes" in show else {}
-    stubs = {name: [short(text, broad) for text in texts] for name, texts in planned.stubs.items()}
+    stubs = {name: [short(text, broad) for text in names] for name, names in planned.stubs.items()}
 
-    boxes = {name: _box_size(axes, written.get(name), shapes.get(name, ""), stubs.get(name, ())) for name in closed}
-    titles = {name: _title_size(figure.boxes[name], written[name]) for name in frames}
+    boxes = {name: _box_size(axes, texts.get(name), shapes.get(name, ""), stubs.get(name, ())) for name in closed}
+    titles = {name: _title_size(figure.boxes[name], texts[name]) for name in frames}
     sizes = measure(planned, boxes, titles, title_first=axes.down)
     placed = place(sizes)
     lines = routes(sizes, placed)
@@ -98,20 +98,20 @@ def geometry(
         height,
         {name: _box(axes, size[name], at[name]) for name in closed},
         {name: _frame(axes, size[name], at[name]) for name in frames},
-        written,
+        texts,
         {edge: tuple(map(axes.point, line)) for edge, line in lines.items()},
         tuple(shape_label(axes, name, text, size[name], at[name]) for name, text in shapes.items()),
         tuple(
             stub
-            for name, texts in stubs.items()
-            for stub in stub_labels(axes, name, planned.stubs[name], texts, size[name], at[name])
+            for name, cut in stubs.items()
+            for stub in stub_labels(axes, name, planned.stubs[name], cut, size[name], at[name])
         ),
         planned.shapes,
         tuple((leg.source, leg.target) for leg in planned.legs if leg.change and leg.source and leg.target),
     )
 
 
-def _box_size(axes: Axes, text: Written | None, shape: str, stubs: Sequence[str]) -> BoxSize:
+def _box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str]) -> BoxSize:
     """Return the size of a closed box with a *text*, or None for a sign, with the *shape* of its value and *stubs*."""
     across, along = axes.turned(text.width, text.height) if text is not None else (2 * RADIUS, 2 * RADIUS)
     left = right = across / 2
@@ -129,7 +129,7 @@ def _box_size(axes: Axes, text: Written | None, shape: str, stubs: Sequence[str]
     return BoxSize(across, along, left, right, after, round=text is None)
 
 
-def _title_size(box: Box, text: Written) -> TitleSize:
+def _title_size(box: Box, text: BoxText) -> TitleSize:
     repeat = text_width(f"×{box.repeat}", TITLE) + APART if box.repeat > 1 else 0.0
     start, end = text_width(text.titles[0], TITLE), plain_width(text.note, NOTE) + repeat
     return TitleSize(TITLE * LINE_UP + 2, start + PAST_TITLE, end + PAST_TITLE)

@@ -16,7 +16,8 @@ import networkx as nx
 
 from ptgraph.graph.view.flow import feed
 
-# The values that boxes read from outside: (place of the leaf that reads, slot) → ("before" or "elsewhere", which).
+# The values that boxes read from outside: (place of the leaf that reads, slot) → ("before", place of a leaf in the
+# period before) or ("elsewhere", leaf).
 Reads = dict[tuple[int, int], tuple[str, Any]]
 
 
@@ -216,7 +217,7 @@ class _Folding:
         return bool(targets) and targets <= next_ and self._ranks(ours) == self._ranks(following)
 
     def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
-        """Return the place of each leaf among them in order of execution, and what it does."""
+        """Return the place of each leaf among them in order of execution, and its operator."""
         rank = {leaf: index for index, leaf in enumerate(sorted(leaves, key=self.order.__getitem__))}
         return [(rank[leaf], self.flow.nodes[leaf]["target"]) for leaf in leaves]
 

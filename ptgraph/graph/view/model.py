@@ -72,7 +72,7 @@ class BoxTree:
     def to_level(self, depth: int, start: Sequence[str] = (), *, through_patterns: bool = False) -> set[str]:
         """Return the boxes that are open when *depth* levels are, the first of them *start*, or else the root.
 
-        *through_patterns*, those are no level.
+        With *through_patterns*, patterns are no level of their own.
         """
         opened, level = set(), [*start] or [self.root]
         for _ in range(depth):
@@ -87,7 +87,7 @@ class BoxTree:
         return opened
 
     def visible(self, opened: set[str]) -> list[str]:
-        """Return the closed boxes that show when the root and those *opened* are open, in order."""
+        """Return the closed boxes that are seen when the root and those *opened* are open, in order."""
         found: list[str] = []
         waiting = list(self.boxes[self.root].parts[::-1])
         while waiting:
@@ -103,7 +103,8 @@ class BoxTree:
 class View(BoxTree):
     """The boxes by id, the outermost first, and the links between those without parts.
 
-    ``stands`` maps an operation that was folded away to the box that stands for it, and its number in each fold.
+    ``stands`` maps an operation that was folded away to the box that stands for it, and the number of its period in
+    each fold.
     """
 
     boxes: dict[str, Box]
@@ -112,7 +113,7 @@ class View(BoxTree):
     root: str = "/"
 
     def label(self, box: str) -> str:
-        """Return what a box is called where it is out of sight: an operation by its module, too."""
+        """Return the name of a box outside of its surroundings: an operation with that of its module."""
         shown = self.boxes[box]
         above = self.boxes[shown.parent] if shown.parent is not None else shown
         if shown.kind != "op" or above.parent is None:
@@ -135,7 +136,7 @@ class View(BoxTree):
         """Return the boxes that are open in a picture *depth* levels deep.
 
         Without a depth: as many levels as keep the picture at *limit* boxes, but at least one, and no groups. A pattern
-        is no level then: closed it says little, so that it is open wherever there is room.
+        is no level of its own then, and is open wherever there is room: closed, it shows little.
         """
         if depth is not None:
             return self.to_level(max(depth, 1))
@@ -152,7 +153,7 @@ class View(BoxTree):
         return opened
 
     def shown(self, opened: set[str]) -> dict[str, str]:
-        """Map every box without parts to the visible box that it is, or is inside of."""
+        """Return for every box without parts the visible box that it is, or is inside of."""
         at = {}
         for box in self.visible(opened):
             stack = [box]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # its types are a package of its own
+from google.protobuf.message import DecodeError  # its types are a package of its own
 
 from ptgraph.common.file_names import need_file
 from ptgraph.common.messages import first_line
