@@ -24,7 +24,8 @@ from ptgraph.errors import ExportError
 from ptgraph.formats.onnx import render
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.writing.node_names import Names
+from ptgraph.onnx.writing.node_names import name_main
+from ptgraph.onnx.writing.simplify import SplitsForSlices
 from ptgraph.tracing.build_graph import build
 from ptgraph.tracing.capture import capture
 from ptgraph.tracing.source import Source
@@ -568,12 +569,13 @@ def test_a_convolution_has_no_bias_that_the_model_has_not(count: int, tmp_path: 
 def faulty(monkeypatch: pytest.MonkeyPatch) -> ModelGraph:
     """A graph with slices, which are not put together as they should be."""
 
-    def swap(graph: ir.Graph) -> None:
-        first = next(iter(graph))
-        graph.remove(first)
-        graph.append(first)
+    def swap(self: SplitsForSlices, model: ir.Model) -> ir.passes.PassResult:
+        first = next(iter(model.graph))
+        model.graph.remove(first)
+        model.graph.append(first)
+        return ir.passes.PassResult(model, True)
 
-    monkeypatch.setattr("ptgraph.onnx.writing.simplify._split", swap)
+    monkeypatch.setattr(SplitsForSlices, "call", swap)
     return ptgraph.trace(Forms(), torch.zeros(2, 3, 4))
 
 
@@ -584,15 +586,13 @@ def test_a_simplification_that_makes_a_file_invalid_is_left_out_and_named(faulty
 
 
 def test_a_file_that_is_invalid_in_any_case_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = Names.main
-
-    def misnamed(self: Any, graph: ir.Graph, weights: Any) -> None:
-        name(self, graph, weights)
-        graph.inputs[0].name = "two"
-        next(iter(graph)).outputs[0].name = "two"
+    def misnamed(main: ir.Graph, graph: ModelGraph, weights: Any) -> None:
+        name_main(main, graph, weights)
+        main.inputs[0].name = "two"
+        next(iter(main)).outputs[0].name = "two"
 
     (tmp_path / "Forms.onnx").write_bytes(b"older")
-    monkeypatch.setattr(Names, "main", misnamed)
+    monkeypatch.setattr("ptgraph.onnx.writing.model.name_main", misnamed)
     with pytest.raises(ExportError, match=r"Forms has no ONNX, since .* is invalid .*'two'"):
         ptgraph.export(Forms(), tmp_path, "onnx", args=(torch.zeros(2, 3, 4),))
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("Forms.onnx", b"older")]
