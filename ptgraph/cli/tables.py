@@ -47,13 +47,13 @@ def totals_text(graph: ModelGraph, analysis: Analysis) -> str:
     An ONNX file does not say which of them can be trained, and has no ``state_dict``.
     """
     totals, elements = analysis.totals, analysis.elements
-    trainable = "" if graph.is_read else f"{totals['trainable_params']:,} trainable, "
+    trainable = f"{totals['trainable_params']:,} trainable, " if graph.kind.trainable else ""
     does = (
         f"{totals['total_params']:,} parameters, {trainable}"
         f"{totals['unused_params']:,} unused; {count_text(totals['flops'])} FLOPs; "
         f"{size_text(totals['activation_bytes'])} of activations; {totals['ops']:,} operations\n"
     )
-    names, whole = ("under all names", "in the file") if graph.is_read else ("in the state_dict", "in the model")
+    names, whole = ("in the state_dict", "in the model") if graph.kind.trainable else ("under all names", "in the file")
     return does + (
         f"elements: {elements['state_dict']:,} {names} − {elements['merged']:,} tied = {elements['model']:,} {whole}"
     )

@@ -83,7 +83,7 @@ def _notes(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
         notes.append(f"{count_text(box.params)} in all" if box.repeat > 1 else count_text(box.params))
     if "flops" in show and box.flops:
         notes.append(f"{count_text(box.flops)} FLOPs")
-    if "dtype" in show and not graph.is_pipeline and (found := _dtype(graph, box)):
+    if "dtype" in show and graph.kind.classes and (found := _dtype(graph, box)):
         notes.append(found)
     return notes
 

@@ -84,7 +84,7 @@ class _Composition:
 
     def _title(self) -> str:
         name = self.graph.name + (f", {self.options.focus}" if self.options.focus else "")
-        if self.graph.is_pipeline:
+        if not self.graph.kind.classes:
             return name
         return f"{name}: {count_text(self.graph.component(self.options.focus or '').total_params)} parameters"
 
@@ -96,7 +96,7 @@ class _Composition:
         return f"A diagram that flows {flow}: {listed(names)}." if names else "A diagram of nothing."
 
     def _name(self, box: Box) -> str:
-        has_class = box.kind == "module" and box.subtitle and not self.graph.is_pipeline
+        has_class = box.kind == "module" and box.subtitle and self.graph.kind.classes
         name = f"{box.title} ({box.subtitle})" if has_class else box.title
         return f"{name}, {box.repeat} times" if box.repeat > 1 else name
 

@@ -29,7 +29,7 @@ def simplify(graph: ModelGraph, view: View) -> FigureGraph:
     left = draft(graph, view)
     leave_out_unread(left)
     leave_out_reshapes(left)
-    if not graph.is_pipeline:
+    if graph.kind.classes:
         leave_out_positions(left)
     join_small_operations(left)
     parameters_to_stubs(left)

@@ -96,7 +96,7 @@ def export(
     failed: list[Missing] = []
     with orderly(folder, written):
         for name in chosen:
-            if not by_name and graph.kind == known[name].source:
+            if not by_name and graph.kind.name == known[name].source:
                 continue  # the file that it was read from is one
             progress(name)
             try:

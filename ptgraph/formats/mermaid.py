@@ -59,7 +59,7 @@ class _Flowchart:
         return {name: f"b{number}" for number, name in enumerate(self.chart.identifiers(), 1)}
 
     def lines(self) -> Iterator[str]:
-        size = "" if self.graph.is_pipeline else f", {count_text(self.graph.component('').total_params)} parameters"
+        size = f", {count_text(self.graph.component('').total_params)} parameters" if self.graph.kind.classes else ""
         yield _SETTINGS
         yield f"flowchart {self.options.direction or 'TB'}"
         yield f"  accTitle: {_text(self.graph.name + size)}"

@@ -115,18 +115,33 @@ class Call:
     parent: str | None
 
 
-@dataclass(frozen=True)
-class Origins:
-    """Which nodes of the program became what in the graph that was read from it.
+@dataclass(frozen=True, slots=True)
+class GraphKind:
+    """What a graph was made from, and what follows for those who show it.
 
-    ``nodes`` maps an fx node to the call that it is in, and to its operation or None. Where blocks repeat, the
-    program holds one of them and an opaque operation for each other: ``traced`` maps the id of the one to its call,
-    ``repeated`` an opaque node to that id, its own call, and which operation of the one became which of the other.
+    ``classes`` says whether its components are modules with a class, and not the functions of a pipeline.
+    ``trainable`` says whether it is known which parameters are trained. ``no_onnx`` is why no ONNX is written of it.
     """
 
-    nodes: dict[Any, tuple[str, str | None]] = field(default_factory=dict)
-    traced: dict[str, str] = field(default_factory=dict)
-    repeated: dict[Any, tuple[str, str, dict[str, str]]] = field(default_factory=dict)
+    name: Literal["model", "onnx", "pipeline"]
+    verb: str = "traced by"
+    classes: bool = True
+    trainable: bool = True
+    no_onnx: str = ""
+
+
+_KINDS = {
+    ONNX_FILE: GraphKind(
+        "onnx",
+        "read from",
+        trainable=False,
+        no_onnx="was read from an ONNX file, which is its ONNX; name other formats",
+    ),
+    RECORDED: GraphKind(
+        "pipeline", classes=False, no_onnx="has no ONNX: it is a pipeline of Python functions, and ONNX holds models"
+    ),
+}
+_MODEL = GraphKind("model")
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,7 @@ class ModelGraph:
     ``components`` is the tree of modules (attributes: ``Component``), edges from parent to child.
     ``blocks`` maps a module call (a key of ``calls``) to its block: equal calls have the same id.
     ``tracer`` names the way that worked (or `ONNX_FILE`), ``attempts`` the ways that did not, each with its reason.
-    ``program`` (a ``torch.export.ExportedProgram`` or None) and ``origins`` stay in memory and are never serialized.
+    ``traced`` is the `ptgraph.tracing.program.TracedProgram` that it was read from, or None; it is never serialized.
     """
 
     name: str
@@ -153,28 +168,22 @@ class ModelGraph:
     config: dict[str, Any] = field(default_factory=dict)
     dimensions: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
-    program: Any = field(default=None, repr=False, compare=False)
-    origins: Origins = field(default_factory=Origins, repr=False, compare=False)
+    traced: Any = field(default=None, repr=False, compare=False)
 
     @property
-    def kind(self) -> Literal["model", "onnx", "pipeline"]:
-        """What was turned into the graph: a model that was traced, an ONNX file, or the stages of a pipeline."""
-        return "pipeline" if self.tracer == RECORDED else "onnx" if self.tracer == ONNX_FILE else "model"
+    def program(self) -> Any:
+        """The ``torch.export.ExportedProgram`` that the graph was read from, or None."""
+        return self.traced.program if self.traced is not None else None
 
     @property
-    def is_pipeline(self) -> bool:
-        """Whether these are the stages of a pipeline (see `ptgraph.tracing.training_pipeline`)."""
-        return self.tracer == RECORDED
-
-    @property
-    def is_read(self) -> bool:
-        """Whether this was read from an ONNX file, and there is neither a model in torch nor its code."""
-        return self.tracer == ONNX_FILE
+    def kind(self) -> GraphKind:
+        """What the graph was made from: a model, an ONNX file, or the stages of a pipeline."""
+        return _KINDS.get(self.tracer, _MODEL)
 
     @property
     def origin(self) -> str:
         """Where the graph is from, in words: ``traced by torch.export``, ``read from an ONNX file``."""
-        return f"read from {self.tracer}" if self.is_read else f"traced by {self.tracer}"
+        return f"{self.kind.verb} {self.tracer}"
 
     def op(self, name: str) -> Op:
         """Return the operation called *name*; KeyError if there is none."""
@@ -202,10 +211,10 @@ __all__ = [
     "Call",
     "ClassInfo",
     "Component",
+    "GraphKind",
     "Kind",
     "ModelGraph",
     "Op",
-    "Origins",
     "Parameter",
     "Shape",
 ]

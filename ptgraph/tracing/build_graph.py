@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from ptgraph.common.silence import alone
 from ptgraph.graph.block_ids import with_blocks
-from ptgraph.graph.model import ModelGraph, Origins
+from ptgraph.graph.model import ModelGraph
 from ptgraph.tracing.capture import capture
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.fx_graph.reader import Reader
 from ptgraph.tracing.module_tree import components, config_of, parameters, tensors_of
+from ptgraph.tracing.program import TracedProgram
 from ptgraph.tracing.source import Source
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def build(capture: Capture) -> ModelGraph | None:
     reader.finish()
     made = reader.assembly
     tree, classes = components(capture, made.ops, made.calls, made.types, tensors)
-    traced = {block: calls[0].call for block, calls in reader.traced.items()}
+    first_calls = {block: calls[0].call for block, calls in reader.traced.items()}
     graph = ModelGraph(
         name=capture.name,
         ops=made.ops,
@@ -59,8 +60,7 @@ def build(capture: Capture) -> ModelGraph | None:
         attempts=capture.attempts,
         config=config_of(capture.model),
         dimensions=capture.dimensions,
-        program=capture.program,
-        origins=Origins(reader.nodes, traced, reader.repeated),
+        traced=TracedProgram(capture.program, reader.nodes, first_calls, reader.repeated),
     )
     graph = with_blocks(graph)
     for block in {block for block, _, _ in reader.repeated.values()}:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import networkx as nx
 import pytest
@@ -25,8 +26,10 @@ from ptgraph.formats.options import Options
 from ptgraph.formats.registry import FORMATS
 from ptgraph.graph.model import ModelGraph
 
-GRAPH = ModelGraph("net", nx.DiGraph(), nx.DiGraph(), {}, (), {}, "some tracer", program=object())
-UNTRACED = replace(GRAPH, program=None)
+GRAPH = ModelGraph(
+    "net", nx.DiGraph(), nx.DiGraph(), {}, (), {}, "some tracer", traced=SimpleNamespace(program=object())
+)
+UNTRACED = replace(GRAPH, traced=None)
 
 Files = dict[str, Iterable[bytes]]
 

@@ -228,7 +228,7 @@ def test_what_is_traced_once_gives_the_same_bytes_as_what_is_traced_in_full() ->
     once, full = build(capture(source)), build(capture(source, once=False))
     assert once is not None
     assert full is not None
-    assert len(once.origins.repeated) == 3
+    assert len(once.traced.repeated) == 3
     for structure in ("functions", "flat"):
         files = [render(g, Options(weights="embedded", structure=structure)) for g in (once, full)]
         assert [b"".join(chunks) for chunks in files[0].values()] == [b"".join(chunks) for chunks in files[1].values()]

@@ -158,7 +158,7 @@ def test_the_branch_of_a_condition_counts_what_it_gives() -> None:
 
 def test_blocks_that_were_not_traced_have_the_bytes_of_a_full_trace(tiny: ModelGraph) -> None:
     layers = [tiny.component(f"layers.{i}").activation_bytes for i in range(tiny.config["num_layers"])]
-    assert tiny.origins.repeated and len(set(layers)) == 1 and layers[0] > 0
+    assert tiny.traced.repeated and len(set(layers)) == 1 and layers[0] > 0
     source = Source("net", nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.GELU()) for _ in range(5))))
     full, once = (build(capture(Source("net", source.model, (torch.ones(2, 4),)), once=o)) for o in (False, True))
     assert full is not None and once is not None
@@ -298,5 +298,5 @@ def test_gathered_weights_in_blocks_that_repeat_count_as_in_a_full_trace() -> No
             return x
 
     full, once = (build(capture(Source("net", Layers(), TOKENS), once=once)) for once in (False, True))
-    assert full is not None and once is not None and once.origins.repeated
+    assert full is not None and once is not None and once.traced.repeated
     assert made(full) == made(once)

@@ -364,4 +364,4 @@ def test_blocks_that_hold_odd_things_repeat() -> None:
     source = Source("net", model, (torch.ones(2, 4),))
     full, once = build(capture(source, once=False)), graph_of(source)
     assert full is not None and document(full) == document(once)
-    assert once.origins.repeated
+    assert once.traced.repeated

@@ -61,7 +61,7 @@ def both(model: nn.Module, *args: Any, **dynamic: Any) -> tuple[ModelGraph, Mode
     source = Source("net", model, args or (X,), dynamic=dynamic)
     full = build(capture(source, once=False))
     assert full is not None
-    assert not full.origins.repeated
+    assert not full.traced.repeated
     return full, build(capture(source))
 
 
@@ -72,7 +72,7 @@ def same(full: ModelGraph, once: ModelGraph | None) -> bool:
 def repeated(graph: ModelGraph | None) -> set[str]:
     """Return the paths of the modules that were not traced."""
     assert graph is not None
-    return {graph.calls[call].component for _, call, _ in graph.origins.repeated.values()}
+    return {graph.calls[call].component for _, call, _ in graph.traced.repeated.values()}
 
 
 def test_all_but_two_of_the_layers_repeat_and_the_graph_is_the_same() -> None:
@@ -509,7 +509,7 @@ def test_two_traced_runs_that_differ_after_all_are_found_out() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ptgraph.tracing.repeated_blocks.interceptor.Signature", Blind)
         assert build(capture(source)) is None
-        assert not graph_of(source).origins.repeated
+        assert not graph_of(source).traced.repeated
 
 
 def test_the_classes_have_their_own_forward_again_and_the_model_its_attributes() -> None:

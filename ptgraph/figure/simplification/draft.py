@@ -58,7 +58,7 @@ class Draft:
         """Return whether a box is an operation that may be one of several in a box."""
         box = self.boxes[leaf]
         small = self.is_op(leaf) and not box.params and not box.flops and self.target(leaf) not in _NEVER_SMALL
-        return small and not self.graph.is_pipeline
+        return small and self.graph.kind.classes
 
     def in_order(self) -> list[str]:
         """Return the boxes of the flow in topological order."""

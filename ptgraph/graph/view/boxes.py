@@ -141,7 +141,7 @@ class _Making:
             id=name,
             kind="module",
             title=self._title(calls, paths),
-            subtitle=self._measures(component, only) if self.graph.is_pipeline else self._class_name(component.path),
+            subtitle=self._class_name(component.path) if self.graph.kind.classes else self._measures(component, only),
             category=component.category,
             component=component.path,
             parent=parent,

@@ -46,10 +46,8 @@ def onnx_files(graph: ModelGraph, options: OnnxOptions) -> dict[str, Iterable[by
     translation, where weights are asked for that the model does not have, and where the file would be invalid. One
     that is valid only without a simplification is written so, with an PtgraphWarning.
     """
-    if graph.is_pipeline:
-        raise ExportError(f"{graph.name} has no ONNX: it is a pipeline of Python functions, and ONNX holds models")
-    if graph.is_read:
-        raise ExportError(f"{graph.name} was read from an ONNX file, which is its ONNX; name other formats")
+    if graph.kind.no_onnx:
+        raise ExportError(f"{graph.name} {graph.kind.no_onnx}")
     need_program(graph)
     if options.weights != "none":
         need_weights(graph, {**graph.program.state_dict, **graph.program.constants})

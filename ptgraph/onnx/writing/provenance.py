@@ -15,6 +15,7 @@ from ptgraph.errors import ExportError
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.metadata import NAME_SCOPES
 from ptgraph.onnx.writing.torch_onnx_bridge import number_of, numbers_carried, scopes_of
+from ptgraph.tracing.program import traced_program
 
 _META = "ptgraph origin"  # of `ir.Node.meta`
 
@@ -44,7 +45,7 @@ def set_origin(node: ir.Node, origin: NodeOrigin) -> None:
 
 def origins_carried(graph: ModelGraph) -> AbstractContextManager[None]:
     """Let the FX nodes of the program carry numbers to the ONNX nodes that torch.onnx makes of them meanwhile."""
-    return numbers_carried(graph.program.graph_module, graph.origins.nodes)
+    return numbers_carried(graph.program.graph_module, traced_program(graph).nodes)
 
 
 def check_origins(model: ir.Model, paths: Container[str]) -> None:

@@ -20,6 +20,7 @@ from ptgraph.graph.module_paths import is_within, moved
 from ptgraph.onnx.writing.provenance import NodeOrigin, has_origin, origin_of, set_origin
 from ptgraph.onnx.writing.shrink_program import Feed
 from ptgraph.onnx.writing.torch_onnx_bridge import Translation, number_of, record
+from ptgraph.tracing.program import traced_program
 
 _DOMAIN = "ptgraph"  # of marker nodes
 
@@ -89,7 +90,7 @@ def copy_repeated(
     *chains* are those of `ptgraph.onnx.writing.shrink_program.reduced`.
     """
     copier = _Copier(model, graph, weights)
-    fx_nodes = list(graph.origins.nodes)
+    fx_nodes = list(traced_program(graph).nodes)
     whole: dict[str, Block] = {}
     entered: dict[str, Block] = {}
     for node in list(model.graph):
@@ -127,9 +128,9 @@ class _Copier(NamedTuple):
         values = first
         unlinked: Feed = [None] * len(first)
         for fx_node, feed in [(head, unlinked), *links]:
-            _, call, ops = self.graph.origins.repeated[fx_node]
+            _, call, ops = traced_program(self.graph).repeated[fx_node]
             given = [first[index] if result is None else values[result] for index, result in enumerate(feed)]
-            nodes, values = self.copy(block, given, Repeat(self.graph.origins.traced[id_], call, ops))
+            nodes, values = self.copy(block, given, Repeat(traced_program(self.graph).first_calls[id_], call, ops))
             made += nodes
         self.model.graph.insert_before(node, made)
         for output, value in zip(node.outputs, values, strict=True):

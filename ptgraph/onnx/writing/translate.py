@@ -20,6 +20,7 @@ from ptgraph.onnx.writing.provenance import check_origins, origins_carried, read
 from ptgraph.onnx.writing.repeated_blocks import Weights, copy_repeated, marker_translations, markers_of
 from ptgraph.onnx.writing.shrink_program import reduced
 from ptgraph.onnx.writing.torch_onnx_bridge import explained, fold_constants, raw_tensor, to_onnx
+from ptgraph.tracing.program import traced_program
 
 LARGEST_CONSTANT = 2**24  # elements of a constant that is compared with others
 
@@ -39,14 +40,14 @@ def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated
     state = {**graph.program.state_dict, **graph.program.constants}
     with explained(graph.name):
         with origins_carried(graph):
-            program, chains, names = reduced(graph.program, graph.origins.repeated)
+            program, chains, names = reduced(graph.program, traced_program(graph).repeated)
             model = to_onnx(program, opset, marker_translations() | corrections())
         check_origins(model, graph.components)
         _rename(model, names)
         taken = _take_weights(model, state)
         markers = markers_of(model)
         _optimize(model, fold=fold)
-    read_origins(model, list(graph.origins.nodes.values()))
+    read_origins(model, list(traced_program(graph).nodes.values()))
     first = {p.name: p.tied_to or p.name for p in graph.parameters}
     _merge_tied(model, first)
     tensors = {name: tensor for name, tensor in {**state, **taken}.items() if isinstance(tensor, torch.Tensor)}
