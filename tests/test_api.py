@@ -22,6 +22,7 @@ import ptgraph
 from ptgraph import ExportError, ModelGraph, PtgraphError, TraceError, UsageError
 from ptgraph.common.silence import quiet
 from ptgraph.formats.registry import FORMATS
+from ptgraph.notebook.display import svg_of
 from tests.support.snapshot import snapshot
 
 
@@ -153,7 +154,7 @@ def test_a_graph_is_called_as_its_class_or_as_asked(graph):
 
 
 def test_a_graph_in_a_notebook_is_its_figure(graph):
-    text = graph._repr_svg_()
+    text = svg_of(graph)
     assert re.search(r"<svg [^>]*>", text)
     assert text.rstrip().endswith("</svg>")
     assert '<title id="Net-title">Net: ' in text
@@ -371,7 +372,7 @@ def test_weights_that_the_model_does_not_have(tmp_path):
 
 
 def test_a_format_that_a_graph_cannot_have_is_left_out_unless_named(graph, tmp_path):
-    untraced = replace(graph, program=None, attempts=(("torch.export", "it cannot"),))
+    untraced = replace(graph, traced=None, attempts=(("torch.export", "it cannot"),))
     assert [path.suffix for path in ptgraph.export(untraced, tmp_path)] == [".html", ".svg", ".json"]
     message = wrong(ExportError, ptgraph.export, untraced, tmp_path, "onnx")
     assert message == "Net has no ONNX, since torch.export cannot trace it: torch.export: it cannot"

@@ -72,7 +72,9 @@ def test_a_png_has_300_dots_an_inch_and_is_a_picture_on_white() -> None:
 
 
 def test_both_are_the_same_bytes_in_every_run_and_folder(tmp_path: Path) -> None:
-    code = "import hashlib; from ptgraph.drawing.typst import typeset; from tests.drawings import by_hand; "
+    code = (
+        "import hashlib; from ptgraph.drawing.typst import typeset; from tests.support.sample_drawing import by_hand; "
+    )
     code += "print(*(hashlib.sha256(typeset(by_hand(), format)).hexdigest() for format in ('pdf', 'png')))"
     here = [hashlib.sha256(typeset(by_hand(), format)).hexdigest() for format in ("pdf", "png")]
     there = subprocess.run(
