@@ -131,8 +131,8 @@ def _shape(mark: Mark) -> str:
     if isinstance(mark, Circle):
         return f'cx="{number(mark.x)}" cy="{number(mark.y)}" r="{number(mark.radius)}"/>'
     if isinstance(mark, Rect):
-        place = f'x="{number(mark.x)}" y="{number(mark.y)}" width="{number(mark.width)}" height="{number(mark.height)}"'
-        return f'{place} rx="{number(mark.radius)}"/>' if mark.radius else f"{place}/>"
+        box = f'x="{number(mark.x)}" y="{number(mark.y)}" width="{number(mark.width)}" height="{number(mark.height)}"'
+        return f'{box} rx="{number(mark.radius)}"/>' if mark.radius else f"{box}/>"
     return f'd="{_route(mark)}"/>'
 
 

@@ -98,10 +98,10 @@ def _broken(name: str, broad: float) -> tuple[str, ...]:
     """Return *name*, in two lines if it is broader than *broad*, broken where a word ends."""
     if text_width(name, TITLE) <= broad:
         return (name,)
-    ends = [place + (mark != " ") for place, mark in enumerate(name) if mark in "_. -" and 0 < place < len(name) - 1]
+    ends = [index + (sign != " ") for index, sign in enumerate(name) if sign in "_. -" and 0 < index < len(name) - 1]
     if not ends:
         return (cut(name, TITLE, _LONGEST * broad),)
-    middle = min(ends, key=lambda place: abs(place - len(name) / 2))
+    middle = min(ends, key=lambda index: abs(index - len(name) / 2))
     return tuple(cut(line, TITLE, _LONGEST * broad) for line in (name[:middle].strip(), name[middle:].strip()))
 
 

@@ -56,7 +56,7 @@ def opened_boxes(figure: FigureGraph, graph: ModelGraph, depth: int | None, opti
 
 @dataclass(frozen=True)
 class _Fitting:
-    """Layouts of a figure no wider than *width* points, with the same words of *show* in its boxes."""
+    """A figure that is to be no wider than *width* points and flows in the first of *directions* in which it fits."""
 
     figure: FigureGraph
     graph: ModelGraph

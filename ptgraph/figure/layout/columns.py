@@ -7,7 +7,7 @@ from ptgraph.figure.layout.series_parallel import Leaf, Parallel, Series, Tree, 
 from ptgraph.figure.layout.sizes import Columns, Extent, Sizes
 from ptgraph.figure.layout.spacing import BESIDE, CLEAR, ENTRY, HEAD, STRIP, TRACK
 
-_LONG = 2.2  # a column that is so many times as long as all others stands on the spine
+_LONG = 2.2  # a column over this many times as long as all others stands on the spine
 _ALIKE = 12.0  # points by which the first parts of columns may differ in length to stand in a row
 
 
@@ -34,9 +34,9 @@ def columns(sizes: Sizes, box: OpenBox, tree: Parallel) -> tuple[Columns, Extent
 
 
 def _side_by_side(tree: Parallel, extents: list[Extent], lines: int) -> list[float]:
-    """Return the positions of the spines of columns with so many *lines* from the first to others, around their main.
+    """Return the positions of the spines of columns, with room for *lines* beside the first.
 
-    Where no column is the main one, that is one that is far longer than the others, or else the middle.
+    At 0 is the main column, or where there is none, one that is far longer than the others, or else the middle.
     """
     at, spines = 0.0, []
     for number, extent in enumerate(extents):
@@ -56,7 +56,7 @@ def _side_by_side(tree: Parallel, extents: list[Extent], lines: int) -> list[flo
 
 
 def _close_by(sizes: Sizes, box: OpenBox, tree: Parallel, spines: list[float]) -> list[float]:
-    """Return *spines* with lone boxes as near to what is left of them as that allows at their height."""
+    """Return *spines* with lone boxes moved as near to the columns left of them as those allow at their height."""
     extents = [sizes.extents[part] for part in tree.parts]
     whole = max(extent.length for extent in extents)
     found = spines[:1]

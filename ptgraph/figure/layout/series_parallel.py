@@ -76,7 +76,7 @@ def _with_end(tree: Tree, source: str, end: str) -> Tree:
 
 @dataclass(frozen=True)
 class _Layering:
-    """The flow between boxes; *rank* is the place of each in topological order."""
+    """The flow between boxes; *rank* is the number of each in topological order."""
 
     flow: nx.DiGraph[str]
     rank: dict[str, int]

@@ -23,8 +23,8 @@ def open_groups_that_come_back(draft: Draft) -> None:
         if not beyond & inside:
             continue
         above = draft.boxes[group.parent or ""]
-        place = above.parts.index(group.id)
-        parts = above.parts[:place] + group.parts + above.parts[place + 1 :]
+        index = above.parts.index(group.id)
+        parts = above.parts[:index] + group.parts + above.parts[index + 1 :]
         draft.boxes[above.id] = replace(above, parts=parts)
         draft.boxes |= {part: replace(draft.boxes[part], parent=above.id) for part in group.parts}
         del draft.boxes[group.id]

@@ -1,4 +1,4 @@
-"""Positions and masks: what only handles them is left out, and its readers have stubs with its name."""
+"""Positions and masks: boxes that only handle them are left out, and their readers have stubs with their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FILLED = {"full", "full_like", "new_full", "new_ones", "new_zeros", "ones", "on
 
 
 def leave_out_positions(draft: Draft) -> None:
-    """Leave out what handles only positions and masks, but for what leads to a result of the model."""
+    """Leave out the boxes that handle only positions and masks, but for those that lead to a result of the model."""
     flow, boxes = draft.flow, draft.boxes
     found: set[str] = set()
     for leaf in draft.in_order():

@@ -31,7 +31,7 @@ _NO_OPS = {
 
 
 def drawn_flow(graph: ModelGraph, auxiliary: set[str]) -> nx.DiGraph[str]:
-    """Return the flow of *graph*: where an operation is not drawn, its readers read what it read."""
+    """Return the flow of *graph*: the readers of an operation that is not drawn read the values that it reads."""
     flow: nx.DiGraph[str] = nx.DiGraph()
     useful = useful_operations(graph, auxiliary)
     drawn_sources: dict[str, list[str]] = {}  # an operation → the drawn ones that whoever reads it reads

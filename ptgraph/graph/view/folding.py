@@ -16,7 +16,7 @@ import networkx as nx
 
 from ptgraph.graph.view.flow import feed
 
-# The values that boxes read from outside: (place of the leaf that reads, slot) → ("before", place of a leaf in the
+# The values that boxes read from outside: (number of the leaf that reads, slot) → ("before", number of a leaf in the
 # period before) or ("elsewhere", leaf).
 Reads = dict[tuple[int, int], tuple[str, Any]]
 
@@ -31,13 +31,13 @@ class Carry(NamedTuple):
 
 
 class _Wiring(NamedTuple):
-    """The wiring of a block among the parts of a box, of which it is the one with that *place*.
+    """The wiring of a block among the parts of a box, which is the one with that *number*.
 
-    *reads* maps (place of a leaf, slot) to the leaf read there and the place of the block that has it, or -1. *reach*
-    is the place of the last block that it feeds.
+    *reads* maps (number of a leaf, slot) to the leaf read there and the number of the block that has it, or -1. *reach*
+    is the number of the last block that it feeds.
     """
 
-    place: int
+    number: int
     reads: dict[tuple[int, int], tuple[str, int]]
     reach: int
 
@@ -79,7 +79,7 @@ class _Folding:
         self.flow = flow
         self.blocks = blocks
         self.patterns = patterns
-        self.order = {name: index for index, name in enumerate(flow)}
+        self.order = {name: rank for rank, name in enumerate(flow)}
         self.folded: dict[str, list[str]] = {}
         self.repeats: dict[str, int] = {}
         self.carries: dict[str, list[Carry]] = {}
@@ -118,14 +118,14 @@ class _Folding:
 
     def _wirings(self, box: str) -> dict[str, _Wiring]:
         """Return the wiring of each block in *box*, by which most repetitions that cannot be are ruled out."""
-        blocks = {part: place for place, part in enumerate(self.parts[box]) if self._is_block(part)}
-        made = {leaf: place for part, place in blocks.items() for leaf in self._leaves([part])}
+        blocks = {part: number for number, part in enumerate(self.parts[box]) if self._is_block(part)}
+        made = {leaf: number for part, number in blocks.items() for leaf in self._leaves([part])}
         found = {}
-        for part, place in blocks.items():
+        for part, number in blocks.items():
             targets = {t for leaf in self._leaves([part]) for t in self.flow.successors(leaf)}
             reads = {where: (source, made.get(source, -1)) for where, (_, source) in self._reads([part]).items()}
-            reach = max((made.get(target, len(self.parts[box])) for target in targets), default=place)
-            found[part] = _Wiring(place, reads, reach)
+            reach = max((made.get(target, len(self.parts[box])) for target in targets), default=number)
+            found[part] = _Wiring(number, reads, reach)
         return found
 
     def _longest_repetition(self, parts: list[str], start: int, wirings: dict[str, _Wiring]) -> list[list[str]]:
@@ -144,7 +144,7 @@ class _Folding:
         longest = (len(parts) - start) // 2 if self.patterns else min(1, (len(parts) - start) // 2)
         if parts[start] not in wirings:
             return
-        first, reach = wirings[parts[start]].place, 0
+        first, reach = wirings[parts[start]].number, 0
         for period in range(1, longest + 1):
             last = parts[start + period - 1]
             if last not in wirings:
@@ -162,19 +162,19 @@ class _Folding:
         """Return whether two blocks may be the same one of two periods in a row, where the first block is *first*."""
         if here not in wirings or after not in wirings or self.blocks[here] != self.blocks[after]:
             return False
-        (place, reads, _), (later, again, _) = wirings[here], wirings[after]
-        period = later - place
+        (number, reads, _), (later, again, _) = wirings[here], wirings[after]
+        period = later - number
         return reads.keys() == again.keys() and all(
             source == other  # from elsewhere
             or (at >= 0 and home - at == period)  # from the same period, or the one before
-            or (place < first + period and at < first <= home < first + period)  # into the first period
+            or (number < first + period and at < first <= home < first + period)  # into the first period
             for (source, at), (other, home) in ((reads[where], again[where]) for where in reads)
         )
 
     def _repetition(self, parts: list[str], start: int, period: int) -> list[list[str]]:
-        """Return the longest repetition from *start* of periods with so many blocks.
+        """Return the longest repetition from *start* of periods with *period* blocks each.
 
-        Each period feeds the next and nothing else; but for that, all read the same values, each at the same places.
+        Each period feeds the next and nothing else; but for that, all read the same values at the same leaf and slot.
         """
         periods = [parts[at : at + period] for at in range(start, len(parts) - period + 1, period)]
         found = periods[:1]
@@ -195,19 +195,19 @@ class _Folding:
         return box in self.blocks and box in self.parts
 
     def _are_equal(self, here: list[str], after: list[str]) -> bool:
-        """Return whether the blocks of two periods are equal one by one, and feed each other at the same places."""
+        """Return whether the blocks of two periods are equal one by one, and feed each other alike."""
         return all(
             self._is_block(one) and self.blocks.get(other) == self.blocks[one]
             for one, other in zip(here, after, strict=True)
         ) and (len(here) == 1 or self._edges(here) == self._edges(after))
 
     def _edges(self, boxes: list[str]) -> dict[tuple[int, int], list[int]]:
-        place = {leaf: index for index, leaf in enumerate(self._leaves(boxes))}
+        number = {leaf: index for index, leaf in enumerate(self._leaves(boxes))}
         return {
-            (place[leaf], place[target]): edge["slots"]
-            for leaf in place
+            (number[leaf], number[target]): edge["slots"]
+            for leaf in number
             for target, edge in self.flow.adj[leaf].items()
-            if target in place
+            if target in number
         }
 
     def _feeds_only(self, here: list[str], after: list[str]) -> bool:
@@ -217,21 +217,21 @@ class _Folding:
         return bool(targets) and targets <= next_ and self._ranks(ours) == self._ranks(following)
 
     def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
-        """Return the place of each leaf among them in order of execution, and its operator."""
+        """Return the number of each leaf among them in order of execution, and its operator."""
         rank = {leaf: index for index, leaf in enumerate(sorted(leaves, key=self.order.__getitem__))}
         return [(rank[leaf], self.flow.nodes[leaf]["target"]) for leaf in leaves]
 
     def _reads(self, boxes: list[str], before: list[str] | None = None) -> Reads:
-        """Return the values that *boxes* read from outside; those from the boxes *before* them by place of the leaf."""
+        """Return the values that *boxes* read from outside; those from the boxes *before* them by leaf number."""
         leaves = self._leaves(boxes)
         inside = set(leaves)
-        previous = {leaf: place for place, leaf in enumerate(self._leaves(before))} if before is not None else {}
+        previous = {leaf: number for number, leaf in enumerate(self._leaves(before))} if before is not None else {}
         found: Reads = {}
-        for place, leaf in enumerate(leaves):
+        for number, leaf in enumerate(leaves):
             for source in self.flow.predecessors(leaf):
                 if source not in inside:
                     what = ("before", previous[source]) if source in previous else ("elsewhere", source)
-                    found |= {(place, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
+                    found |= {(number, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
         return found
 
     def _reads_alike(self, first: list[str], entry: Reads) -> bool:
@@ -245,10 +245,10 @@ class _Folding:
         return (
             reads.keys() == entry.keys()
             and all(
-                (given.setdefault(value, reads[place]) == reads[place])
+                (given.setdefault(value, reads[number]) == reads[number])
                 if origin == "before"
-                else (reads[place][1] == value)
-                for place, (origin, value) in entry.items()
+                else (reads[number][1] == value)
+                for number, (origin, value) in entry.items()
             )
             and (len(first) == 1 or len(set(given.values())) == len(given))
         )

@@ -10,7 +10,7 @@ import networkx as nx
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.box_ids import call_id
 
-GROUP_SIZE = 3  # so many auxiliary operations, or more, are put in one group
+GROUP_SIZE = 3  # the least number of auxiliary operations that are put in one group
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def nested(graph: ModelGraph, flow: nx.DiGraph[str], auxiliary: set[str]) -> Nes
         if GROUP_SIZE <= len(members) < len(parts[box]):
             group = f"#{box}"
             groups[group] = box
-            place = parts[box].index(members[0])
+            index = parts[box].index(members[0])
             parts[box] = [part for part in parts[box] if part not in members]
-            parts[box].insert(place, group)
+            parts[box].insert(index, group)
             parts[group] = members
     return Nesting(parts, groups)
 
