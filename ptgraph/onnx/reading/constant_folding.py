@@ -1,6 +1,6 @@
-"""The values that small constants alone decide, such as the sizes that a tensor is expanded to.
+"""Constant folding: the values that follow from small constants, such as the sizes that a tensor is expanded to.
 
-ONNX's own inference follows sizes through few operators; here, its reference implementation computes the rest.
+The shape inference of ONNX folds few operators; here, the reference implementation of ONNX computes the rest.
 """
 
 from __future__ import annotations

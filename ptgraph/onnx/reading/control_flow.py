@@ -1,4 +1,4 @@
-"""Branches and loops: what a scan slices, and what the operations in bodies count, as often as they run."""
+"""Branches and loops: the inputs that a scan slices, and the FLOPs of the operations in bodies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def weigh(ops: nx.DiGraph[str], calls: Mapping[str, Call], types: Mapping[str, s
         sums[op["call"]] += op["flops"]
     factors: dict[str, int] = {}
     dearest: dict[str, str] = {}
-    for key, call in reversed([*calls.items()]):  # a run stands after the one that made it
+    for key, call in reversed([*calls.items()]):  # a call stands after the one that made it
         parent = call.parent
         if parent is None:
             continue

@@ -14,13 +14,13 @@ from ptgraph.onnx.reading.tensor_types import domain_of
 
 
 class Contradiction(LoadError):
-    """A model is not what ONNX allows."""
+    """A file contradicts itself, or is not what ONNX or ptgraph writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A node of the flat graph. ``inputs`` are those of the node, then what the bodies that it has yield; an input
-    that is left out is the empty string. ``call`` is the run of a module that it is in, ``attributes`` those that
+    that is left out is the empty string. ``call`` is its module call, ``attributes`` those that
     the node has here, with what a function was called with filled in.
     """
 
@@ -46,10 +46,11 @@ class Node:
 class Flat:
     """A flat graph.
 
-    ``types`` maps a value to what the file says of it, ``constants`` the weights that bodies hold to their tensors.
-    ``copies`` maps a weight of which the file has an equal one to that, ``formals`` the run of a function and a value
-    to what the function calls it, ``slices`` what the body of a scan is given to what that is sliced from.
-    ``outputs`` are names and values; ``root`` is the class of the whole model, if the file says it.
+    ``types`` maps values to their types in the file, ``constants`` the initializers of bodies to their tensors,
+    ``copies`` an initializer that the file has under another name to that. ``formals`` maps the module call of a
+    function, with a value, to the formal input that the value is. ``slices`` maps what the body of a scan is given to
+    the value that it is a slice of. ``outputs`` are names and values; ``root`` is the class of the model, if the file
+    says it.
     """
 
     nodes: list[Node] = field(default_factory=list)

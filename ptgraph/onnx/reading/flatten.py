@@ -1,4 +1,4 @@
-"""A model → its nodes in order, without functions: each call of one is a run of a module, with nodes of its own.
+"""An ONNX model → its nodes in order, without functions: each call of one is a module call with nodes of its own.
 
 A value has a name that no other has. The body of a branch or loop stands before the node that decides on it, as a
 module of its own: it reads what the node gives it, and the node reads what it yields.
@@ -30,7 +30,7 @@ _PRODUCTS = {"Conv", "ConvTranspose", "Gemm"}
 
 @dataclass(frozen=True)
 class _Context:
-    """Where nodes are read: what their names mean, the run that they are in, and the function that they are of."""
+    """Where nodes are read: what their names mean, their module call, and their function."""
 
     names: dict[str, str]
     call: str
@@ -94,7 +94,7 @@ class _Flattener:
         for index in range(len(ordered) - 1, -1, -1):
             readers.update(dict.fromkeys(ordered[index].input, index))
         for node, chain in zip(ordered, chains, strict=True):
-            beside: list[str] = []  # what no input changes is for the first that reads it, and runs with that
+            beside: list[str] = []  # what no input changes belongs to the first node that reads it
             if all(context.names.get(name, "") in self.fixed for name in node.input if name):
                 first = next((readers[name] for name in node.output if name in readers), None)
                 if first is not None and chains[first] == chain:
@@ -276,7 +276,7 @@ class _Flattener:
         return context.names[name]
 
     def _name(self, node: onnx.NodeProto, context: _Context) -> str:
-        """Return a name for *node* that no other has: its own, within the run of its function."""
+        """Return a name for *node* that no other has: its own, below the module path of its function."""
         own = node.name.strip("/").replace("→", "->")
         if context.pattern is not None and context.chain:
             own = own if own != context.pattern else f"{own}/{node.op_type}"

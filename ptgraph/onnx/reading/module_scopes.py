@@ -1,7 +1,7 @@
-"""Where a node of an ONNX file is from: the modules that it is in, as the exporter wrote them down.
+"""The modules around a node of an ONNX file, as the exporter wrote them.
 
 ``torch.onnx.export`` writes the path and the class of every module around a node, and ptgraph does too, with a star for
-what differs between the runs that share a function. The exporter of TorchScript and most others write paths as names
+what differs between the modules that share a function. The exporter of TorchScript and most others write paths as names
 of nodes: ``/layers.0/attn/MatMul``.
 """
 
@@ -79,8 +79,8 @@ def _strings(text: str) -> tuple[str, ...]:
 class NamedPaths:
     """Reads module paths from the names of nodes, such as ``/layers.0/attn/MatMul``.
 
-    A module that runs twice has names with a number the second time (``/norm_1/Add``); it is the same one if there is
-    one without the number, and no weight is called after the one with it.
+    A module that is called twice has names with a number the second time (``/norm_1/Add``). It is the same module if
+    there is one without the number, and no weight has the path with it.
     """
 
     def __init__(self, nodes: Sequence[onnx.NodeProto], weights: Iterable[str]) -> None:

@@ -52,7 +52,7 @@ def components(
     holders = [p.name.rpartition(".")[0] for p in info.parameters] if told else []
     paths = completed({**dict.fromkeys(types, ""), **known}, holders)
     direct, below, tied = _held(info.parameters, paths)
-    flops, activations, runs, shapes = totals(ops, dict(calls))
+    flops, activations, counts, shapes = totals(ops, dict(calls))
     parents = {parent(path, paths) for path in paths if path}
     ops_of, operators = _operators(ops)
     tree: nx.DiGraph[str] = nx.DiGraph()
@@ -60,7 +60,7 @@ def components(
     for path in _in_order(paths):
         has_parts = path in parents
         type_ = paths[path] or (
-            _only(ops_of[path], runs[path]) if path and not has_parts and path in runs else UNKNOWN_CLASS
+            _only(ops_of[path], counts[path]) if path and not has_parts and path in counts else UNKNOWN_CLASS
         )
         package, _, name = type_.rpartition(".")
         classes.setdefault(type_, ClassInfo(name, package, info.docs.get(type_) or None))
@@ -75,7 +75,7 @@ def components(
             trainable_params=sum(p.count for p in all_.values() if p.trainable),
             own_buffers=sum(p.count for p in own.values() if p.kind == "buffer"),
             tied=tied[path],
-            calls=runs.get(path, 0),
+            calls=counts.get(path, 0),
             flops=flops.get(path, 0),
             activation_bytes=activations.get(path, 0),
             shape=shape,
@@ -113,10 +113,10 @@ def _category(path: str, type_: str, has_parts: bool, operators: Sequence[str]) 
     return only if named == "Other" and len(found) == 1 and only is not None else named
 
 
-def _only(operators: Sequence[str], runs: int) -> str:
+def _only(operators: Sequence[str], calls: int) -> str:
     """Return the operator of a module that is but one operation, with its bias and what only reshapes a weight."""
     main = [operator for operator in operators if operator not in _BESIDE] or operators
-    return main[0] if len({*main}) == 1 and len(main) == runs else UNKNOWN_CLASS
+    return main[0] if len({*main}) == 1 and len(main) == calls else UNKNOWN_CLASS
 
 
 def _operators(ops: nx.DiGraph[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

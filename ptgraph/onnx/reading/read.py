@@ -27,9 +27,10 @@ from ptgraph.onnx.reading.shape_inference import infer
 
 
 def read_target(path: Path, given: Sequence[str] = (), name: str | None = None) -> ModelGraph:
-    """Return the graph of an ONNX file that is a target, called *name* or as the file is.
+    """Return the graph of an ONNX file that is a target, called *name*, or like the file.
 
-    Raises UsageError if options are *given* that do not go with one or the name is none, and what `read` does.
+    Raises UsageError if *given* has options that cannot change such a graph, or *name* is no name of a file, and
+    LoadError as `read` does.
     """
     if given:
         raise UsageError(f"{path} is an ONNX file, which is drawn as it is; {given[0]} cannot change it")

@@ -1,9 +1,10 @@
-"""What flows: the shape and dtype of ONNX types, and the values of small tensors, JSON-plain."""
+"""Shapes and dtypes of ONNX types, and the values of small tensors, JSON-plain."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 from typing import Any
 
 import onnx
@@ -16,7 +17,7 @@ UNKNOWN_SHAPE: Shape = ("…",)  # of a tensor of unknown rank, a sequence, or a
 SMALL = 16  # a constant of so many elements, or fewer, is written down
 _NAMES = {"FLOAT": "float32", "DOUBLE": "float64", "COMPLEX64": "complex64", "COMPLEX128": "complex128"}
 _WORDS = {code: _NAMES.get(name, name.lower()) for name, code in TensorProto.DataType.items()}
-_BITS = {"string": 0, "bool": 8, "undefined": 0}
+_NUMBER = re.compile(r"\d+")  # the first in the name of a type is that of its bits
 
 
 def dtype_of(code: int) -> str:
@@ -28,8 +29,8 @@ def bytes_of(shape: Shape | None, dtype: str | None) -> int:
     """Return the bytes of a tensor; a size that is not known counts 1."""
     if shape is None or shape == UNKNOWN_SHAPE or dtype is None:
         return 0
-    digits = dtype.removeprefix("complex").removeprefix("bfloat").lstrip("abcdefghijklmnopqrstuvwxyz")
-    bits = _BITS.get(dtype, int("".join(c for c in digits.partition("e")[0] if c.isdigit()) or 0))
+    number = _NUMBER.search(dtype)
+    bits = 8 if dtype == "bool" else int(number[0]) if number else 0
     return -(-elements(shape) * bits // 8)
 
 

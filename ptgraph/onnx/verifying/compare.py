@@ -1,4 +1,4 @@
-"""A model and its ONNX file → how far what ONNX Runtime gives is from what torch gives, on the same inputs."""
+"""Verification: a model run by torch and its ONNX file run by ONNX Runtime on the same inputs, output by output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ptgraph.errors import ExportError, TraceError, UsageError
 from ptgraph.formats import export as exporter
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain
+from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain, runtime_of
 from ptgraph.onnx.writing.model import need_program
 from ptgraph.tracing.sample_inputs import Sample, Sampler
 from ptgraph.tracing.source import Source
@@ -96,7 +96,7 @@ def compare(
         progress("writing onnx")
         path = Path(file) if file is not None else _export(graph, folder, options)
         progress("loading ONNX Runtime")
-        runtime = Runtime(path, graph.name, first.named, state, folder)
+        runtime = runtime_of(path, graph.name, first.named, state, folder)
         names = [graph.op(name).target for name in graph.of_kind("output")]
         if len(names) != len(runtime.outputs):
             raise UsageError(
@@ -179,9 +179,9 @@ def _run_both(
 def _compared(
     output: str, sample: Sample, ours: torch.Tensor | str, theirs: torch.Tensor, tolerance: float | None
 ) -> OutputCheck:
-    """Compare two tensors of one shape and type, or say why there is only one.
+    """Compare two tensors of one shape and type; *ours* may be the reason why there is only that of torch.
 
-    What is not finite must be the same in the same places.
+    Where torch gives infinity or NaN, ONNX Runtime must give the same.
     """
     floats = theirs.is_floating_point()
     tolerance = (COARSE.get(theirs.dtype, TOLERANCE) if tolerance is None else tolerance) if floats else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +21,27 @@ from ptgraph.onnx.reading.load_proto import read_model
 from ptgraph.onnx.writing.weight_storage import filled, need_data, onnx_type
 
 
+@dataclass(frozen=True)
 class Runtime:
-    """Runs the ONNX file at *path*, whose inputs are those in *inputs*: by their names, or else by their order.
+    """A session of ONNX Runtime; ``feeds`` maps its inputs to the names of those of the model."""
 
-    If ptgraph wrote the file without weights, those in *state* are filled in, in a copy that is put into *folder*.
-    Raises LoadError where the file cannot be read, UsageError where it is not of the model called *name*, and
-    ExportError where ONNX Runtime is not there or does not take the file.
-    """
+    ort: Any
+    session: Any
+    feeds: Mapping[str, str]
 
-    def __init__(
-        self, path: Path, name: str, inputs: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], folder: Path
-    ) -> None:
-        self._ort = _onnxruntime()
-        proto = read_model(path)
-        self._feeds = _matched(proto, path, name, inputs)
-        if _has_no_weights(proto):
-            path = filled(proto, path, name, state, folder)
-        else:
-            need_data(proto, path)
-        options = self._ort.SessionOptions()
-        options.log_severity_level = 4  # what it logs goes past Python to the terminal; errors are raised as well
-        try:
-            self._session = self._ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has a class for each status, and no base
-            check_interrupt(error)
-            bfloat16 = any(t.data_type == onnx.TensorProto.BFLOAT16 for t in proto.graph.initializer)
-            hint = "; on a CPU it has few operators for bfloat16: verify the model in float32" if bfloat16 else ""
-            raise ExportError(f"ONNX Runtime does not take {path.name}: {_reason(error)}{hint}") from error
-        self.outputs = [output.name for output in self._session.get_outputs()]
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the outputs, in order."""
+        return [output.name for output in self.session.get_outputs()]
 
     def run(self, inputs: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
-        """Return the outputs, in order; raises ExportError where ONNX Runtime fails."""
-        feeds = {ours: self._value(inputs[theirs]) for ours, theirs in self._feeds.items()}
-        options = self._ort.RunOptions()
+        """Return the outputs, in order; raises ExportError if ONNX Runtime fails."""
+        feeds = {ours: self._value(inputs[theirs]) for ours, theirs in self.feeds.items()}
+        options = self.ort.RunOptions()
         options.log_severity_level = 4
         try:
-            return [_tensor(v) for v in self._session.run_with_ort_values(None, feeds, options)]
-        except Exception as error:  # as above
+            return [_tensor(v) for v in self.session.run_with_ort_values(None, feeds, options)]
+        except Exception as error:  # ONNX Runtime has a class for each status, and no base
             check_interrupt(error)
             raise ExportError(_reason(error)) from error
 
@@ -64,15 +49,43 @@ class Runtime:
         tensor = plain(tensor).detach().cpu().contiguous()
         if tensor.dtype in _BYTES:
             array = tensor.view(_BYTES[tensor.dtype]).numpy()
-            return self._ort.OrtValue.ortvalue_from_numpy_withonnx_type(array, onnx_type(tensor))
-        return self._ort.OrtValue.ortvalue_from_numpy(tensor.numpy())
+            return self.ort.OrtValue.ortvalue_from_numpy_with_onnx_type(array, onnx_type(tensor))
+        return self.ort.OrtValue.ortvalue_from_numpy(tensor.numpy())
+
+
+def runtime_of(
+    path: Path, name: str, inputs: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], folder: Path
+) -> Runtime:
+    """Return a runtime of the ONNX file *path*, whose inputs are those in *inputs*: by their names, or by their order.
+
+    If ptgraph wrote the file without weights, those in *state* are filled in, in a copy that is put into *folder*.
+    Raises LoadError if the file cannot be read, UsageError if it is not of the model called *name*, and ExportError
+    if ONNX Runtime is not installed or does not take the file.
+    """
+    ort = _onnxruntime()
+    proto = read_model(path)
+    feeds = _matched(proto, path, name, inputs)
+    if metadata_of(proto).get(WEIGHTS) == "none":
+        path = filled(proto, path, name, state, folder)
+    else:
+        need_data(proto, path)
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what it logs goes past Python to the terminal; errors are raised as well
+    try:
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class for each status, and no base
+        check_interrupt(error)
+        bfloat16 = any(t.data_type == onnx.TensorProto.BFLOAT16 for t in proto.graph.initializer)
+        hint = "; on a CPU it has few operators for bfloat16: verify the model in float32" if bfloat16 else ""
+        raise ExportError(f"ONNX Runtime does not take {path.name}: {_reason(error)}{hint}") from error
+    return Runtime(ort, session, feeds)
 
 
 def _reason(error: Exception) -> str:
     return _NOISE.sub("", first_line(error))
 
 
-# The number of the status, and the place and condition in the source of ONNX Runtime.
+# The number of the status, and the line and condition in the source of ONNX Runtime.
 _NOISE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Status Message: |/onnxruntime_src/.* was false\. ?")
 _BYTES = {torch.bfloat16: torch.uint16, torch.float8_e4m3fn: torch.uint8, torch.float8_e5m2: torch.uint8}
 
@@ -132,8 +145,4 @@ def _dims(kind: Any) -> str:
     return "×".join(d.dim_param or str(d.dim_value) if d.WhichOneof("value") else "?" for d in kind.shape.dim)
 
 
-def _has_no_weights(proto: onnx.ModelProto) -> bool:
-    return metadata_of(proto).get(WEIGHTS) == "none"
-
-
-__all__ = ["Runtime", "need_runtime", "plain"]
+__all__ = ["Runtime", "need_runtime", "plain", "runtime_of"]

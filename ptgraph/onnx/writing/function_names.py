@@ -47,7 +47,7 @@ def common_path(paths: Sequence[str], taken: set[str]) -> str:
 
 def _facts(graph: ModelGraph, form: Form) -> list[dict[str, str]]:
     """Return what may tell a form from others of its class, in words: its settings, its weights, its shapes."""
-    component = graph.components.nodes[graph.calls[form.runs[0]].component]
+    component = graph.components.nodes[graph.calls[form.module_calls[0]].component]
     settings = {name: _word(name, value) for name, value in component["settings"].items()}
     weights = {value.name or "": _word("", value.name) for value in form.inputs if value.name != "x"}
     shapes = {}

@@ -1,8 +1,8 @@
-"""A flat ONNX graph → one in which every module is a local function, shared by all modules that do the same.
+"""Local functions for modules: a flat ONNX graph becomes one of calls, and modules that do the same share a function.
 
-A run of a module with more than one node becomes a call of a function, nested as the model is. Two runs share a
-function when their nodes are equal one by one (operators, attributes, wiring, shapes and types), and so are the
-names that their parameters and parts have within them.
+A module call with more than one node becomes a call of a function, nested as the model is. Two module calls share a
+function if their nodes are equal one by one (operators, attributes, wiring, shapes and types), and so are the names
+that their parameters and submodules have within them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST = 1024  # elements of a constant that stands inside a function; a larger
 
 @dataclass
 class Form:
-    """A function to be: the nodes of its first run, its formal inputs and outputs, and all runs that call it."""
+    """A function to be: the nodes of its first module call, its inputs and outputs, and the nodes that call it."""
 
     type: str
     nodes: list[ir.Node]
@@ -34,8 +34,8 @@ class Form:
     calls: list[ir.Node] = field(default_factory=list)
 
     @property
-    def runs(self) -> list[str]:
-        """Return the keys of the runs of modules that call it."""
+    def module_calls(self) -> list[str]:
+        """The keys of the module calls that it stands for."""
         return [origin_of(node).call for node in self.calls]
 
 
@@ -45,7 +45,7 @@ def outline(model: ir.Model, graph: ModelGraph, weights: Iterable[str]) -> list[
     The main graph holds calls then; a form's nodes belong to no graph yet.
     """
     nodes = list(model.graph)
-    work = _Outline(graph, set(weights), nodes)
+    work = _Outline(graph, set(weights), {inner: node for node in nodes for inner in inner_nodes(node)})
     order = work.level(_tree(nodes, chains(graph.calls), 1))
     model.graph.remove(node for node in nodes if node.graph is model.graph)
     model.graph.extend(order)
@@ -54,7 +54,7 @@ def outline(model: ir.Model, graph: ModelGraph, weights: Iterable[str]) -> list[
 
 @dataclass
 class _Group:
-    """The nodes of one run of a module, and the runs in it."""
+    """The nodes of one module call, and the module calls in it."""
 
     call: str
     items: list[ir.Node | _Group]
@@ -68,7 +68,7 @@ class _Group:
 
 
 def _tree(nodes: list[ir.Node], above: dict[str, list[str]], depth: int) -> list[ir.Node | _Group]:
-    """Return *nodes* in groups by the run that they are in at *depth*; a run of one node is that node."""
+    """Return *nodes* in groups by the module call that they are in at *depth*; one of a single node is that node."""
     inside: dict[str, list[ir.Node]] = defaultdict(list)
     for node in nodes:
         calls = above[origin_of(node).call]
@@ -85,21 +85,26 @@ def _tree(nodes: list[ir.Node], above: dict[str, list[str]], depth: int) -> list
     return items
 
 
+@dataclass
 class _Outline:
-    def __init__(self, graph: ModelGraph, weights: set[str], nodes: list[ir.Node]) -> None:
-        self.graph, self.weights = graph, weights
-        self._holders = {inner: node for node in nodes for inner in inner_nodes(node)}
-        self.forms: list[Form] = []
-        self._known: dict[Any, Form] = {}
-        self._numbers: dict[int, int] = {}  # of a form, by its id
-        self._form_of: dict[ir.Node, Form] = {}
+    """The functions so far. ``holders`` maps a node in a body to the node of the main graph that has the body,
+    ``known`` what is equal for module calls that share a form to that, ``numbers`` the ids of forms to their numbers.
+    """
+
+    graph: ModelGraph
+    weights: set[str]
+    holders: dict[ir.Node, ir.Node]
+    forms: list[Form] = field(default_factory=list)
+    known: dict[Any, Form] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
+    form_of: dict[ir.Node, Form] = field(default_factory=dict)
 
     def level(self, items: list[ir.Node | _Group]) -> list[ir.Node]:
-        """Return the nodes of one level, in an order that runs, with a call in the place of each group."""
+        """Return the nodes of one level, in topological order, with a call for each group."""
         return [self.call(item) if isinstance(item, _Group) else item for item in _ordered(items)]
 
     def call(self, group: _Group) -> ir.Node:
-        """Make the nodes of *group* the body of a function, and return a call of it that is used in their place."""
+        """Make the nodes of *group* the body of a function, and return the call of it that replaces them."""
         everything = set(group.nodes())
         nodes = self.level(group.items)
         inside = set(nodes)
@@ -114,7 +119,7 @@ class _Outline:
             if output.is_graph_output() or any(self._outer(use.node) not in inside for use in output.uses())
         ]
         key = self._key(group.call, nodes, given, outputs)
-        form = self._known.get(key)
+        form = self.known.get(key)
         call = ir.Node("", "", given, num_outputs=len(outputs))
         set_origin(call, NodeOrigin(group.call, None))
         for output, result in zip(outputs, call.outputs, strict=True):
@@ -125,8 +130,8 @@ class _Outline:
                 node.graph.remove(node)
         if form is None:
             form = self._form(group.call, nodes, given, outputs)
-            self._known[key] = form
-            self._numbers[id(form)] = len(self.forms)
+            self.known[key] = form
+            self.numbers[id(form)] = len(self.forms)
             self.forms.append(form)
         else:
             for node in nodes:
@@ -134,7 +139,7 @@ class _Outline:
                     for index in range(len(reader.inputs)):
                         reader.replace_input_with(index, None)
         form.calls.append(call)
-        self._form_of[call] = form
+        self.form_of[call] = form
         return call
 
     def _form(self, call: str, nodes: list[ir.Node], given: list[ir.Value], outputs: list[ir.Value]) -> Form:
@@ -164,7 +169,7 @@ class _Outline:
 
     def _outer(self, node: ir.Node) -> ir.Node:
         """Return the node of the main graph, or of a function, in which *node* is a part of a branch or loop."""
-        return self._holders.get(node, node)
+        return self.holders.get(node, node)
 
     def _replace_outside(self, output: ir.Value, result: ir.Value, inside: set[ir.Node]) -> None:
         for use in list(output.uses()):
@@ -180,11 +185,10 @@ class _Outline:
         return value.is_initializer() and value.const_value is not None and value.const_value.size <= LARGEST
 
     def _relative(self, value: ir.Value, scope: str) -> str:
-        name = value.name or ""
-        return name[len(scope) + 1 :] if name.startswith(scope + ".") else name
+        return (value.name or "").removeprefix(f"{scope}.")
 
     def _key(self, call: str, nodes: list[ir.Node], given: list[ir.Value], outputs: list[ir.Value]) -> Any:
-        """Return what is equal for two runs that can share a function."""
+        """Return what is equal for two module calls that can share a function."""
         scope = self.graph.calls[call].component
         numbers: dict[ir.Value | None, Any] = {None: None}
         lines: list[Any] = [self.graph.components.nodes[scope]["type"]]
@@ -196,8 +200,8 @@ class _Outline:
         def add(node: ir.Node) -> None:
             origin = origin_of(node)
             path = self.graph.calls[origin.call].component
-            form = self._form_of.get(node)
-            called = self._numbers[id(form)] if form is not None else (node.domain, node.op_type)
+            form = self.form_of.get(node)
+            called = self.numbers[id(form)] if form is not None else (node.domain, node.op_type)
             given = [numbers.get(v, self._constant(v)) if v is not None else None for v in node.inputs]
             attributes = sorted(f"{name}={_attribute(a)}" for name, a in node.attributes.items())
             for output in node.outputs:
@@ -222,7 +226,7 @@ class _Outline:
 
 
 def _constant_node(value: ir.Value, reader: ir.Node) -> ir.Node:
-    """Return a node that yields a constant, in the place where *reader* is."""
+    """Return a node that yields a constant, in the module call of *reader*."""
     assert value.const_value is not None
     value.const_value.name = None
     node = ir.Node("", "Constant", [], [ir.AttrTensor("value", value.const_value)])

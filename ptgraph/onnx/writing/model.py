@@ -1,9 +1,9 @@
-"""ONNX: the exported program, every module of it a local function, made legible for Netron, with weights or without.
+"""The ONNX file of a traced model: its modules are local functions, simplified for Netron, with weights or without.
 
-A weightless file says of each weight its name, shape and type, as an empty sparse initializer: Netron shows it
-on the node that reads it, and ``onnx.checker`` passes. (Graph inputs would draw a box for each weight; a
-reference to an external file that is not there fails the checker.) The price is that a runtime sees zeros, and
-that shape inference, which knows no sparse weights, fails; the file says in its metadata that it has no weights.
+A file without weights has the name, shape and type of each as an empty sparse initializer. Netron shows it on the node
+that reads it, and ``onnx.checker`` passes. (Graph inputs would draw a box for each weight; a reference to an external
+file that is not there fails the checker.) A runtime sees zeros, and shape inference fails, since it knows no sparse
+weights; the metadata of the file says that it has no weights.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _SIMPLIFICATIONS = (*SIMPLIFICATIONS, _FUNCTIONS, _FOLDING)
 def onnx_files(graph: ModelGraph, options: OnnxOptions) -> dict[str, Iterable[bytes]]:
     """Return the model as ``onnx``, its numbers as ``netron.json``, and external weights as ``onnx.data``.
 
-    Raises ExportError where the model could not be traced by torch.export, where an operator has no
-    translation, where weights are asked for that the model does not have, and where the file would be invalid. One
-    that is valid only without a simplification is written so, with an PtgraphWarning.
+    Raises ExportError if torch.export could not trace the model, if an operator has no translation, if weights are
+    asked for that the model does not have, and if the file would be invalid. If it is valid only without one of the
+    simplifications, it is written without that, and a PtgraphWarning names it.
     """
     if graph.kind.no_onnx:
         raise ExportError(f"{graph.name} {graph.kind.no_onnx}")
@@ -83,9 +83,9 @@ class _Made(NamedTuple):
 
 
 def _valid(graph: ModelGraph, options: OnnxOptions) -> _Made:
-    """Return the model, without the simplification that makes it invalid if there is one, which a warning says.
+    """Return the model; if a simplification makes it invalid, without that, and with a warning.
 
-    Raises ExportError if it is invalid without any.
+    Raises ExportError if it is invalid without any simplification.
     """
     made = _make(graph, options, ())
     why = fault(made.proto, made.weights)

@@ -1,7 +1,7 @@
-"""The numbers of an ONNX file's nodes, as a sidecar that Netron shows together with what the file itself says.
+"""The sidecar of an ONNX file for Netron: parameters, FLOPs and activation bytes of its nodes.
 
 Netron reads it when it is opened after the model. It finds a node by its name, and shows a value as it stands, so a
-number is text with commas. A node of a function that several modules share has the numbers of one run. What is zero
+number is text with commas. A node of a function that several modules share has the numbers of one of them. What is zero
 or unknown is left out.
 """
 
@@ -33,7 +33,7 @@ def attachment(graph: ModelGraph, counts: Counts) -> bytes:
 
 
 def _of_functions(graph: ModelGraph, counts: Counts) -> list[Entry]:
-    """Return what one run of each function has, by its name where it is the only one of that name.
+    """Return what one call of each function has, by its name if it is the only one of that name.
 
     This is metadata, since Netron has but one set of metrics for all graphs of a file.
     """

@@ -1,8 +1,8 @@
 """The parameters and FLOPs of each node of an ONNX file: what the file says of it, and the sidecar for Netron.
 
 An operation that became several nodes counts once: a parameter on the first of them that reads it, FLOPs on those that
-multiply. So the nodes of the main graph add up to the model, and those of a function to one run of it. A parameter
-that several operations read, or several runs, counts for each.
+multiply. So the nodes of the main graph add up to the model, and those of a function to one call of it. A parameter
+that several operations read, or several calls, counts for each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MULTIPLY = {"Attention", "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "LST
 
 
 class Count(NamedTuple):
-    """What one node counts; a call has that of the run."""
+    """What one node counts; the call of a function has what is in its module call."""
 
     parameters: int
     flops: int
@@ -43,7 +43,7 @@ def count(model: ir.Model, graph: ModelGraph) -> Counts:
         if node.op_identifier() in model.functions:
             calls.setdefault(model.functions[node.op_identifier()], node)
     fixed = _fixed(model, graph, pages, calls)
-    runs = _run_flops(graph)
+    flops_of = _call_flops(graph)
     counts: dict[ir.Node, Count] = {}
     for nodes in pages:
         parts: dict[str | ir.Node, list[ir.Node]] = defaultdict(list)
@@ -54,7 +54,7 @@ def count(model: ir.Model, graph: ModelGraph) -> Counts:
             if isinstance(part, str):
                 flops = graph.ops.nodes[part]["flops"]
             else:
-                flops = runs[origin_of(part).call] if part.op_identifier() in model.functions else 0
+                flops = flops_of[origin_of(part).call] if part.op_identifier() in model.functions else 0
             found.update(zip(made, map(Count, _parameters(made, fixed), _flops(made, flops)), strict=True))
         counts.update((node, found[node]) for node in nodes)
     return Counts(counts, calls, frozenset(fixed))
@@ -76,12 +76,12 @@ def _fixed(
     return fixed
 
 
-def _run_flops(graph: ModelGraph) -> Counter[str]:
-    """Return the FLOPs of each run of a module, what is in it included."""
+def _call_flops(graph: ModelGraph) -> Counter[str]:
+    """Return the FLOPs of each module call, with those of the calls in it."""
     flops: Counter[str] = Counter()
     for op in graph.ops.nodes.values():
         flops[op["call"]] += op["flops"]
-    for key, call in reversed(graph.calls.items()):  # a run stands after the one that made it
+    for key, call in reversed(graph.calls.items()):  # a call stands after the one that made it
         if call.parent is not None:
             flops[call.parent] += flops[key]
     return flops

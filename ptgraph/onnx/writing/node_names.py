@@ -50,7 +50,7 @@ def local_functions(graph: ModelGraph, forms: Sequence[Form], opset: int) -> lis
         domain = graph.classes[form.type].module or "model"
         for call in form.calls:
             call.domain, call.op_type = domain, name
-        paths = list(dict.fromkeys(graph.calls[run].component for run in form.runs))
+        paths = list(dict.fromkeys(graph.calls[call].component for call in form.module_calls))
         path = common_path(paths, patterns)
         taken: set[str] = set()
         for value in (*form.inputs, *form.outputs):

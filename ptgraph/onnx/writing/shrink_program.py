@@ -1,6 +1,6 @@
-"""A traced program as torch.onnx gets it: as small as it can be, and in plain names, whatever those of the model are.
+"""The traced program as torch.onnx gets it: as small as it can be, with plain names.
 
-torch.onnx takes time for each node and each parameter, and more than in proportion. So runs that repeat a block one
+torch.onnx takes time for each node and each parameter, and more than in proportion. So calls that repeat a block one
 after the other become one opaque node, and parameters that nothing reads then are left out. Every other node keeps its
 name, by which the signature of a program knows it. What a model calls its parameters, buffers and constants would
 become Python source on the way, and the names of some would be those of its arguments; they get numbers instead.
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from torch import fx
 from torch.export import ExportedProgram, ExportGraphSignature
 
-Feed = list[int | None]  # for each input of a run: which result of the run before it is, or None for its first input
+Feed = list[int | None]  # for each input of a call: which result of the call before it is, or None for its first input
 _STATES = ("PARAMETER", "BUFFER", "CONSTANT_TENSOR")
 
 

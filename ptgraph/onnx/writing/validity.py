@@ -1,7 +1,7 @@
 """Whether an ONNX model is valid, by the checker and the strict shape inference of onnx.
 
-A model is checked before it gets its weights, with an input in the place of each: this takes as long as its structure
-is large, however large the weights are, and shape inference knows the shapes of weights that a file has no values of.
+A model is checked before it gets its weights, with an input for each. The time does not depend on the size of the
+weights, and shape inference knows the shapes of weights that the file has no values of.
 """
 
 from __future__ import annotations

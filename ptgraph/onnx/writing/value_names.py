@@ -24,7 +24,7 @@ def name_dimensions(model: ir.Model, names: Mapping[str, str]) -> None:
         if isinstance(size, int) or size.value is None:
             return size if isinstance(size, int) else None
         if not all(word in names or _SIZE.fullmatch(word) for word in _WORD.findall(size.value)):
-            return None  # it depends on data, and need not be the same each time that a block runs
+            return None  # it depends on data, and need not be the same in each call of a block
         return _WORD.sub(lambda word: names.get(word[0], word[0]), size.value)
 
     for value in dict.fromkeys(values):
