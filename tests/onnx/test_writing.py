@@ -24,7 +24,7 @@ from ptgraph.errors import ExportError
 from ptgraph.formats.onnx import render
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.writing.node_names import name_main
+from ptgraph.onnx.writing.naming.node_names import name_main
 from ptgraph.onnx.writing.simplify import SplitsForSlices
 from ptgraph.tracing.build_graph import build
 from ptgraph.tracing.capture import capture

@@ -16,9 +16,9 @@ from ptgraph.onnx.metadata import FLOPS, metadata_of
 from ptgraph.onnx.reading.control_flow import sliced, weigh
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
 from ptgraph.onnx.reading.flop_formulas import flops
-from ptgraph.onnx.reading.initializers import Initializer
 from ptgraph.onnx.reading.model_info import ModelInfo
 from ptgraph.onnx.reading.module_scopes import source_of
+from ptgraph.onnx.reading.parameters.initializers import Initializer
 from ptgraph.onnx.reading.tensor_types import attribute_value, bytes_of, dtype_of, elements, tensor_value, type_of
 
 _VIEWS = {"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}  # as in torch, they make no memory

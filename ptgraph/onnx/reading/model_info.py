@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ptgraph.graph.model import Parameter
-from ptgraph.onnx.reading.initializers import Initializer
+from ptgraph.onnx.reading.parameters.initializers import Initializer
 from ptgraph.onnx.reading.tensor_types import dtype_of, elements
 
 Role = Literal["parameter", "buffer", "constant"]

@@ -19,10 +19,10 @@ from ptgraph.graph.model import ONNX_FILE, ModelGraph
 from ptgraph.onnx.reading.build_ops import named_dimensions, operations
 from ptgraph.onnx.reading.flat_graph import Contradiction
 from ptgraph.onnx.reading.flatten import flatten
-from ptgraph.onnx.reading.initializers import initializers_of
 from ptgraph.onnx.reading.load_proto import fault, is_garbled, read_model
 from ptgraph.onnx.reading.module_tree import components
-from ptgraph.onnx.reading.parameters import model_info
+from ptgraph.onnx.reading.parameters.find import model_info
+from ptgraph.onnx.reading.parameters.initializers import initializers_of
 from ptgraph.onnx.reading.shape_inference import infer
 
 

@@ -9,7 +9,7 @@ from onnx import AttributeProto, helper
 
 from ptgraph.onnx.reading.constant_folding import LARGEST, computed
 from ptgraph.onnx.reading.flat_graph import Flat
-from ptgraph.onnx.reading.initializers import Initializer
+from ptgraph.onnx.reading.parameters.initializers import Initializer
 from ptgraph.onnx.reading.tensor_types import UNKNOWN_SIZE, domain_of, elements, is_known, type_of
 
 

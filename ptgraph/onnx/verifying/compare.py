@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from ptgraph.common.file_names import need_file
 from ptgraph.common.interrupts import check as check_interrupt
@@ -29,6 +28,7 @@ from ptgraph.onnx.writing.model import need_program
 from ptgraph.tracing.sample_inputs import Sample, Sampler
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import left_as_found, values_kept
+from ptgraph.tracing.torch_internals import pytree
 from ptgraph.tracing.tracers.forward_signature import plain_containers
 
 log = logging.getLogger(__name__)

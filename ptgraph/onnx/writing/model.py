@@ -21,17 +21,17 @@ from ptgraph.errors import ExportError, PtgraphWarning
 from ptgraph.graph.labels import attempts_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.options import OnnxOptions
-from ptgraph.onnx.writing.encodable import encodable, make_encodable
-from ptgraph.onnx.writing.file_metadata import describe_file
 from ptgraph.onnx.writing.function_outlining import outline
+from ptgraph.onnx.writing.naming.encodable import encodable, make_encodable
+from ptgraph.onnx.writing.naming.file_metadata import describe_file
+from ptgraph.onnx.writing.naming.node_metadata import describe_costs
+from ptgraph.onnx.writing.naming.node_names import local_functions, name_main
+from ptgraph.onnx.writing.naming.value_names import name_dimensions, number_constants
 from ptgraph.onnx.writing.netron_sidecar import attachment
 from ptgraph.onnx.writing.node_costs import Counts, count
-from ptgraph.onnx.writing.node_metadata import describe_costs
-from ptgraph.onnx.writing.node_names import local_functions, name_main
 from ptgraph.onnx.writing.simplify import SIMPLIFICATIONS, simplify
 from ptgraph.onnx.writing.translate import translate
 from ptgraph.onnx.writing.validity import fault, fault_of_file
-from ptgraph.onnx.writing.value_names import name_dimensions, number_constants
 from ptgraph.onnx.writing.weight_storage import check_balance, declare, embed, need_weights, refer, stream
 
 OPSET = 23  # the first with Attention and RMSNormalization: one node where there were twenty

@@ -17,7 +17,7 @@ import torch
 from ptgraph.common.messages import listed
 from ptgraph.errors import ExportError, LoadError, UsageError
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.writing.encodable import encodable
+from ptgraph.onnx.writing.naming.encodable import encodable
 
 PROTOBUF_LIMIT = 2**31 - 1  # bytes of one file
 ALIGNMENT = 64  # bytes, of each tensor in an external file

@@ -10,14 +10,7 @@ from torch.export import Dim
 
 from ptgraph.errors import UsageError
 from ptgraph.tracing.source import Dynamic
-from ptgraph.tracing.torch_internals import (
-    FIXED_SIZE,
-    INPUT_SIZE,
-    SYMBOL,
-    expression_of,
-    is_symbolic,
-    pytree,
-)
+from ptgraph.tracing.torch_internals import FIXED_SIZE, INPUT_SIZE, SYMBOL, expression_of, is_symbolic, pytree
 
 
 def dynamic_shapes(given: dict[str, Any], dynamic: Dynamic) -> dict[str, Any] | None:

@@ -12,11 +12,11 @@ import onnx
 
 from ptgraph.onnx.metadata import GRAPH_SIGNATURE, MODEL, TREE, metadata_of
 from ptgraph.onnx.reading.flat_graph import Flat
-from ptgraph.onnx.reading.initializers import Initializer
 from ptgraph.onnx.reading.model_info import ModelInfo
-from ptgraph.onnx.reading.parameters_by_use import by_use
-from ptgraph.onnx.reading.parameters_of_ptgraph import of_ptgraph
-from ptgraph.onnx.reading.parameters_of_torch import of_torch
+from ptgraph.onnx.reading.parameters.by_use import by_use
+from ptgraph.onnx.reading.parameters.initializers import Initializer
+from ptgraph.onnx.reading.parameters.of_ptgraph import of_ptgraph
+from ptgraph.onnx.reading.parameters.of_torch import of_torch
 
 
 def model_info(model: onnx.ModelProto, flat: Flat, initializers: Mapping[str, Initializer]) -> ModelInfo:

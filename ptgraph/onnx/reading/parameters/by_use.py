@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ptgraph.common.unique import unique
 from ptgraph.onnx.reading.flat_graph import Flat, Node
-from ptgraph.onnx.reading.initializers import Initializer, readers_of
 from ptgraph.onnx.reading.model_info import ModelInfo, Role, parameter_of
+from ptgraph.onnx.reading.parameters.initializers import Initializer, readers_of
 from ptgraph.onnx.reading.tensor_types import elements
 
 _GENERATED = re.compile(r"^(onnx::|val_|const|/)|_output_\d+$|^\d+$|^$", re.IGNORECASE)

@@ -11,9 +11,9 @@ from ptgraph.common.unique import unique
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.module_paths import moved
 from ptgraph.graph.traversal import chains
-from ptgraph.onnx.writing.function_names import common_path, function_names
 from ptgraph.onnx.writing.function_outlining import Form
-from ptgraph.onnx.writing.node_metadata import describe_function, describe_node
+from ptgraph.onnx.writing.naming.function_names import common_path, function_names
+from ptgraph.onnx.writing.naming.node_metadata import describe_function, describe_node
 from ptgraph.onnx.writing.provenance import origin_of
 from ptgraph.onnx.writing.subgraphs import bodies, inner_nodes
 

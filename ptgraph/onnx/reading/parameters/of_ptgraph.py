@@ -8,8 +8,8 @@ import onnx
 
 from ptgraph.onnx.metadata import CLASS, MODEL, TREE, ModuleTree, metadata_of, tree_of_text
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat
-from ptgraph.onnx.reading.initializers import Initializer, readers_of
 from ptgraph.onnx.reading.model_info import ModelInfo, Role, parameter_of
+from ptgraph.onnx.reading.parameters.initializers import Initializer, readers_of
 
 
 def of_ptgraph(model: onnx.ModelProto, flat: Flat, initializers: Mapping[str, Initializer]) -> ModelInfo:

@@ -11,7 +11,7 @@ from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.metadata import FLOPS, MODEL, PARAMETERS, TRACER, TREE, WEIGHTS, ModuleTree, tree_text
 from ptgraph.onnx.options import Weights
-from ptgraph.onnx.writing.encodable import encodable
+from ptgraph.onnx.writing.naming.encodable import encodable
 
 
 def describe_file(proto: onnx.ModelProto, graph: ModelGraph, kept: Weights) -> None:

@@ -16,8 +16,8 @@ import onnx
 from ptgraph.graph.model import Shape
 from ptgraph.onnx.metadata import FOLDED_FROM, FX_NODE, metadata_of
 from ptgraph.onnx.reading.flat_graph import Flat, Node
-from ptgraph.onnx.reading.initializers import Initializer, readers_of
 from ptgraph.onnx.reading.model_info import ModelInfo, Role, parameter_of
+from ptgraph.onnx.reading.parameters.initializers import Initializer, readers_of
 
 _ENTRY = re.compile(r"^(\w+): (PARAMETER|BUFFER|CONSTANT_TENSOR) target='(.*?)'", re.MULTILINE)
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")

@@ -7,16 +7,7 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.metadata import (
-    CLASS,
-    CLASS_HIERARCHY,
-    FLOPS,
-    MODULE,
-    NAMESPACE,
-    OPERATOR,
-    PARAMETERS,
-    SOURCE,
-)
+from ptgraph.onnx.metadata import CLASS, CLASS_HIERARCHY, FLOPS, MODULE, NAMESPACE, OPERATOR, PARAMETERS, SOURCE
 from ptgraph.onnx.writing.node_costs import Counts
 from ptgraph.onnx.writing.provenance import origin_of
 
