@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -79,7 +79,7 @@ class Reader:
                 self.env[node] = None
             elif target.startswith(VMAP):
                 self._mark(node, target)
-            elif node.target is operator.getitem and self._is_part(node):
+            elif node.target is operator.getitem and _is_part(node):
                 self._part(node)
             elif target in _COPIES or self._writes_back(node, target):
                 self.env[node] = self.env.get(_argument(node, 0))
@@ -90,10 +90,6 @@ class Reader:
             else:
                 self._op(node, target)
         return ()
-
-    def _is_part(self, node: fx.Node) -> bool:
-        source = node.args[0]
-        return isinstance(source, fx.Node) and isinstance(source.meta.get("val"), list | tuple | dict)
 
     def _part(self, node: fx.Node) -> None:
         source, index = self.env.get(_argument(node, 0)), node.args[1]
@@ -275,7 +271,7 @@ class Reader:
 
     def finish(self) -> None:
         """Add the outputs, and give the operations their names wherever they are known by temporary ones."""
-        for path, value, shown in self._outputs():
+        for path, value, shown in _outputs(self.capture, self.env):
             if isinstance(value, Ref):
                 shape, dtype = self._shape_of(shown)
                 name = path if path == "output" else f"output_{path}"
@@ -287,15 +283,22 @@ class Reader:
             kept = {names[old]: names[new] for old, new in copies.items() if old in names and new in names}
             self.repeated[node] = block, call, kept
 
-    def _outputs(self) -> Iterator[tuple[str, Value, Any]]:
-        """Yield path, value and example of each output; an operation with several results yields as many."""
-        for path, node in self.capture.outputs:
-            value, example = self.env.get(node), node.meta.get("val")
-            if isinstance(value, Ref) and isinstance(example, list | tuple):
-                stem = "" if path == "output" else f"{path}."
-                yield from ((f"{stem}{i}", Ref(value.op, i), item) for i, item in enumerate(example))
-            else:
-                yield path, value, example
+
+def _outputs(capture: Capture, env: Mapping[fx.Node, Value]) -> Iterator[tuple[str, Value, Any]]:
+    """Yield path, value and example of each output; an operation with several results yields as many."""
+    for path, node in capture.outputs:
+        value, example = env.get(node), node.meta.get("val")
+        if isinstance(value, Ref) and isinstance(example, list | tuple):
+            stem = "" if path == "output" else f"{path}."
+            yield from ((f"{stem}{i}", Ref(value.op, i), item) for i, item in enumerate(example))
+        else:
+            yield path, value, example
+
+
+def _is_part(node: fx.Node) -> bool:
+    """Return whether *node* takes one of several results."""
+    source = node.args[0]
+    return isinstance(source, fx.Node) and isinstance(source.meta.get("val"), list | tuple | dict)
 
 
 def _argument(node: fx.Node, index: int) -> fx.Node:
