@@ -28,8 +28,9 @@ lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/lint-imports
 	npm run --silent lint
 
+# One thread a worker: threads of torch that wait for a core take it from the other worker.
 check: $(VENV)/test $(NODE_MODULES) chromium fonts pdflatex
-	$(RUN) -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist worksteal
 
 # The training steps that the page of a Pure Transformer shows; run it before `make exports` when models/training changed.
 recorded: $(VENV)/test

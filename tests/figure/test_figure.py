@@ -25,9 +25,9 @@ from ptgraph.figure.options import FigureOptions, points
 from ptgraph.formats.flowchart import chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.recorded_pipelines import recorded
 from ptgraph.graph.view.build import view
 from ptgraph.onnx.reading.read import graph_of_model
-from ptgraph.tracing.training_pipeline import record_pipeline
 from tests.conftest import graph_of
 from tests.support.figure_checks import body, check, of_kind, words
 from tests.support.figure_truth import torn
@@ -72,7 +72,7 @@ def graphs(tiny: ModelGraph) -> dict[str, ModelGraph]:
     with torch.device("meta"):
         unet = trace(UNet(), torch.zeros(1, 3, 16, 16))
         columns = trace(nn.Transformer(32, 2, 3, 3, 64, batch_first=True), torch.zeros(1, 5, 32), torch.zeros(1, 4, 32))
-    pipelines = {kind: record_pipeline(kind) for kind in ("pretrain", "grpo")}
+    pipelines = {kind: recorded(kind) for kind in ("pretrain", "grpo")}
     return {"tiny": tiny, "medium": graph_of("medium"), "unet": unet, "columns": columns, **pipelines}
 
 

@@ -38,6 +38,12 @@ def proto_of(graph: ModelGraph, **options: Any) -> onnx.ModelProto:
     return onnx.load_from_string(b"".join(render(graph, Options(**options))["onnx"]))
 
 
+@pytest.fixture(scope="module")
+def tiny_protos(tiny: ModelGraph) -> dict[str, onnx.ModelProto]:
+    """The ONNX of the preset tiny in each structure; no test changes it."""
+    return {structure: proto_of(tiny, structure=structure) for structure in ("functions", "flat")}
+
+
 def leaves(result: Any) -> list[torch.Tensor]:
     return [t for t in torch.utils._pytree.tree_leaves(result) if isinstance(t, torch.Tensor)]
 
@@ -98,8 +104,8 @@ def test_a_weightless_file_is_small_and_checked_and_shows_each_weight_on_its_nod
     assert not {i.name for i in proto.graph.initializer} & set(shown)
 
 
-def test_a_weightless_file_says_so(tiny: ModelGraph) -> None:
-    proto = proto_of(tiny)
+def test_a_weightless_file_says_so(tiny: ModelGraph, tiny_protos: dict[str, onnx.ModelProto]) -> None:
+    proto = tiny_protos["functions"]
     props = {p.key: p.value for p in proto.metadata_props}
     assert props["ptgraph.weights"] == "none"
     assert props["ptgraph.parameters"] == str(tiny.component("").total_params)
@@ -125,8 +131,10 @@ def test_scalars_and_bfloat16_have_a_weightless_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("structure", ["functions", "flat"])
-def test_every_edge_has_a_shape_and_every_node_says_where_it_is_from(tiny: ModelGraph, structure: str) -> None:
-    proto = proto_of(tiny, structure=structure)
+def test_every_edge_has_a_shape_and_every_node_says_where_it_is_from(
+    tiny: ModelGraph, tiny_protos: dict[str, onnx.ModelProto], structure: str
+) -> None:
+    proto = tiny_protos[structure]
     for graph in (proto.graph, *proto.functions):
         infos = [*graph.value_info, *(graph.output if graph is proto.graph else ())]
         shaped = {v.name for v in infos if v.type.tensor_type.HasField("shape")}
@@ -190,8 +198,10 @@ def test_a_loop_in_a_branch_reads_what_is_outside_of_both(structure: Any, tmp_pa
         agree(tmp_path / "m.onnx", model, {"input": sign * torch.ones(3, 4)})
 
 
-def test_every_module_with_more_than_one_operation_is_a_function(tiny: ModelGraph) -> None:
-    proto = proto_of(tiny)
+def test_every_module_with_more_than_one_operation_is_a_function(
+    tiny: ModelGraph, tiny_protos: dict[str, onnx.ModelProto]
+) -> None:
+    proto = tiny_protos["functions"]
     config = tiny.config
     blocks = [node for node in proto.graph.node if node.op_type == "TransformerBlock"]
     assert [node.name for node in blocks] == [f"layers.{i}" for i in range(config["num_layers"])]
@@ -217,9 +227,9 @@ def test_every_module_with_more_than_one_operation_is_a_function(tiny: ModelGrap
     assert not {n.op_type for f in proto.functions for n in f.node} & {"Shape", "Gather", "Cast", "Expand", "Unsqueeze"}
 
 
-def test_a_block_is_few_nodes(tiny_dynamic: ModelGraph, tiny: ModelGraph) -> None:
-    for graph in (tiny, tiny_dynamic):
-        nodes = [n for n in proto_of(graph, structure="flat").graph.node if n.name.startswith("layers.5")]
+def test_a_block_is_few_nodes(tiny_dynamic: ModelGraph, tiny_protos: dict[str, onnx.ModelProto]) -> None:
+    for proto in (tiny_protos["flat"], proto_of(tiny_dynamic, structure="flat")):
+        nodes = [n for n in proto.graph.node if n.name.startswith("layers.5")]
         assert len([n for n in nodes if n.op_type != "Constant"]) <= 45
 
 

@@ -11,9 +11,9 @@ import ptgraph
 from ptgraph.graph.analysis import analyze
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.module_paths import folded_paths
+from ptgraph.graph.recorded_pipelines import recorded
 from ptgraph.graph.view.build import view
 from ptgraph.page.descriptions import KINDS, described, described_classes, tokens
-from ptgraph.tracing.training_pipeline import record_pipeline
 
 LINEAR = "torch.nn.modules.linear.Linear"
 
@@ -101,7 +101,7 @@ def test_a_class_within_itself_and_a_tied_weight_count_once() -> None:
 
 
 def test_stages_of_a_pipeline_are_described_with_their_code() -> None:
-    classes = described_classes(record_pipeline("pretrain"))
+    classes = described_classes(recorded("pretrain"))
     assert {about["category"] for about in classes.values()} == {"Training", "Data pipeline"}
     assert all(about["tokens"] and about["line"] for about in classes.values())
 
