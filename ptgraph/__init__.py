@@ -11,6 +11,7 @@ from typing import Any as _Any
 
 if TYPE_CHECKING:
     from ptgraph.api import analyze, attention_patterns, compare, export, export_comparison, load_target, trace, verify
+    from ptgraph.comparison.result import GraphDiff
     from ptgraph.errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
     from ptgraph.figure.options import FigureOptions
     from ptgraph.graph.analysis import Analysis
@@ -32,6 +33,7 @@ _HOMES = {
         "trace",
         "verify",
     ),
+    "comparison.result": ("GraphDiff",),
     "errors": ("ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"),
     "figure.options": ("FigureOptions",),
     "graph.model": ("Component", "ModelGraph", "Op"),
@@ -56,6 +58,7 @@ __all__ = [
     "Component",
     "ExportError",
     "FigureOptions",
+    "GraphDiff",
     "LoadError",
     "ModelGraph",
     "Op",

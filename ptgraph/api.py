@@ -32,7 +32,7 @@ from ptgraph.tracing.build_graph import graph_of
 from ptgraph.tracing.source import Dynamic, Source
 
 if TYPE_CHECKING:
-    from ptgraph.comparison import diff as comparison
+    from ptgraph.comparison.result import GraphDiff
     from ptgraph.onnx.verifying.compare import OutputCheck
 
 display.register()
@@ -212,13 +212,11 @@ def _overlays(given: Any) -> tuple[Overlay, ...]:
     return overlays_of(given)
 
 
-def compare(
-    a: ModelGraph | nn.Module | ExportedProgram, b: ModelGraph | nn.Module | ExportedProgram
-) -> comparison.Comparison:
+def compare(a: ModelGraph | nn.Module | ExportedProgram, b: ModelGraph | nn.Module | ExportedProgram) -> GraphDiff:
     """Return what is different in *b*, as seen from *a*: what was added, removed and changed.
 
     Parts are matched by structure first, by name second. Models are traced on their own ``example_inputs()`` (see
-    `trace`). `ptgraph.comparison.diff.Comparison` says what is in the result; ``.data()`` has it JSON-plain.
+    `trace`). `GraphDiff` says what is in the result; ``.data()`` has it JSON-plain.
     """
     from ptgraph.comparison.diff import compare as look
 

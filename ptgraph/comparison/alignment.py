@@ -1,4 +1,4 @@
-"""Which part of one box is which of another: the alignment of two lists that keeps most alike, and what was moved."""
+"""Alignment of the parts of two boxes: the pairs in order whose similarity has the highest sum, and moved parts."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from ptgraph.comparison.features import Item
+from ptgraph.comparison.features import Part
 
-# How alike two parts are. Structure counts before names, and a name decides between those of equal structure.
+# The similarity of two parts. Structure counts before names, and a name decides between those of equal structure.
 EXACT, FORM, WORK, LABEL, NAMED_ALIKE = 100, 70, 50, 25, 15
 NAME = 10  # on top, if both have it
 CONTENT = 30  # at most, for modules of another form that have parts in common
 PORT = (100, 60, 20)  # an input or output: the same, the same name, another name
 
-CELLS = 9_000_000  # of one table of alignment; longer lists are cut at what is the same and unique in both
-_CONTENTS = 4096  # pairs of distinct contents that are looked into
+CELLS = 9_000_000  # of one table of alignment; longer lists are cut at parts that are the same and unique in both
+_CONTENTS = 4096  # pairs of distinct contents that are compared; beyond, contents do not count
 
-Match = tuple[int, int]
+Match = tuple[int, int]  # the numbers of a part in either list
 
 
-def match(a: Sequence[Item], b: Sequence[Item]) -> tuple[list[Match], list[Match]]:
+def match(a: Sequence[Part], b: Sequence[Part]) -> tuple[list[Match], list[Match]]:
     """Return the pairs of *a* and *b* that are aligned, in order, and those that have moved."""
     aligned = _align(a, b, 0, len(a), 0, len(b))
     return aligned, _moved(a, b, aligned)
 
 
-def _align(a: Sequence[Item], b: Sequence[Item], i: int, m: int, j: int, n: int) -> list[Match]:
+def _align(a: Sequence[Part], b: Sequence[Part], i: int, m: int, j: int, n: int) -> list[Match]:
     """Align ``a[i:m]`` and ``b[j:n]``; equal heads and tails need no table."""
     heads, tails = [], []
     while i < m and j < n and _same(a[i], b[j]):
@@ -41,7 +41,7 @@ def _align(a: Sequence[Item], b: Sequence[Item], i: int, m: int, j: int, n: int)
     return [*heads, *_between(a, b, i, m, j, n), *reversed(tails)]
 
 
-def _between(a: Sequence[Item], b: Sequence[Item], i: int, m: int, j: int, n: int) -> list[Match]:
+def _between(a: Sequence[Part], b: Sequence[Part], i: int, m: int, j: int, n: int) -> list[Match]:
     if i == m or j == n:
         return []
     if (m - i) * (n - j) <= CELLS:
@@ -54,12 +54,12 @@ def _between(a: Sequence[Item], b: Sequence[Item], i: int, m: int, j: int, n: in
     return found
 
 
-def _same(x: Item, y: Item) -> bool:
+def _same(x: Part, y: Part) -> bool:
     return x.exact == y.exact and x.name == y.name
 
 
-def _anchors(a: Sequence[Item], b: Sequence[Item], i: int, m: int, j: int, n: int) -> list[Match]:
-    """Return what is the same and there once in both, as far as it is in the same order (the longest such list)."""
+def _anchors(a: Sequence[Part], b: Sequence[Part], i: int, m: int, j: int, n: int) -> list[Match]:
+    """Return the pairs of parts that are the same and unique in both lists: the longest list in the same order."""
     ours, theirs = Counter(x.exact for x in a[i:m]), Counter(y.exact for y in b[j:n])
     at = {b[y].exact: y for y in range(j, n)}
     once = [(x, at[a[x].exact]) for x in range(i, m) if ours[a[x].exact] == theirs[a[x].exact] == 1]
@@ -67,9 +67,9 @@ def _anchors(a: Sequence[Item], b: Sequence[Item], i: int, m: int, j: int, n: in
     last: list[int] = []
     before: list[int] = []
     for index, (_, y) in enumerate(once):
-        place = bisect_left(ends, y)
-        before.append(last[place - 1] if place else -1)
-        ends[place : place + 1], last[place : place + 1] = [y], [index]
+        length = bisect_left(ends, y)
+        before.append(last[length - 1] if length else -1)
+        ends[length : length + 1], last[length : length + 1] = [y], [index]
     found, index = [], last[-1] if last else -1
     while index >= 0:
         found.append(once[index])
@@ -77,8 +77,8 @@ def _anchors(a: Sequence[Item], b: Sequence[Item], i: int, m: int, j: int, n: in
     return found[::-1]
 
 
-def _table(a: Sequence[Item], b: Sequence[Item]) -> list[Match]:
-    """Return the alignment of the highest sum, row by row; of equal ones that with the earliest pairs."""
+def _table(a: Sequence[Part], b: Sequence[Part]) -> list[Match]:
+    """Return the alignment whose similarities have the highest sum; of equal sums, that with the earliest pairs."""
     similar = _Similarity(a, b)
     best = np.zeros((len(a) + 1, len(b) + 1), dtype=np.int32)
     for i in range(len(a)):
@@ -98,9 +98,9 @@ def _table(a: Sequence[Item], b: Sequence[Item]) -> list[Match]:
 
 
 class _Similarity:
-    """How alike the parts of two lists are, a row at a time."""
+    """The similarity of the parts of two lists, a row at a time."""
 
-    def __init__(self, a: Sequence[Item], b: Sequence[Item]) -> None:
+    def __init__(self, a: Sequence[Part], b: Sequence[Part]) -> None:
         self.a = a
         self.names: dict[Any, int] = {"": -1}
         self.exact = np.array([y.exact for y in b])
@@ -136,7 +136,7 @@ class _Similarity:
         return np.where(found > 0, found + NAME * named, 0)
 
     @staticmethod
-    def _contents(a: Sequence[Item], b: Sequence[Item]) -> tuple[dict[Any, Any], dict[Any, int]]:
+    def _contents(a: Sequence[Part], b: Sequence[Part]) -> tuple[dict[Any, Any], dict[Any, int]]:
         """Return for each content on the left its share with every one on the right, and the numbers of those."""
         left = {x.inside: Counter(x.inside) for x in a if x.inside}
         right = {y.inside: Counter(y.inside) for y in b if y.inside}
@@ -151,8 +151,8 @@ class _Similarity:
         return shares, {inside: index for index, inside in enumerate(right)}
 
 
-def _moved(a: Sequence[Item], b: Sequence[Item], aligned: list[Match]) -> list[Match]:
-    """Pair what is left by name and class, in order; operations, which have no names, if equal and alone."""
+def _moved(a: Sequence[Part], b: Sequence[Part], aligned: list[Match]) -> list[Match]:
+    """Pair parts that were not aligned: modules by name and class, in order, operations if they are equal and alone."""
     left, right = {i for i, _ in aligned}, {j for _, j in aligned}
     ours: dict[Any, list[int]] = defaultdict(list)
     theirs: dict[Any, list[int]] = defaultdict(list)

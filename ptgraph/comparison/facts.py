@@ -1,4 +1,4 @@
-"""What a box says of itself, and how two boxes differ, line by line."""
+"""Facts of a box (class, settings, weights, shape), and the lines that say how two boxes differ."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-Value = str | int | None  # None where there is none
-Line = tuple[str, Value, Value]  # what differs, before and after
+Value = str | int | None  # None: the graph has no such fact
+Line = tuple[str, Value, Value]  # the name of a fact, its value before and after
 
 
 def differences(x: Facts, y: Facts) -> Iterator[Line]:
-    """Yield what the second says of itself otherwise than the first."""
+    """Yield a line for each fact in which *y* differs from *x*."""
     if x.label != y.label or x.kind != y.kind:
         yield ("class" if "module" in (x.kind, y.kind) else "operation", x.label, y.label)
     elif x.operation != y.operation and x.operation and y.operation:
@@ -44,12 +44,12 @@ def _text(value: Any, there: bool = True) -> str | int | None:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a box says of itself, apart from its parts; ``weights``, ``attributes`` and ``results`` are text."""
+    """The facts of one box, without those of its parts. Values of ``weights`` are text: ``512×512 float32``."""
 
     kind: str
     label: str  # the class of a module, the operator of an operation
     name: str  # within the module around it; an operation has none
-    operation: str = ""  # of a box that is one
+    operation: str = ""  # the operator of a box that is one operation
     settings: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)

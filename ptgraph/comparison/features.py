@@ -1,4 +1,21 @@
-"""What a box of a picture is, as far as comparing goes: its facts, what it reads, and three ways of being equal."""
+"""Features of the boxes of one graph, for comparing: facts, what each box reads, and three keys of equality.
+
+Five places of the project ask whether two blocks are the same. Each asks about other things, at another stage:
+
+- `ptgraph.tracing.repeated_blocks.fingerprint` compares modules before they are traced: classes and their code,
+  attributes, shapes and dtypes of parameters and inputs, but no values of parameters. Equal blocks are traced once. Any
+  difference that a forward can see counts, so blocks may differ here although their operations are equal.
+- `ptgraph.graph.block_ids` compares calls of modules in one graph, by what was traced: the class, and the operations
+  one by one, with attributes, shapes, dtypes and wiring. Settings and code do not count. This is the ``block`` of the
+  JSON, and what views fold by.
+- `ptgraph.graph.view.folding` also asks where equal blocks stand: in a row, each feeding only the next, all else that
+  they read being the same. Only then can the first stand for all of them in a picture.
+- `ptgraph.onnx.writing.function_outlining` compares ONNX nodes, after translation and simplification. Calls of one
+  function must have the same body, so constants count by their bytes, and parameters by their names in the module.
+- This module compares boxes of two graphs. Its ``exact`` is stricter than a block id, since settings count, and looser,
+  since classes count by their names, without their packages. ``form`` leaves out sizes and settings, so that a wider
+  layer is *changed*, not removed and added. ``work`` leaves out classes, so that a module of another class is found.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +34,17 @@ from ptgraph.graph.module_paths import moved
 from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box
 
-Shift = tuple[tuple[str, str], ...]  # paths of the first block of a fold → those of the one that is meant
+BlockShift = tuple[tuple[str, str], ...]  # paths of the first block of a fold → those of the one that is meant
 
-_PLACE = re.compile(r"(^|_)(idx|index|layer_id|layer_number|block_id)$")
+_LAYER_NUMBER = re.compile(r"(^|_)(idx|index|layer_id|layer_number|block_id)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """A part of a box to be matched: one block of a fold is an item of its own (``number``).
+class Part:
+    """A part of a box, to be matched. Each block of a fold is a part of its own, with its ``number`` in the fold.
 
-    ``exact`` is equal for boxes that are the same, ``form`` for those that differ in sizes and settings only,
-    ``work`` for those that compute the same, whatever their classes are called; ``inside`` are the forms of the parts.
+    ``exact`` is equal for boxes that are the same, ``form`` for those that differ in sizes and settings only, ``work``
+    for those with the same operations and wiring, whatever their classes. ``inside`` has the ``form`` of each part.
     """
 
     box: str
@@ -42,7 +59,7 @@ class Item:
 
 
 class Numbering:
-    """Equal keys have equal numbers; both sides of a comparison share one."""
+    """Numbers for keys: equal keys have equal numbers. Both graphs of a comparison share one numbering."""
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = defaultdict(count().__next__)
@@ -51,18 +68,22 @@ class Numbering:
         return self._numbers[key]
 
 
-class Side:
-    """One of two graphs that are compared: its view, and what is known of each box in it."""
+class GraphSide:
+    """One of two graphs that are compared: its view, and the features of each box in it.
+
+    ``reads`` has, by box and slot, the boxes that it reads from. *settings* says whether settings of modules count:
+    they do not where one of the graphs has none, as of a saved program.
+    """
 
     def __init__(self, graph: ModelGraph, numbering: Numbering, settings: bool = True) -> None:
         self.graph = graph
-        self._settings = settings  # whether they count: a program that was saved has none
+        self._settings = settings
         self.view = view(graph, patterns=False)  # modules are matched one by one
         self.boxes = self.view.boxes
         self.reads: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._own: dict[str, list[Parameter]] = defaultdict(list)
         self._yields: dict[str, dict[str, None]] = defaultdict(dict)
-        self._facts: dict[tuple[str, Shift], Facts] = {}
+        self._facts: dict[tuple[str, BlockShift], Facts] = {}
         self._equal: dict[str, tuple[int, int, int]] = {}
         for parameter in graph.parameters:
             self._own[parameter.name.rpartition(".")[0]].append(parameter)
@@ -83,25 +104,25 @@ class Side:
                     self.reads[carry.target][slot].append(carry.source)
 
     def parts(self, box: str) -> Iterator[Box]:
-        """Yield the parts of *box*; those of a group of operations stand in its place."""
+        """Yield the parts of *box*, with the parts of a group of operations in place of the group."""
         for part in self.boxes[box].parts:
             if self.boxes[part].kind == "group":
                 yield from self.parts(part)
             else:
                 yield self.boxes[part]
 
-    def items(self, box: str, shift: Shift = ()) -> list[Item]:
+    def parts_to_match(self, box: str, shift: BlockShift = ()) -> list[Part]:
         """Return the parts of *box* to be matched, each block of a fold by itself."""
         found = []
         for part in self.parts(box):
             inside = tuple(self._equal[inner.id][1] for inner in self.parts(part.id))
             for number in range(part.repeat):
                 facts = self.facts(part.id, (*shift, *self.shift(part.id, number)))
-                found.append(Item(part.id, number, facts.kind, facts.label, facts.name, *self._equal[part.id], inside))
+                found.append(Part(part.id, number, facts.kind, facts.label, facts.name, *self._equal[part.id], inside))
         return found
 
-    def shift(self, box: str, number: int) -> Shift:
-        """Return what leads from the paths inside the first block of a fold to those in block *number*."""
+    def shift(self, box: str, number: int) -> BlockShift:
+        """Return the move of module paths from the first block of a fold to block *number*; empty for the first."""
         runs = self.boxes[box].paths
         return ((runs[0], runs[number]),) if number and runs else ()
 
@@ -118,13 +139,13 @@ class Side:
         """Return the titles of boxes, or None if there is none."""
         return ", ".join(map(self.title, boxes)) or None
 
-    def facts(self, name: str, shift: Shift = ()) -> Facts:
-        """Return what the box says of itself; inside a fold, of the block that *shift* leads to."""
+    def facts(self, name: str, shift: BlockShift = ()) -> Facts:
+        """Return the facts of a box; inside a fold, those of the block that *shift* leads to."""
         if (name, shift) not in self._facts:
-            self._facts[name, shift] = self._say(name, shift)
+            self._facts[name, shift] = self._read_facts(name, shift)
         return self._facts[name, shift]
 
-    def _say(self, name: str, shift: Shift) -> Facts:
+    def _read_facts(self, name: str, shift: BlockShift) -> Facts:
         box = self.boxes[name]
         op = self.graph.op(box.op) if box.op is not None else None
         attributes = self._attributes(box, shift) if op is not None and op.kind == "op" else {}
@@ -146,15 +167,15 @@ class Side:
             self.graph.classes[component.type].name,
             path.removeprefix(above + ".") if above else path,
             op.target if op is not None else "",
-            {key: value for key, value in settings.items() if not _is_place(key, value, path)},
+            {key: value for key, value in settings.items() if not _is_layer_number(key, value, path)},
             {p.name.rpartition(".")[2]: _weight(p, shift) for p in self._own.get(path, ())},
             {key: value for key, value in attributes.items() if key not in settings},
             shape,
             dtype,
         )
 
-    def _attributes(self, box: Box, shift: Shift) -> dict[str, Any]:
-        """Return an operation's arguments: those that are no tensors (but for where it runs), constants and weights."""
+    def _attributes(self, box: Box, shift: BlockShift) -> dict[str, Any]:
+        """Return an operation's arguments by name: plain values (but the device), constants and weights, as text."""
         assert box.op is not None
         ops = self.graph.ops
         found = {name: value for name, value in ops.nodes[box.op]["attributes"].items() if name != "device"}
@@ -174,7 +195,7 @@ class Side:
         return found
 
     def _number(self, name: str, numbering: Numbering) -> list[str]:
-        """Find the three numbers of a box and of all in it; return the boxes without parts inside."""
+        """Number the three keys of a box and of all in it; return the boxes without parts that are inside."""
         parts = list(self.parts(name))
         leaves = [leaf for part in parts for leaf in self._number(part.id, numbering)] or [name]
         wiring = self._wiring(leaves)
@@ -193,12 +214,12 @@ class Side:
         return leaves
 
     def _wiring(self, leaves: list[str]) -> tuple[Any, ...]:
-        """Return what each of *leaves* reads: one of them by its place, all else by the order of its first use."""
-        place = {leaf: index for index, leaf in enumerate(leaves)}
+        """Return the sources of *leaves* by slot: a leaf by its position, all else by the order of its first use."""
+        position = {leaf: index for index, leaf in enumerate(leaves)}
         outside: dict[str, int] = {}
         return tuple(
             tuple(
-                (slot, place[source] if source in place else -1 - outside.setdefault(source, len(outside)))
+                (slot, position[source] if source in position else -1 - outside.setdefault(source, len(outside)))
                 for slot, sources in sorted(self.reads[leaf].items() if leaf in self.reads else ())
                 for source in sources
             )
@@ -206,18 +227,18 @@ class Side:
         )
 
 
-def _shifted(path: str, shift: Shift) -> str:
+def _shifted(path: str, shift: BlockShift) -> str:
     for before, after in shift:
         path = moved(path, before, after)
     return path
 
 
-def _is_place(name: str, value: Any, path: str) -> bool:
-    """Return whether a setting only says the number of the layer that it is of, which its path says too."""
-    return type(value) is int and _PLACE.search(name) is not None and str(value) in path.split(".")
+def _is_layer_number(name: str, value: Any, path: str) -> bool:
+    """Return whether a setting is the number of the layer, which is in the module's path too."""
+    return type(value) is int and _LAYER_NUMBER.search(name) is not None and str(value) in path.split(".")
 
 
-def _weight(parameter: Parameter, shift: Shift) -> str:
+def _weight(parameter: Parameter, shift: BlockShift) -> str:
     words = [shape_text(parameter.shape), parameter.dtype]
     if parameter.kind == "buffer":
         words.append("buffer")
@@ -232,4 +253,4 @@ def _plain(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-__all__ = ["Item", "Numbering", "Shift", "Side"]
+__all__ = ["BlockShift", "GraphSide", "Numbering", "Part"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ptgraph.comparison.diff import Comparison
+from ptgraph.comparison.result import GraphDiff
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.page.build import comparison_page, page
@@ -16,7 +16,7 @@ def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
 
 
 def render_comparison(
-    a: ModelGraph, b: ModelGraph, comparison: Comparison, options: Options
+    a: ModelGraph, b: ModelGraph, comparison: GraphDiff, options: Options
 ) -> dict[str, Iterable[bytes]]:
     """Return the page of *a* beside *b* as one file, ``html``."""
     return {"html": [comparison_page(a, b, comparison, options.depth)]}

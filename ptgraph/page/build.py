@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 from pyvis.network import Network
 
-from ptgraph.comparison.diff import Comparison
+from ptgraph.comparison.result import GraphDiff
 from ptgraph.drawing.palettes import STYLES
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.recorded_pipelines import pipelines_of
@@ -45,7 +45,7 @@ def page(graph: ModelGraph, depth: int | None = None, overlays: Sequence[Overlay
     return _page(graph.name, documents, texts, _classes(graphs.values()), overlays=numbers)
 
 
-def comparison_page(a: ModelGraph, b: ModelGraph, comparison: Comparison, depth: int | None = None) -> bytes:
+def comparison_page(a: ModelGraph, b: ModelGraph, comparison: GraphDiff, depth: int | None = None) -> bytes:
     """Return the page of *a* beside *b*, coloured by what became of each part."""
     document, sides = side_by_side(a, b, comparison, depth)
     texts: dict[str, Any] = {"components": {}, "ops": {}}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptgraph.comparison.diff import Comparison
+from ptgraph.comparison.result import GraphDiff
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import View
 from ptgraph.page.document import diagram
@@ -17,7 +17,7 @@ _GAP = 48.0  # between the two frames, in points
 
 
 def side_by_side(
-    a: ModelGraph, b: ModelGraph, comparison: Comparison, depth: int | None = None
+    a: ModelGraph, b: ModelGraph, comparison: GraphDiff, depth: int | None = None
 ) -> tuple[dict[str, Any], dict[str, tuple[ModelGraph, View]]]:
     """Return the diagram of both (see `diagram.diagram`), and each graph with its view, by its prefix."""
     sides = {"a": (a, comparison.views[0]), "b": (b, comparison.views[1])}

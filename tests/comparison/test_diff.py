@@ -14,9 +14,11 @@ from torch import Tensor, nn
 import ptgraph
 from ptgraph import trace
 from ptgraph.comparison.alignment import CELLS, match
-from ptgraph.comparison.diff import Comparison, Renamed, compare
-from ptgraph.comparison.features import Item
+from ptgraph.comparison.diff import compare
+from ptgraph.comparison.features import Part
+from ptgraph.comparison.result import GraphDiff, Renamed
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.build import view
 from ptgraph.models import build
 from tests.support.zoo import RUNS, graph_of
 
@@ -109,18 +111,18 @@ def preset(name: str, **changed: Any) -> ModelGraph:
         return trace(build(name, **changed))
 
 
-def entries(found: Comparison) -> list[tuple[str, str]]:
+def entries(found: GraphDiff) -> list[tuple[str, str]]:
     return [(change.status, change.title) for change in found.changes]
 
 
-def what(found: Comparison, title: str) -> dict[str, tuple[Any, Any]]:
+def what(found: GraphDiff, title: str) -> dict[str, tuple[Any, Any]]:
     (change,) = (change for change in found.changes if change.title == title)
     return {name: (before, after) for name, before, after in change.what}
 
 
-def check(found: Comparison, a: ModelGraph, b: ModelGraph) -> None:
+def check(found: GraphDiff, a: ModelGraph, b: ModelGraph) -> None:
     """Check what holds of every comparison."""
-    boxes = {side: ptgraph.view.view(graph, patterns=False).boxes for side, graph in (("a", a), ("b", b))}
+    boxes = {side: view(graph, patterns=False).boxes for side, graph in (("a", a), ("b", b))}
     assert {side: set(status) for side, status in found.status.items()} == {s: set(known) for s, known in boxes.items()}
     assert all(x in boxes["a"] and y in boxes["b"] for x, y in found.pairs.items())
     assert {box for box, status in found.status["a"].items() if status == "removed"}.isdisjoint(found.pairs)
@@ -144,7 +146,7 @@ def check(found: Comparison, a: ModelGraph, b: ModelGraph) -> None:
     assert json.loads(json.dumps(found.data(), allow_nan=False)) == found.data()
 
 
-def compared(a: ModelGraph, b: ModelGraph) -> Comparison:
+def compared(a: ModelGraph, b: ModelGraph) -> GraphDiff:
     found = compare(a, b)
     check(found, a, b)
     assert compare(a, b) == found
@@ -458,8 +460,8 @@ def test_fewer_blocks_of_which_one_is_wider() -> None:
 
 
 def test_long_lists_are_aligned() -> None:
-    def items(numbers: list[int]) -> list[Item]:
-        return [Item(str(k), 0, "op", str(n % 97), "", n, n % 97, n % 97, ()) for k, n in enumerate(numbers)]
+    def items(numbers: list[int]) -> list[Part]:
+        return [Part(str(k), 0, "op", str(n % 97), "", n, n % 97, n % 97, ()) for k, n in enumerate(numbers)]
 
     a = list(range(4000))
     b = [-1, *(n for n in a if n % 1000), *range(5000, 5100)]
