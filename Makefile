@@ -26,6 +26,8 @@ lint: $(VENV)/test $(NODE_MODULES)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/vulture
 	npm run --silent lint
 
 # One thread a worker: threads of torch that wait for a core take it from the other worker.
