@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
+from ptgraph.common.suggest import similar
 from ptgraph.errors import UsageError
 from ptgraph.figure.box_text import box_name
 from ptgraph.figure.figure_graph import FigureGraph, Flow
@@ -32,7 +32,7 @@ def focused(figure: FigureGraph, graph: ModelGraph, path: str) -> FigureGraph:
     Raises UsageError if *graph* has no module at *path*, with paths that are alike, or if *figure* does not show it.
     """
     if path not in graph.components:
-        near = get_close_matches(path, list(graph.components), n=3, cutoff=0.4)
+        near = similar(path, graph.components, count=3, cutoff=0.4)
         hint = f"; there are: {', '.join(near)}" if near else ""
         raise UsageError(f"focus is {path!r}, but {graph.name} has no such module{hint}")
     found = _find(figure, path)

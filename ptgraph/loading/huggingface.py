@@ -8,7 +8,6 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
+from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError
 from ptgraph.loading.huggingface_inputs import nested_configs, one_line
 from ptgraph.loading.meta_init import on_meta
@@ -208,9 +208,7 @@ def _maker(transformers: Any, config: Any, settings: dict[str, Any], path: Path)
 def _unknown(path: Path, what: str, name: str, known: Iterable[str], settings: dict[str, Any]) -> str:
     if "auto_map" in settings:
         return f"{path}: {what} {name!r} needs the model's own code (auto_map), which ptgraph does not run"
-    near = get_close_matches(str(name), known)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"{path}: unknown {what} {name!r}{hint}"
+    return f"{path}: unknown {what} {name!r}{did_you_mean(similar(str(name), known, count=3))}"
 
 
 __all__ = ["build", "dynamic_shapes", "is_config", "is_quantized", "model_name"]

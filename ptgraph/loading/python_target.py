@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from ptgraph.common.file_names import need_file
+from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError
 from ptgraph.loading.construct import construct
 from ptgraph.loading.example_inputs import with_inputs
@@ -54,9 +54,9 @@ def _others(owner: Any, part: str) -> str:
     else:
         names = []
     public = [name for name in dir(owner) if not name.startswith("_")]
-    near = get_close_matches(part, names, n=1) or get_close_matches(part, public, n=1)
+    near = similar(part, names) or similar(part, public)
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return did_you_mean(map(repr, near))
     more = ", …" if len(names) > MANY else ""
     return f"; it has: {', '.join(names[:MANY])}{more}" if names else "; it has no models"
 

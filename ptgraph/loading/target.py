@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from types import SimpleNamespace
 from ptgraph.common.file_names import file_stem, need_file
 from ptgraph.common.messages import kind_of
 from ptgraph.common.silence import quiet
+from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError, PtgraphWarning, UsageError
 from ptgraph.loading.construct import construct, need_memory
 from ptgraph.loading.example_inputs import with_inputs
@@ -73,8 +73,7 @@ def _load(target: str, wanted: Request) -> Source:
         raise LoadError(f"{file} names a file; say which attribute of it, such as {file}:Model")
     if path.is_file():
         raise LoadError(f"{target} is no file that ptgraph reads (weights alone are no model); a target is {KINDS}")
-    near = get_close_matches(target, PRESETS, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
+    hint = did_you_mean(map(repr, similar(target, PRESETS, cutoff=0.5))) or "."
     raise LoadError(f"unknown target {target!r}{hint} The presets are {', '.join(PRESETS)}; a target is {KINDS}")
 
 

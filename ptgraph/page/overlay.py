@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import math
@@ -15,6 +14,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ptgraph.common.suggest import similar
 from ptgraph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def match(overlays: Sequence[Overlay], graph: ModelGraph) -> tuple[tuple[Overlay
     lost = list(dict.fromkeys(path for overlay in overlays for path in overlay.values if path not in known))
     if overlays and not any(overlay.values for overlay in kept):
         paths = [path for path in graph.components if path] or graph.of_kind("op")
-        close = [p for name in lost[:_SHOWN] for p in difflib.get_close_matches(name[:200], sorted(known), 1, 0.5)]
+        close = [p for name in lost[:_SHOWN] for p in similar(name, sorted(known), cutoff=0.5)]
         such = names_text(list(dict.fromkeys(close)) or paths)
         raise UsageError(
             f"nothing that the overlay names is in {graph.name}: {names_text(lost)}; "
