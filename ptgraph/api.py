@@ -27,7 +27,8 @@ from ptgraph.loading.example_inputs import example_inputs, on_device_of, separat
 from ptgraph.loading.target import load
 from ptgraph.notebook import display
 from ptgraph.onnx.options import Structure, Weights
-from ptgraph.page.overlay import Overlay, match, overlays_of, read_overlays, unmatched_text
+from ptgraph.page.overlay import Overlay, match, unmatched_text
+from ptgraph.page.overlay_files import overlays_of, read_overlays
 from ptgraph.tracing.build_graph import graph_of
 from ptgraph.tracing.source import Dynamic, Source
 

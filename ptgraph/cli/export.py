@@ -99,7 +99,8 @@ def export(
         from ptgraph.formats import export as exporter
         from ptgraph.formats.options import Options
         from ptgraph.graph.labels import size_text
-        from ptgraph.page.overlay import match, read_overlays, unmatched_text
+        from ptgraph.page.overlay import match, unmatched_text
+        from ptgraph.page.overlay_files import read_overlays
 
         drawn = figure_of(figure)
         chosen, _ = exporter.formats(names)

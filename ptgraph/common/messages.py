@@ -1,10 +1,11 @@
-"""Text for messages: the first line of an error, a list of names, characters that are safe to print."""
+"""Text for messages: the first line of an error, lists of names, quotes, and characters that are safe to print."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 MANY = 10  # names, beyond which a message lists no more
 
@@ -42,6 +43,20 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MANY]) + more
 
 
+def shortened(text: str, limit: int) -> str:
+    """Return *text*, its end replaced by an ellipsis if it has more than *limit* characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def quoted(value: Any, limit: int = 60) -> str:
+    """Return a value as a message quotes it: its ``repr``, in one line, printable, and cut after *limit* characters."""
+    try:
+        text = repr(value[: limit + 1] if isinstance(value, str) else value)
+    except (RecursionError, ValueError):  # nested too deeply, or a number with too many digits
+        text = type(value).__name__
+    return f"{text[:limit]}…" if len(text) > limit + 2 else text
+
+
 def kind_of(path: Path) -> str | None:
     """Return "file" or "folder", or None for what is neither of them, or cannot be looked at."""
     try:
@@ -50,4 +65,4 @@ def kind_of(path: Path) -> str | None:
         return None
 
 
-__all__ = ["first_line", "kind_of", "listed", "named", "printable"]
+__all__ = ["first_line", "kind_of", "listed", "named", "printable", "quoted", "shortened"]

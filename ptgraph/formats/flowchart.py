@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ptgraph.common.messages import shortened
 from ptgraph.common.unique import unique
 from ptgraph.drawing.text import clean
 from ptgraph.figure.box_text import box_name, note_text
@@ -103,7 +104,7 @@ def box_lines(graph: ModelGraph, box: Box, show: tuple[Shown, ...]) -> list[str]
 
 def cut(text: str) -> str:
     """Return *text* cut to the length of a line of a box."""
-    return clean(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+    return clean(shortened(text, _LONGEST))
 
 
 __all__ = ["Arrow", "Chart", "box_lines", "chart", "cut"]

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ptgraph.common.messages import first_line
+from ptgraph.common.messages import first_line, shortened
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
 from ptgraph.loading.size_arithmetic import is_arithmetic, is_guard
@@ -292,8 +292,7 @@ def _fake_tensor(meta: bytes, is_parameter: bool) -> torch.Tensor:
 
 
 def _short(text: Any) -> str:
-    shown = str(text)
-    return shown if len(shown) <= 80 else f"{shown[:79]}…"
+    return shortened(str(text), 80)
 
 
 __all__ = ["read_program"]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ptgraph.common.messages import shortened
 from ptgraph.graph.analysis import analyze
 from ptgraph.graph.labels import count_text, shape_text
 from ptgraph.graph.model import ModelGraph
@@ -19,6 +20,7 @@ from ptgraph.graph.view.model import Box, View
 from ptgraph.page import graphviz_layout as layout
 
 FIRST_SIGHT = 14  # boxes that the page may show when it opens
+LONGEST_LINE = 48  # characters of a line in a box
 PLAIN: dict[str, Any] = {
     "kind": "op",
     "label": None,
@@ -100,7 +102,7 @@ def lines(box: Box) -> tuple[str, str]:
         box.subtitle,
         f"{count_text(box.params)} params" if box.params and box.kind in ("module", "pattern") else "",
     )
-    return _cut(title), _cut(" · ".join(note for note in notes if note))
+    return shortened(title, LONGEST_LINE), shortened(" · ".join(note for note in notes if note), LONGEST_LINE)
 
 
 def _longest(picture: View, box: Box) -> tuple[str, str]:
@@ -117,10 +119,6 @@ def _params_of_one(graph: ModelGraph, picture: View, box: Box) -> int:
         return sum(picture.boxes[part].params for part in box.parts)
     params: int = graph.components.nodes[box.component]["total_params"]
     return params
-
-
-def _cut(text: str, limit: int = 48) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import ptgraph
 from ptgraph import UsageError
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
-from ptgraph.page.overlay import Overlay, match, overlays_of, read_overlay, read_overlays, unmatched_text
+from ptgraph.page.overlay import Overlay, match, unmatched_text
+from ptgraph.page.overlay_files import overlays_of, read_overlay, read_overlays
 
 HOSTILE = "</script><img onerror=alert(1)>\u2028\u202e\x1b[31m'\"" + "x" * 10_000
 VALUES = {"": 3.0, "first": 1.5, "second.act": -2e-3}

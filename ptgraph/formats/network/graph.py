@@ -7,17 +7,15 @@ JSON text. A character that XML cannot hold is written as ``\\u0007`` (and a bac
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import networkx as nx
 
 from ptgraph.drawing.palettes import style
+from ptgraph.drawing.text import escaped
 from ptgraph.formats.network.placement import place
 from ptgraph.graph.labels import op_title, shape_text
 from ptgraph.graph.model import ModelGraph
-
-_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\\\(?=u)")
 
 
 def network(graph: ModelGraph) -> nx.DiGraph[str]:
@@ -29,21 +27,21 @@ def network(graph: ModelGraph) -> nx.DiGraph[str]:
     ``x``, ``y``, ``width`` and ``height`` in points, its centre and size, the y axis down. An edge has
     ``slots``, ``outputs``, ``shape`` and ``dtype`` (see `graph.ModelGraph`), and ``label``.
     """
-    found: nx.DiGraph[str] = nx.DiGraph(name=writable(graph.name))
+    found: nx.DiGraph[str] = nx.DiGraph(name=escaped(graph.name))
     for path, component in graph.components.nodes(data=True):
         above = next(graph.components.predecessors(path), None)
         parent = None if above is None else _module(above)
         name = path.rpartition(".")[2] if path else graph.name
         label = " · ".join(filter(None, (name, graph.classes[component["type"]].short)))
         look = _look(component["category"])
-        found.add_node(writable(_module(path)), **_plain({"kind": "module", "parent": parent, "label": label, **look}))
-        found.nodes[writable(_module(path))].update(_plain(component))
+        found.add_node(escaped(_module(path)), **_plain({"kind": "module", "parent": parent, "label": label, **look}))
+        found.nodes[escaped(_module(path))].update(_plain(component))
     for name, op in graph.ops.nodes(data=True):
         label = _title(op)
         look = _look({"input": "Input", "output": "Output"}.get(op["kind"], "Operation"))
-        found.add_node(writable(name), **_plain({"parent": _module(_home(graph, op)), "label": label, **look, **op}))
+        found.add_node(escaped(name), **_plain({"parent": _module(_home(graph, op)), "label": label, **look, **op}))
     for source, target, edge in graph.ops.edges(data=True):
-        found.add_edge(writable(source), writable(target), **_plain({"label": shape_text(edge["shape"]), **edge}))
+        found.add_edge(escaped(source), escaped(target), **_plain({"label": shape_text(edge["shape"]), **edge}))
     place(found)
     return found
 
@@ -81,13 +79,8 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 def _scalar(value: Any) -> Any:
     if isinstance(value, str):
-        return writable(value)
+        return escaped(value)
     return value if isinstance(value, int | float) else json.dumps(value, sort_keys=True, allow_nan=False)
 
 
-def writable(text: str) -> str:
-    """Return *text* with the characters that XML cannot hold written as ``\\u0007``."""
-    return _NOT_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-__all__ = ["network", "writable"]
+__all__ = ["network"]
