@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from pathlib import PurePath
 from typing import Any
 
@@ -18,8 +19,17 @@ _FOLDERS = re.compile(r"(?<![\w./])/(?:[^\s/'\"<>,:;()\[\]]+/)+")
 
 
 def public(text: str) -> str:
-    """Return *text* without addresses in memory and absolute folders: they differ by run and by machine."""
+    """Return *text* without addresses in memory and absolute folders: they differ by run and by machine.
+
+    A folder from which Python imports may have any name; of another one, a part from the first space on is left.
+    """
+    for folder in sorted(filter(_is_folder, sys.path), key=len, reverse=True):
+        text = text.replace(f"{folder.rstrip('/')}/", "/_/")
     return _FOLDERS.sub("", _ADDRESS.sub("", text))
+
+
+def _is_folder(path: Any) -> bool:
+    return isinstance(path, str) and len(path) > 1 and path.startswith("/")
 
 
 def plain_value(value: Any) -> Any:
