@@ -11,19 +11,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from ptgraph.cli.tracing import graph_of_target
 from ptgraph.formats import onnx as backend
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
-from ptgraph.loading.target import load
-from ptgraph.tracing.build_graph import graph_of as traced
 from tests.support.valid_onnx import check_onnx
 
 ROOT = Path(__file__).parents[1]
 
 
 def graph_of(target: str, *inputs: str) -> ModelGraph:
-    """Return the graph of a target, as the command line would make it."""
-    return traced(load(target, inputs))
+    """Return the graph of a target, as the command line makes it without further options."""
+    return graph_of_target(target, inputs, lambda step: None)
 
 
 @pytest.fixture(scope="session", autouse=True)
