@@ -246,7 +246,7 @@ def test_the_layers_of_a_preset_are_one_block(tiny: ModelGraph) -> None:
 
 @pytest.mark.parametrize("name", ZOO)
 def test_ids_do_not_depend_on_the_run(name: str) -> None:
-    """They are made of what the graph says, in its order, and of nothing that differs from process to process."""
+    """They are made of what the graph says, in its order, and of nothing that differs from trace to trace."""
     _, graph = made(name)
     model, args, kwargs = ZOO[name].make(), ZOO[name].args(), ZOO[name].kwargs()
     assert block_ids(trace(model, *args, **kwargs)) == block_ids(graph)
