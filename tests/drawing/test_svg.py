@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -11,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from ptgraph.drawing.shapes import Drawing, Item, Path, Text
 from ptgraph.drawing.svg import write
+from tests.conftest import ROOT
 from tests.support.sample_drawing import HOSTILE, WORDS, by_hand
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -69,8 +73,19 @@ def test_looks_are_in_the_style_sheet_alone() -> None:
     assert len(text) < 6000
 
 
-def test_it_is_the_same_text_every_time() -> None:
-    assert write(by_hand(), "tiny") == write(by_hand(), "tiny")
+def test_it_is_the_same_text_in_processes_with_other_hash_seeds() -> None:
+    code = "from ptgraph.drawing.svg import write; from tests.support.sample_drawing import by_hand; "
+    code += "print(ascii(write(by_hand(), 'tiny')))"
+    for seed in "12":
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert run.stdout == ascii(write(by_hand(), "tiny")) + "\n"
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.recorded_pipelines import recorded
 from ptgraph.graph.view.build import view
 from ptgraph.onnx.reading.read import graph_of_model
-from tests.conftest import graph_of
+from tests.conftest import ROOT, graph_of
 from tests.support.figure_checks import body, check, of_kind, words
 from tests.support.figure_truth import torn
 from tests.support.zoo import ZOO
@@ -348,9 +350,25 @@ def test_it_is_said_in_words_too(graphs: dict[str, ModelGraph]) -> None:
     assert all(i.title for i in drawing.items if i.kind.split()[0] not in ("label", "legend"))
 
 
-def test_it_is_the_same_every_time(graphs: dict[str, ModelGraph]) -> None:
-    for name in NAMES:
-        assert drawn(graphs[name]) == drawn(replace(graphs[name]))
+FIGURES = """
+import pathlib, sys
+from ptgraph.figure.compose import figure
+from ptgraph.graph.recorded_pipelines import PIPELINES, recorded
+from ptgraph.onnx.reading.read import read
+
+for graph in (read(pathlib.Path(sys.argv[1]), "tiny"), *map(recorded, PIPELINES)):
+    print(figure(graph))
+"""
+
+
+def test_it_is_the_same_in_processes_with_other_hash_seeds() -> None:
+    command = [sys.executable, "-c", FIGURES, str(ROOT / "exports/tiny.onnx")]
+    first, second = (
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True).stdout
+        for seed in "12"
+    )
+    assert first.count(b"Text(") > 100
+    assert first == second
 
 
 class Scale(nn.Module):
