@@ -85,7 +85,3 @@ def test_options_say_how_it_looks(tiny: ModelGraph) -> None:
         assert (laid["rankdir"], laid["fontname"]) == ("LR", "Fira Sans")
         left, bottom, right, top = map(float, laid["bb"].split(","))
         assert right - left > top - bottom
-
-
-def test_the_file_is_the_same_every_time(tiny: ModelGraph) -> None:
-    assert dot(tiny, Options()) == dot(tiny, Options())

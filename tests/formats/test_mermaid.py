@@ -125,7 +125,3 @@ def test_a_figure_that_is_too_large_is_an_error_that_says_so() -> None:
         ExportError, match="at most 500 arrows, and this figure of Long has 601; choose a smaller depth"
     ):
         render(trace(Long(), torch.ones(1, 1)), Options())
-
-
-def test_the_file_is_the_same_every_time(tiny: ModelGraph) -> None:
-    assert mermaid(tiny) == mermaid(tiny)

@@ -139,7 +139,3 @@ def test_without_the_package_the_error_says_what_to_install(tiny: ModelGraph, mo
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.config_pb2", None)
     with pytest.raises(ExportError, match=r"pip install 'ptgraph\[tensorboard\]'"):
         render(tiny, Options())
-
-
-def test_the_file_is_the_same_every_time(tiny: ModelGraph) -> None:
-    assert render(tiny, Options()) == render(tiny, Options())
