@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import defaultdict, deque
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -496,20 +497,20 @@ def test_a_layer_that_returns_a_view_of_its_input_is_traced_each_time() -> None:
     assert same(full, once)
 
 
-def test_two_traced_runs_that_differ_after_all_are_found_out() -> None:
-    from ptgraph.tracing.repeated_blocks.fingerprint import Signature
+class TakesTurns(Block):
+    """Computes something else in every second run, by what no signature sees: the environment of the process."""
 
-    class Blind(Signature):
-        """Does not see the number of the layer; stands for whatever a signature may miss."""
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        os.environ["TURN"] = "second" if os.environ["TURN"] == "first" else "first"
+        y = super().forward(x, mask)
+        return y.relu() if os.environ["TURN"] == "first" else y.tanh()
 
-        def _attributes(self, path: str, module: nn.Module) -> None:
-            self._out += [path, type(module)]
 
-    source = Source("net", Stack(EverySecond), (X,))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ptgraph.tracing.repeated_blocks.interceptor.Signature", Blind)
-        assert build(capture(source)) is None
-        assert not graph_of(source).traced.repeated
+def test_two_traced_runs_that_differ_after_all_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURN", "second")
+    source = Source("net", Stack(TakesTurns), (X,))
+    assert build(capture(source)) is None
+    assert not graph_of(source).traced.repeated
 
 
 def test_the_classes_have_their_own_forward_again_and_the_model_its_attributes() -> None:
