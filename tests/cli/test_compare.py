@@ -1,4 +1,4 @@
-"""``ptgraph export A --compare B``, end to end; to be moved to tests/ when html.render_comparison is there."""
+"""``ptgraph export A --compare B``, end to end: one page, what is in it, and what does not go with it."""
 
 from __future__ import annotations
 
