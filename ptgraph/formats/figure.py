@@ -1,4 +1,4 @@
-"""The figure as SVG, PDF, PNG and TikZ: one drawing, four writers.
+"""The figure as SVG, PDF, PNG and TikZ: one drawing, four writers. All read the options ``depth`` and ``figure``.
 
 PDF and PNG are made by Typst, which comes with the extra ``pdf`` (`ptgraph.drawing.typst` says why).
 """
@@ -42,7 +42,7 @@ def png(graph: ModelGraph, options: Options) -> Files:
 def tikz(graph: ModelGraph, options: Options) -> Files:
     r"""Return the figure as one file, ``tex``: a LaTeX document for pdflatex, which another can read with ``\input``.
 
-    Its text is set in the document's own sans-serif, so ``font`` means nothing here.
+    Its text is set in the document's own sans-serif: it does not read ``figure.font``.
     """
     return {"tex": [_encoded(tikz_writer.write(_drawing(graph, options)))]}
 

@@ -11,14 +11,14 @@ from ptgraph.page.build import comparison_page, page
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the page of *graph* as one file, ``html``."""
+    """Return the page of *graph* as one file, ``html``. Reads ``depth`` and ``overlays``."""
     return {"html": [page(graph, options.depth, options.overlays)]}
 
 
 def render_comparison(
     a: ModelGraph, b: ModelGraph, comparison: GraphDiff, options: Options
 ) -> dict[str, Iterable[bytes]]:
-    """Return the page of *a* beside *b* as one file, ``html``."""
+    """Return the page of *a* beside *b* as one file, ``html``. Reads ``depth``."""
     return {"html": [comparison_page(a, b, comparison, options.depth)]}
 
 

@@ -20,7 +20,7 @@ SCHEMA_VERSION = 3
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the graph and its analysis as one file, ``json``: pretty, sorted, strict (no NaN)."""
+    """Return the graph and its analysis as one file, ``json``: pretty, sorted, strict (no NaN). Reads no options."""
     text = json.dumps(document(graph), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return {"json": [text.encode("utf-8", "backslashreplace"), b"\n"]}
 

@@ -23,7 +23,7 @@ _CATEGORY = {"input": "Input", "output": "Output"}
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the graph as one file, ``model-explorer.json``."""
+    """Return the graph as one file, ``model-explorer.json``. Reads no options."""
     text = json.dumps(collection(graph), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return {"model-explorer.json": [text.encode("utf-8", "backslashreplace")]}
 

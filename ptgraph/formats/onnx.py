@@ -12,7 +12,8 @@ from ptgraph.onnx.writing.model import onnx_files
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
     """Return the model as ``onnx``, its numbers as ``netron.json``, and external weights as ``onnx.data``.
 
-    Raises ExportError where the model has no ONNX (see `ptgraph.onnx.writing.model.onnx_files`).
+    Reads ``weights``, ``structure`` and ``opset``.
+    Raises ExportError if the model has no ONNX (see `ptgraph.onnx.writing.model.onnx_files`).
     """
     return onnx_files(graph, options.onnx)
 

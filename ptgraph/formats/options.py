@@ -1,4 +1,4 @@
-"""What a person may choose about an export."""
+"""The options of an export: one record for all formats, each of which reads the fields that concern it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from ptgraph.page.overlay import Overlay
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Choices that formats read; each has a default that serves.
+    """Options of the formats; all have defaults. The docstring of a format's ``render`` says which it reads.
 
-    ``depth`` is how many levels of modules pictures open (None: as many as stay readable). ``weights`` says
-    what becomes of parameter values in ONNX: left out, put in a file beside it, or in the file itself.
-    ``structure`` says whether equal blocks become one ONNX function each, or all operations stand in one graph.
-    ``opset`` is the version of ONNX's operators (None: the one that gives the most legible graph).
-    ``overlays`` are numbers of the user's own that the page can colour by (see `ptgraph.page.overlay.match`).
-    ``figure`` is how figures look.
-    Raises UsageError for a choice that there is not.
+    ``depth`` (figures, page, dot, mermaid) is how many levels of modules are open; None: as many as stay readable.
+    ``weights`` (onnx) says where parameter values are: nowhere, in a file beside the ONNX file, or in it.
+    ``structure`` (onnx) says whether modules are local functions, which equal ones share, or all operations are in the
+    main graph. ``opset`` (onnx) is the version of ONNX's operators; None: the one that gives the most legible graph.
+    ``overlays`` (page) are numbers of the user that the page can colour by (see `ptgraph.page.overlay.match`).
+    ``figure`` (figures, dot, mermaid) is how figures look.
+    The other formats (json, model-explorer, tensorboard, graphml, gexf, cytoscape) read none.
+    Raises UsageError for a value that an option cannot have.
     """
 
     depth: int | None = None

@@ -1,8 +1,10 @@
-"""The formats: a plain dict of name → format. The ``render`` of a format takes a graph and options, and returns the
-files to write, as suffix → chunks of bytes; it neither opens a file nor prints.
+"""The formats, by name: those of ptgraph, and those that other packages add.
 
-Other packages add formats by an entry point in the group ``ptgraph.formats``: its name is the word of the format, and
-its object is such a ``render``. No package is imported before one of its formats is written.
+The ``render`` of a format takes a graph and `Options`, of which it reads what concerns it, and returns the files to
+write, as suffix → chunks of bytes. It neither opens a file nor prints.
+
+Other packages add formats by entry points in the group ``ptgraph.formats``: an entry point's name is the name of the
+format, and its object is such a ``render``. No package is imported before one of its formats is written.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ Render = Callable[[ModelGraph, Options], dict[str, Iterable[bytes]]]
 class Format:
     """One format. ``function`` is its ``render``, as ``module:name`` within this package.
 
-    ``usual`` formats are written where none is named. ``holds_weights`` says that the option ``weights`` is about it.
-    ``source`` is the kind of graph (`ModelGraph.kind`) that is read from a file of this format, and needs no new one.
-    ``package`` says who made the format, in messages.
+    ``usual`` formats are written if none is named. A format that ``holds_weights`` reads the option ``weights``.
+    ``source`` is the kind of graph (`ModelGraph.kind`) that is read from a file of this format; such a graph is not
+    written in this format again. ``package`` is the name of the package that has the format, for messages.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Format:
     package: str = "ptgraph"
 
     def render(self, graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-        """Return suffix → chunks of bytes; raises ExportError where the graph has no such form."""
+        """Return suffix → chunks of bytes. Raises ExportError if the graph cannot be written in this format."""
         module, _, name = self.function.partition(":")
         render: Render = getattr(import_module(f".{module}", __package__), name)
         return render(graph, options)
@@ -109,12 +111,12 @@ FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Plugin(Format):
-    """A format that another package brings."""
+    """A format of another package."""
 
     entry: EntryPoint | None = None
 
     def render(self, graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-        """Return suffix → chunks of bytes; raises ExportError if the package cannot be used."""
+        """Return suffix → chunks of bytes. Raises ExportError if the package cannot be imported or is broken."""
         assert self.entry is not None
         try:
             render: Render = self.entry.load()
@@ -128,7 +130,7 @@ class Plugin(Format):
 
 
 def plugins() -> tuple[dict[str, Format], list[str]]:
-    """Return the formats that other packages bring, by name, and what there is to say of those refused."""
+    """Return the formats of other packages by name, and a message for each one that is refused."""
     found: dict[str, Format] = {}
     refused: list[str] = []
     for entry in sorted(entry_points(group="ptgraph.formats"), key=lambda entry: (entry.name, entry.value)):
@@ -144,7 +146,7 @@ def plugins() -> tuple[dict[str, Format], list[str]]:
 
 
 def _about(entry: EntryPoint) -> tuple[str, str, str]:
-    """Return the name, version and summary of the package that an entry point is of."""
+    """Return the name, version and summary of the package that has an entry point."""
     if entry.dist is None:
         return "a package without a name", "", ""
     return entry.dist.name, entry.dist.version, str(entry.dist.metadata.json.get("summary", ""))

@@ -32,7 +32,10 @@ _PLUGIN = "graph_run_metadata_graph"  # TensorBoard's word for a graph with a ta
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the graph as one file, ``tfevents``; ExportError if the package tensorboard is missing."""
+    """Return the graph as one file, ``tfevents``. Reads no options.
+
+    Raises ExportError if the package tensorboard is missing.
+    """
     try:
         from tensorboard.compat.proto.config_pb2 import RunMetadata
         from tensorboard.compat.proto.event_pb2 import Event

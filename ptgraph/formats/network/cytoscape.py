@@ -13,7 +13,7 @@ from ptgraph.graph.model import ModelGraph
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the whole graph as one file, ``cyjs``, each node with its ``parent`` and its position."""
+    """Return the whole graph as one file, ``cyjs``, each node with its ``parent`` and position. Reads no options."""
     found = network(graph)
     document = nx.cytoscape_data(found)
     document["data"] = {"name": graph.name}

@@ -17,7 +17,7 @@ from ptgraph.graph.model import ModelGraph
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the whole graph as one file, ``gexf``."""
+    """Return the whole graph as one file, ``gexf``. Reads no options."""
     document = GEXFWriter(gexf_network(graph)).xml
     meta = document.find("meta")
     meta.attrib.clear()  # the date

@@ -21,7 +21,7 @@ _YED = "http://www.yworks.com/xml/graphml"
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
-    """Return the whole graph as one file, ``graphml``."""
+    """Return the whole graph as one file, ``graphml``. Reads no options."""
     found = network(graph)
     document = GraphMLWriter(found).xml
     _draw(document, found)
