@@ -17,6 +17,7 @@ import matplotlib as mpl
 
 from ptgraph.models.training import GRPO, PRETRAIN, read_metrics
 from ptgraph.notebook import plots
+from ptgraph.notebook.plot_theme import plot_theme
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "build" / "runs"
@@ -41,7 +42,8 @@ def main() -> None:
             seconds[kind, seed] = int((folder / "seconds").read_text())
     for kind in ("pretrain", "grpo"):
         figure = plots.training_curves(*(RUNS / f"{kind}-{seed}" / "metrics.jsonl" for seed in SEEDS))
-        figure.savefig(DOCS / f"training-{kind}.svg", metadata={"Date": None})
+        with plot_theme():
+            figure.savefig(DOCS / f"training-{kind}.svg", metadata={"Date": None})
     (DOCS / "training.md").write_text(document(seconds), encoding="utf-8")
 
 

@@ -1,4 +1,13 @@
-"""What the whole process shares, used by one thread at a time; and what libraries say, kept off the terminal."""
+"""State of the whole process: changed by one thread at a time, and silence while code of others runs.
+
+`quiet` swaps, until it ends, what a process has only once: ``sys.stdout`` and ``sys.stderr``, the level up to which
+`logging` drops records, and the filters of `warnings`. `quiet` and `alone` hold one reentrant lock. So:
+
+- Calls of ptgraph in several threads run one after the other. To trace in parallel, use processes.
+- Threads that do not call ptgraph never wait. What they print meanwhile appears, but their warnings and their log
+  records up to ERROR are dropped, and a change that they make to the filters of `warnings` is undone at the end.
+- Output of C and C++ code, which does not go through ``sys.stdout``, is not silenced.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +28,10 @@ _LOCK = threading.RLock()
 
 
 def alone(function: Callable[P, R]) -> Callable[P, R]:
-    """Let *function* wait for every other such function that runs in another thread.
+    """Let *function* hold the lock: it waits for every other such function that runs in another thread.
 
-    Tracing and writing change what a process has once, and put it back: streams, warnings, levels of logs, the
-    ``forward`` of classes, torch's random state and switches, ``sys.path``.
+    Functions that trace or write need it, since they change state of the whole process, and put it back: streams,
+    warnings, levels of logs, the ``forward`` of classes, torch's random state and switches, ``sys.path``.
     """
 
     @functools.wraps(function)
@@ -35,7 +44,10 @@ def alone(function: Callable[P, R]) -> Callable[P, R]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence logs up to errors, and warnings, and what this thread's Python code writes to both standard streams."""
+    """Silence log records up to ERROR, warnings, and what Python code of this thread writes to stdout and stderr.
+
+    Holds the lock. What is silenced for the whole process, and what for this thread alone, says the module.
+    """
     with _LOCK, contextlib.ExitStack() as stack:
         stack.callback(logging.disable, logging.root.manager.disable)
         logging.disable(logging.ERROR)
@@ -52,7 +64,10 @@ def quiet() -> Iterator[None]:
 
 
 class _Muted(io.StringIO):
-    """Drops what this thread writes, until `end`; the rest goes to *stream*, also where somebody has kept this one."""
+    """A stream that drops what the thread that made it writes, until `end`; all else goes on to *stream*.
+
+    A library may keep it, as the stream of a log handler, so it must still work after `end`.
+    """
 
     def __init__(self, stream: Any) -> None:
         super().__init__()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,11 +25,9 @@ from torch import Tensor
 from ptgraph.drawing.palettes import style
 from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
+from ptgraph.notebook.plot_theme import PALETTE, themed
 from ptgraph.notebook.preset_sizes import Size
 
-warnings.filterwarnings("ignore", "IProgress not found")  # tqdm's, about bars that nothing here shows
-sns.set_theme(style="whitegrid", palette="colorblind", context="notebook")
-_PALETTE = sns.color_palette("colorblind")
 _TEXT = "#1c2430"
 _CURVES = {
     "loss": "loss (nats per token)",
@@ -39,6 +36,7 @@ _CURVES = {
 }
 
 
+@themed
 def parameters_by_type(graph: ModelGraph, top: int = 12) -> Figure:
     """Bars: how many parameters the modules of each class hold themselves, the largest first."""
     held: dict[str, int] = defaultdict(int)
@@ -50,12 +48,14 @@ def parameters_by_type(graph: ModelGraph, top: int = 12) -> Figure:
     return _bars(held, kinds, top, "class of the module", f"Parameters of {graph.name} by class")
 
 
+@themed
 def parameters_by_component(graph: ModelGraph, top: int = 12) -> Figure:
     """Bars: how many parameters are in each part of the model; equal parts of a list are one bar."""
     held, kinds = _by_part(graph, "total_params")
     return _bars(held, kinds, top, "part of the model", f"Parameters of {graph.name} by part")
 
 
+@themed
 def parameter_map(graph: ModelGraph, depth: int = 4) -> Figure:
     """An icicle: a row per level of the module tree, each module as wide as its share of the parameters."""
     total = graph.component("").total_params
@@ -100,6 +100,7 @@ def parameter_map(graph: ModelGraph, depth: int = 4) -> Figure:
     return figure
 
 
+@themed
 def parameters_and_flops(graph: ModelGraph, top: int = 12) -> Figure:
     """Bars: the shares that each part of the model has of the parameters and of the FLOPs."""
     root = graph.component("")
@@ -114,7 +115,7 @@ def parameters_and_flops(graph: ModelGraph, top: int = 12) -> Figure:
     rows = [(part, kind, shares[part][kind]) for part in largest[:top] for kind in totals]
     names, kinds, values = [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
     figure, axes = plt.subplots(figsize=(9, 1.6 + 0.5 * len(largest[:top])), layout="constrained")
-    sns.barplot(x=values, y=names, hue=kinds, ax=axes, palette=[_PALETTE[0], _PALETTE[1]])
+    sns.barplot(x=values, y=names, hue=kinds, ax=axes, palette=[PALETTE[0], PALETTE[1]])
     for bars in axes.containers:
         axes.bar_label(bars, labels=[_percent(bar.get_width()) for bar in bars], padding=3, fontsize=9)  # type: ignore[arg-type]  # bars have widths
     title = f"Weight and work in {graph.name}"
@@ -124,6 +125,7 @@ def parameters_and_flops(graph: ModelGraph, top: int = 12) -> Figure:
     return figure
 
 
+@themed
 def attention(
     patterns: Mapping[str, Tensor], layers: int = 3, heads: int = 4, tokens: Sequence[str] | None = None
 ) -> Figure:
@@ -163,6 +165,7 @@ def attention(
     return figure
 
 
+@themed
 def sizes(compared: Sequence[Size]) -> Figure:
     """Bars of parameters, FLOPs per token, cache per token and memory to train, model by model, on log axes."""
     panels: tuple[tuple[str, str, Sequence[float]], ...] = (
@@ -174,7 +177,7 @@ def sizes(compared: Sequence[Size]) -> Figure:
     names = [s.name for s in compared]
     figure, grid = plt.subplots(2, 2, figsize=(11, 1.6 + 0.64 * len(names)), sharey=True, layout="constrained")
     for number, (axes, (title, unit, values)) in enumerate(zip(grid.flat, panels, strict=True)):
-        axes.barh(names, values, color=_PALETTE[0])
+        axes.barh(names, values, color=PALETTE[0])
         for bar, value in enumerate(values):
             axes.text(value, bar, f" {count_text(value)}", va="center", fontsize=9)
         axes.set_xscale("log")
@@ -186,13 +189,14 @@ def sizes(compared: Sequence[Size]) -> Figure:
     return figure
 
 
+@themed
 def learning_rate(config: Any) -> Figure:
     """The learning rate of every step of a training config, by the trainer's own function."""
     from ptgraph.models.training import learning_rate as rate
 
     steps = range(config.steps)
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
-    axes.plot(steps, [rate(config.optimizer, step, config.steps) for step in steps], color=_PALETTE[0])
+    axes.plot(steps, [rate(config.optimizer, step, config.steps) for step in steps], color=PALETTE[0])
     axes.axvspan(0, config.optimizer.warmup_steps, color="0.92", zorder=0)
     axes.text(config.optimizer.warmup_steps, 0, " ← warm-up", va="bottom", color="0.35", fontsize=9)
     axes.set(xlabel="optimiser step", ylabel="learning rate of AdamW", title=f"Learning rate of {config.preset}")
@@ -201,6 +205,7 @@ def learning_rate(config: Any) -> Figure:
     return figure
 
 
+@themed
 def training_curves(*files: str | os.PathLike[str], window: int = 10) -> Figure:
     """Curves of runs, from their ``metrics.jsonl``: loss, or for GRPO reward and KL divergence from the start.
 
@@ -213,7 +218,7 @@ def training_curves(*files: str | os.PathLike[str], window: int = 10) -> Figure:
     kinds = ["reward", "kl"] if rewarded else ["loss"]
     figure, grid = plt.subplots(1, len(kinds), figsize=(6 * len(kinds) + 1, 4), squeeze=False, layout="constrained")
     for axes, kind in zip(grid[0], kinds, strict=True):
-        for (name, steps), colour in zip(runs.items(), _PALETTE, strict=False):
+        for (name, steps), colour in zip(runs.items(), PALETTE, strict=False):
             _curve(axes, [step for step in steps if kind in step], kind, window, name, colour)
         axes.set(xlabel="step", ylabel=_CURVES[kind], ylim=(0, None))
         named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))  # the entropy once for all runs
@@ -234,6 +239,7 @@ def _curve(axes: Axes, steps: list[dict[str, float]], kind: str, window: int, na
         axes.axhline(held[-1]["unigram_entropy"], color="0.4", linestyle=":", label="entropy of single tokens")
 
 
+@themed
 def dependency_tree(graph: ModelGraph) -> Figure:
     """The classes of a model as a tree: what each is made of, and how many of it; equal branches are drawn once."""
     nodes, kinds = graph.components.nodes, dict[str, None]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,6 +195,20 @@ def assert_labelled(figure: Figure) -> None:
 
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_plots_leave_the_settings_of_matplotlib_and_the_filters_of_warnings_as_they_were() -> None:
+    code = """
+import warnings, matplotlib, torch
+before, filters = dict(matplotlib.rcParams), warnings.filters[:]
+from ptgraph.notebook import plots
+figure = plots.attention({"attention": torch.full((1, 2, 3, 3), 1 / 3)})
+assert dict(matplotlib.rcParams) == before and warnings.filters == filters
+from ptgraph.notebook.plot_theme import plot_theme
+with plot_theme():
+    assert dict(matplotlib.rcParams) != before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_axis_says_what_it_shows(tiny: ModelGraph, nano: tuple[Path, Any]) -> None:
