@@ -1,4 +1,4 @@
-"""ModelGraph → files: picks the formats, owns every file, and writes each whole or not at all."""
+"""ModelGraph → files: which formats are written, what happens if one fails, and the files, written atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ptgraph.graph.model import ModelGraph
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A format that could not be made, and why."""
+    """A format that was not written, and why."""
 
     format: str
     reason: str
@@ -30,9 +30,9 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote, in order, and what it could not.
+    """The result of an export: the files that were written, in order, and the formats that were not.
 
-    ``skipped`` are formats that the model cannot have and that were not asked for; ``failed`` all others.
+    ``skipped`` are formats that the model cannot have and that were not asked for by name; ``failed`` are all others.
     """
 
     files: tuple[Path, ...]
@@ -46,10 +46,10 @@ class Exported:
 
 
 def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
-    """Return the formats meant by *names* (``"onnx,svg"``, a list, ``"all"``; None for the usual ones) and whether
-    by their own name. ``all`` are those of ptgraph.
+    """Return the formats that *names* mean, and whether each was asked for by its own name.
 
-    Raises UsageError for one that is not known.
+    *names* is ``"onnx,svg"``, a list of such texts, ``"all"`` (every format of ptgraph), or None (the usual ones).
+    Raises UsageError for a name that is not known.
     """
     words = [names] if isinstance(names, str) else list(names or [])
     asked = [part.strip().lower() for word in words for part in word.split(",") if part.strip()]
@@ -65,7 +65,7 @@ def formats(names: str | Iterable[str] | None) -> tuple[list[str], bool]:
 
 
 def _known(names: Iterable[str]) -> dict[str, Format]:
-    """Return the formats by name, with those of other packages if *names* has one that is not ours."""
+    """Return the formats by name, with those of other packages if a name in *names* is none of ptgraph's."""
     return FORMATS if {"all", *FORMATS}.issuperset(names) else FORMATS | plugins()[0]
 
 
@@ -79,14 +79,16 @@ def export(
 ) -> Exported:
     """Write *graph* as ``output/NAME.FORMAT`` for each format, and return the paths.
 
-    A file appears under its name only when it is whole; an older one stays until then, even if this process is
-    killed, and what a killed one has left behind is removed by the next export. A format that cannot be
-    made does not keep the others from being written: it is skipped, or failed if it was asked for by name or
-    with its weights, or if the fault is not the model's. `Exported.complain` raises for those. What was read from
-    an ONNX file needs no other, unless it is asked for by name. A KeyboardInterrupt ends the export, and has a note
-    of the files that are new.
-    Raises UsageError for an unknown format, or a choice that the model does not have; ExportError for a folder or
-    file that cannot be written.
+    Writes are atomic: a file appears under its name when it is whole, and until then an older one stays, even if this
+    process is killed. The next export removes temporary files of a killed process.
+
+    A format that cannot be made does not keep the others from being written. It is *failed* if it was asked for by
+    name or with weights, or if the error is none of the model's; otherwise it is *skipped*. `Exported.complain` raises
+    an error if a format has failed. A graph that was read from an ONNX file is written as ONNX only if that is asked
+    for by name. A KeyboardInterrupt ends the export, and gets a note that names the new files.
+
+    Raises UsageError for an unknown format, or an option that does not fit the model; ExportError if the folder or a
+    file cannot be written.
     """
     chosen, by_name = formats(names)
     known = _known(chosen)
@@ -97,13 +99,13 @@ def export(
     with orderly(folder, written):
         for name in chosen:
             if not by_name and graph.kind.name == known[name].source:
-                continue  # the file that it was read from is one
+                continue  # it was read from a file of this format
             progress(name)
             try:
                 files = known[name].render(graph, options)
             except Exception as error:  # without it, the other formats are still worth having
                 check(error)
-                if isinstance(error, UsageError):  # a choice that this model does not have, such as what to draw
+                if isinstance(error, UsageError):  # an option that does not fit the model, such as a module to draw
                     raise
                 asked = (
                     by_name
@@ -114,7 +116,7 @@ def export(
                 continue
             try:
                 write_all(folder, graph.name, files, written)
-            except Exception as error:  # of a format that makes its bytes while they are written
+            except Exception as error:  # a format may make its bytes while they are written
                 check(error)
                 if isinstance(error, PtgraphError):
                     raise
@@ -130,7 +132,10 @@ def export_comparison(
     name: str | None = None,
     options: Options = Options(),  # noqa: B008 (frozen)
 ) -> Exported:
-    """Write one page, ``output/A-vs-B.html`` or that called *name*, which shows what is different in *b*."""
+    """Write one page that shows what is different in *b*: ``output/NAME.html``, by default ``A-vs-B.html``.
+
+    Raises ExportError if the folder or the file cannot be written.
+    """
     from ptgraph.formats.html import render_comparison  # what the page needs takes a while to import
 
     folder = make_folder(output)

@@ -1,6 +1,6 @@
-"""Google's Model Explorer: every operation as a node, in layers that are the runs of modules.
+"""Google's Model Explorer: every operation as a node, in layers that are the calls of modules.
 
-The form is that of its ``GraphCollection``. What an operation reads of weights and constants is in its attributes.
+The form is that of its ``GraphCollection``. Weights and constants that an operation reads are in its attributes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ptgraph.graph.labels import op_title, shape_text
 from ptgraph.graph.model import ClassInfo, ModelGraph, Op
 from ptgraph.graph.traversal import chains, results
 
-_STORED = ("parameter", "buffer", "constant")  # attributes of what reads them, no nodes
+_STORED = ("parameter", "buffer", "constant")  # no nodes, but attributes of the operations that read them
 _CATEGORY = {"input": "Input", "output": "Output"}
 
 
@@ -32,11 +32,11 @@ def collection(graph: ModelGraph) -> dict[str, Any]:
     """Return what the file holds, JSON-plain. A module with one operation is that operation's node, and no layer."""
     layers = namespaces(graph)
     drawn = {name: op for name, op in graph.ops.nodes(data=True) if op["kind"] not in _STORED}
-    runs = chains(graph.calls)
-    inside = Counter(run for op in drawn.values() for run in runs.get(op["call"], ()))
+    above = chains(graph.calls)
+    inside = Counter(call for op in drawn.values() for call in above.get(op["call"], ()))
     nodes = []
     for name, op in drawn.items():
-        alone = [run for run in runs.get(op["call"], ()) if inside[run] == 1 and run]
+        alone = [call for call in above.get(op["call"], ()) if inside[call] == 1 and call]
         names = layers.get(op["call"], ())
         parted = len(names) - len(alone)
         nodes.append(_node(graph, name, _path(names[:parted]), ".".join(names[parted:])))
@@ -48,7 +48,7 @@ def collection(graph: ModelGraph) -> dict[str, Any]:
 
 
 def _path(names: Iterable[str]) -> str:
-    r"""Return names of layers as one path, where ``\/`` is a slash that parts nothing."""
+    r"""Return names of layers as one path, where ``\/`` is a slash within a name."""
     return "/".join(name.replace("\\", "∖").replace("/", "\\/") for name in names)
 
 
@@ -92,17 +92,17 @@ def _attributes(graph: ModelGraph, name: str, op: Op) -> dict[str, str]:
             key = stored.target.removeprefix(f"{op.scope}.") if op.scope else stored.target
             found[key] = f"{stored.kind} {stored.target}, {stored.dtype} {shape_text(stored.shape)}"
     found |= {key: _text(value) for key, value in op.attributes.items()}
-    return found | _numbers(op.params, op.flops, op.activation_bytes) | _place(op.file, op.line)
+    return found | _numbers(op.params, op.flops, op.activation_bytes) | _source(op.file, op.line)
 
 
 def _layer(graph: ModelGraph, path: str) -> dict[str, str]:
-    """Return what the side panel says of a module."""
+    """Return the attributes of a module, for the side panel."""
     module = graph.component(path)
     code: ClassInfo = graph.classes[module.type]
     found = ({"path": path} if path else {}) | {"class": module.type, "category": module.category}
     found |= _numbers(module.total_params, module.flops, module.activation_bytes)
     found |= {"output": f"{module.dtype} {shape_text(module.shape)}"} if module.shape is not None else {}
-    return found | {key: _text(value) for key, value in module.settings.items()} | _place(code.file, code.line)
+    return found | {key: _text(value) for key, value in module.settings.items()} | _source(code.file, code.line)
 
 
 def _numbers(params: int, flops: int, activation_bytes: int) -> dict[str, str]:
@@ -110,7 +110,7 @@ def _numbers(params: int, flops: int, activation_bytes: int) -> dict[str, str]:
     return {key: f"{count:,}" for key, count in counts.items() if count}
 
 
-def _place(file: str | None, line: int | None) -> dict[str, str]:
+def _source(file: str | None, line: int | None) -> dict[str, str]:
     return {"source": f"{file}:{line}"} if file else {}
 
 
@@ -123,9 +123,9 @@ def _pairs(values: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _colours(categories: dict[str, str]) -> list[dict[str, str]]:
-    """Return rules of colours for layers, from path → category: the first whose pattern matches a path holds.
+    """Return rules of colours for layers, from path → category. Of the rules that match a path, the first counts.
 
-    Paths that differ in numbers alone are one pattern, where they are of one category.
+    Paths that differ in numbers alone are one pattern, if they have one category.
     """
     alike: dict[str, list[str]] = defaultdict(list)
     for path in categories:

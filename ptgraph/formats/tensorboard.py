@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REMEDY = "the format tensorboard needs the package tensorboard; install it: pip install 'ptgraph[tensorboard]'"
 _OPERATORS = {"input": "Placeholder", "output": "Output", "parameter": "Parameter", "buffer": "Buffer"}
 _NOT_IN_NAMES = re.compile("[^A-Za-z0-9_.-]+")
-_PLUGIN = "graph_run_metadata_graph"  # TensorBoard's word for a graph with a tag
+_PLUGIN = "graph_run_metadata_graph"  # the name of TensorBoard's plugin for graphs with a tag
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
@@ -78,21 +78,21 @@ def graph_def(graph: ModelGraph) -> GraphDef:
         )
         shapes = [_shape(shape) for shape in _shapes(graph, key)]
         node.attr["_output_shapes"].CopyFrom(AttrValue(list=AttrValue.ListValue(shape=shapes)))
-        for word, what in _said(op).items():
+        for word, what in _attributes(op).items():
             node.attr[word].CopyFrom(_value(what))
     return found
 
 
-def _said(op: Op) -> dict[str, Any]:
-    """Return what stands beside a node when it is selected."""
+def _attributes(op: Op) -> dict[str, Any]:
+    """Return the attributes of a node, which TensorBoard shows when it is selected."""
     known = {"name": op.target, "module": op.scope, "dtype": op.dtype}
     counts = {"parameters": op.params, "FLOPs": op.flops, "activation bytes": op.activation_bytes}
-    place = {"source": f"{op.file}:{op.line}" if op.file else None}
-    return op.attributes | {word: what for word, what in (known | counts | place).items() if what}
+    source = {"source": f"{op.file}:{op.line}" if op.file else None}
+    return op.attributes | {word: what for word, what in (known | counts | source).items() if what}
 
 
 def _names(graph: ModelGraph) -> dict[str, str]:
-    """Return the name of each node: its scopes, and its operator or its own name, of the letters that are allowed."""
+    """Return the name of each node: its scopes, then its operator or its own name, of letters that are allowed."""
     taken: set[str] = set()
     places: dict[tuple[str, ...], str] = {(): ""}
     calls: dict[str, str] = {}

@@ -9,22 +9,23 @@ import networkx as nx
 from ptgraph.graph.model import Call, Shape
 from ptgraph.graph.traversal import chains
 
-Yielded = tuple[Shape | None, str | None]  # shape and dtype
+Result = tuple[Shape | None, str | None]  # shape and dtype
 
 
 def totals(
     ops: nx.DiGraph[str], calls: dict[str, Call]
-) -> tuple[dict[str, int], dict[str, int], dict[str, int], dict[str, Yielded]]:
-    """Return FLOPs, activation bytes and runs per module path, and shape and dtype of what its first run yields.
+) -> tuple[dict[str, int], dict[str, int], dict[str, int], dict[str, Result]]:
+    """Return FLOPs, activation bytes, calls and the result (shape and dtype) by module path.
 
-    That is the last operation in it that something outside reads, or the last one if nothing does.
+    The result is that of the module's first call: of the last operation in it that an operation outside reads, or of
+    its last operation if none is read outside. Paths whose result has no shape are left out.
     """
     flops: dict[str, int] = defaultdict(int)
     activations: dict[str, int] = defaultdict(int)
-    runs: dict[str, int] = defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
     first: dict[str, str] = {}
     for key, call in calls.items():
-        runs[call.component] += 1
+        counts[call.component] += 1
         first.setdefault(call.component, key)
     above = chains(calls)
     yields: dict[str, tuple[bool, Shape, str | None]] = {}
@@ -41,11 +42,11 @@ def totals(
             leaves = any(after["kind"] == "output" or key not in above[after["call"]] for after in followers)
             if leaves or not yields.get(path, (False,))[0]:
                 yields[path] = (leaves, op["shape"], op["dtype"])
-    shapes: dict[str, Yielded] = {path: found[1:] for path, found in yields.items()}
+    shapes: dict[str, Result] = {path: found[1:] for path, found in yields.items()}
     results = [op for _, op in ops.nodes(data=True) if op["kind"] == "output"]
     if results:
         shapes[""] = (results[0]["shape"], results[0]["dtype"])
-    return flops, activations, runs, shapes
+    return flops, activations, counts, shapes
 
 
 __all__ = ["totals"]

@@ -1,4 +1,7 @@
-"""Which modules are the same block: two runs are, if their operations, wired alike, are equal one by one."""
+"""Block ids: calls of modules have the same id if their operations are equal one by one, and wired alike.
+
+`ptgraph.comparison.features` says how this equality differs from the others in the project.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from ptgraph.graph.module_paths import moved
 
 
 def with_blocks(graph: ModelGraph) -> ModelGraph:
-    """Return *graph* with the block of each run, and of each component: that of its first run."""
+    """Return *graph* with the block id of each module call, and of each component: that of its first call."""
     graph = replace(graph, blocks=block_ids(graph))
     for call, block in graph.blocks.items():
         node = graph.components.nodes[graph.calls[call].component]
@@ -22,12 +25,12 @@ def with_blocks(graph: ModelGraph) -> ModelGraph:
 
 
 def block_ids(graph: ModelGraph) -> dict[str, str]:
-    """Return a block id for every run of a module (the keys of ``graph.calls``).
+    """Return a block id for every module call (the keys of ``graph.calls``).
 
-    Two runs have the same id exactly when their operations have, in order, the same target, attributes, shape
-    and dtype, sit in the same parts, read the same places, and yield the same ones of their results: an operation
-    inside is known by its position, one outside by the order of its first use, a parameter by its name within the
-    module, and a constant by its value, or by its name where nobody knows its value (on meta).
+    Two calls have the same id if and only if their modules have the same class, and their operations, in order, have
+    the same target, attributes, shape and dtype, are in the same submodules, read the same sources, and are read, or
+    not, by operations outside. A source inside the call is its position; one outside, the order of its first use; a
+    parameter, its name within the module; a constant, its value, or its name if the value is not known (on meta).
     """
     inside: dict[str, list[str]] = defaultdict(list)
     facts = {
@@ -53,14 +56,14 @@ def _signature(graph: ModelGraph, key: str, names: list[str], facts: dict[str, s
         for source, edge in graph.ops.pred[name].items():
             origin = ops[source]
             if source in position:
-                place: Any = position[source]
+                where: Any = position[source]
             elif origin["kind"] in ("parameter", "buffer"):
-                place = [moved(origin["target"], path, ""), origin["shape"], origin["dtype"]]
+                where = [moved(origin["target"], path, ""), origin["shape"], origin["dtype"]]
             elif origin["kind"] == "constant":
-                place = [origin["attributes"] or moved(origin["target"], path, ""), origin["shape"], origin["dtype"]]
+                where = [origin["attributes"] or moved(origin["target"], path, ""), origin["shape"], origin["dtype"]]
             else:
-                place = ["outside", outside.setdefault(source, len(outside)), edge["shape"], edge["dtype"]]
-            reads.append([edge["slots"], edge["outputs"], place])
+                where = ["outside", outside.setdefault(source, len(outside)), edge["shape"], edge["dtype"]]
+            reads.append([edge["slots"], edge["outputs"], where])
         yields = any(target not in position for target in graph.ops.succ[name])
         lines.append(f"{facts[name]} {moved(ops[name]['scope'], path, '')} {reads} {yields}")
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:12]

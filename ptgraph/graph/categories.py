@@ -1,4 +1,4 @@
-"""What kind of thing a module is: what its class declares, or else a rule on the class.
+"""Categories of modules: what the class declares, or else what rules on the class give.
 
 A class says its own category with a class attribute ``category = "Attention"``. For classes that say nothing,
 the rules look at where in ``torch.nn`` the class (or a base of it) comes from, then at the words in its name,

@@ -45,8 +45,8 @@ def natural(path: str) -> list[tuple[int, str]]:
 def completed(types: Mapping[str, str], others: Iterable[str] = ()) -> dict[str, str]:
     """Return path → class of modules that are known, of *others*, and of all above them, each after its parent.
 
-    A module that never ran itself and whose parts are numbered is a ModuleList; that of which nobody knows the class
-    has the empty string.
+    A module without a class of its own whose parts are all numbered is a ModuleList. A class that is not known is the
+    empty string.
     """
     found = dict.fromkeys(above for path in ("", *types, *others) for above in reversed([*upwards(path)]))
     parts: dict[str, set[str]] = defaultdict(set)
@@ -59,7 +59,7 @@ def completed(types: Mapping[str, str], others: Iterable[str] = ()) -> dict[str,
 
 
 def folded_paths(paths: Iterable[str]) -> list[list[Any]]:
-    """Return paths with how many each stands for: those that differ in their numbers alone are one.
+    """Return ``[text, count]`` for paths: those that differ in their numbers alone are one text.
 
     ``layers.0.norm`` … ``layers.23.norm`` become ``layers.{0–23}.norm``. Only whole parts of a path are numbers.
     """
@@ -82,7 +82,7 @@ def _is_number(part: str) -> bool:
 
 
 def _folded_numbers(numbers: Iterable[tuple[int, ...]]) -> list[tuple[tuple[str, ...], int]]:
-    """Join tuples that differ in one place, from the last place to the first; return texts and what each counts."""
+    """Join tuples that differ in one number, from the last to the first; return the texts and how many each counts."""
     state: list[tuple[tuple[int, ...], tuple[str, ...], int]] = [(tuple_, (), 1) for tuple_ in numbers]
     while state and state[0][0]:
         alike: dict[tuple[tuple[int, ...], tuple[str, ...]], list[tuple[int, int]]] = defaultdict(list)
@@ -97,22 +97,22 @@ def _folded_numbers(numbers: Iterable[tuple[int, ...]]) -> list[tuple[tuple[str,
 
 def _ranges(numbers: list[int]) -> str:
     """Return ``{0–3,7}``; a number alone is itself."""
-    runs: list[list[int]] = []
+    found: list[list[int]] = []
     for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
         else:
-            runs.append([number, number])
+            found.append([number, number])
     if len(numbers) == 1:
         return str(numbers[0])
-    return "{" + ",".join(str(low) if low == high else f"{low}–{high}" for low, high in runs) + "}"
+    return "{" + ",".join(str(low) if low == high else f"{low}–{high}" for low, high in found) + "}"
 
 
 _BRACES = re.compile(r"\{(\{|[\d,–]+\})")
 
 
 def unfolded(text: str) -> Iterable[str]:
-    """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for; ``{{`` is a brace of a name."""
+    """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for; ``{{`` is a brace in a name."""
     found = _BRACES.search(text)
     if found is None:
         yield text

@@ -12,7 +12,7 @@ from ptgraph.graph.model import Call, ClassInfo, Component, ModelGraph, Op
 
 
 def sparse(record: Any) -> dict[str, Any]:
-    """Return the fields of a record of this module but for those that have their defaults."""
+    """Return the fields of a record of the schema, without those that have their defaults."""
     found = attributes(record)
     for own in fields(record):
         plain = own.default if own.default_factory is MISSING else own.default_factory()
@@ -22,7 +22,7 @@ def sparse(record: Any) -> dict[str, Any]:
 
 
 def attributes(record: Any) -> dict[str, Any]:
-    """Return the fields of a record of this module as a dict, without copying the values."""
+    """Return the fields of a record of the schema as a dict; the values are not copied."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
 
 
@@ -43,6 +43,7 @@ def to_json(graph: ModelGraph) -> str:
 
 
 def from_json(data: dict[str, Any]) -> ModelGraph:
+    """Return the graph that `to_json` wrote, from the parsed JSON; *data* is changed."""
     ops: nx.DiGraph[str] = nx.DiGraph()
     ops.add_nodes_from((name, attributes(Op(**_shaped(op)))) for name, op in data["ops"].items())
     ops.add_edges_from((edge.pop("source"), edge.pop("target"), _shaped(edge)) for edge in data["edges"])
@@ -57,7 +58,7 @@ def from_json(data: dict[str, Any]) -> ModelGraph:
 
 
 def _shaped(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return *fields* with the shape as a tuple; JSON knows none."""
+    """Return *fields* with the shape as a tuple, which JSON does not have."""
     return {key: tuple(value) if key == "shape" and value is not None else value for key, value in fields.items()}
 
 

@@ -51,7 +51,7 @@ def _module(path: str) -> str:
 
 
 def _home(graph: ModelGraph, op: dict[str, Any]) -> str:
-    """Return the path of the module that an operation is in: that which runs it, or holds the parameter."""
+    """Return the path of the module that an operation is in: the one that calls it, or holds the parameter."""
     path: str = op["scope"]
     if op["kind"] in ("parameter", "buffer"):
         path = op["target"].rpartition(".")[0]

@@ -57,15 +57,15 @@ def _draw(document: Element, found: nx.DiGraph[str]) -> None:
         SubElement(line, "y:EdgeLabel", textColor=MUTED, fontSize="9").text = label
 
 
-def _shape(around: Element, tag: str, node: dict[str, Any], **place: str) -> Element:
-    """Return the rectangle of *node*, within *around*; *place* is that of its label."""
+def _shape(around: Element, tag: str, node: dict[str, Any], **position: str) -> Element:
+    """Add the rectangle of *node* to *around*, and return it; *position* is that of its label."""
     shape = SubElement(around, tag)
     width, height = node["width"], node["height"]
     corner = {"x": f"{node['x'] - width / 2:.1f}", "y": f"{node['y'] - height / 2:.1f}"}
     SubElement(shape, "y:Geometry", corner | {"width": str(width), "height": str(height)})
     SubElement(shape, "y:Fill", color=node["color"], transparent="false")
     SubElement(shape, "y:BorderStyle", color=node["border"], type="line", width="1.0")
-    SubElement(shape, "y:NodeLabel", place | {"textColor": TEXT}).text = node["label"]
+    SubElement(shape, "y:NodeLabel", position | {"textColor": TEXT}).text = node["label"]
     return shape
 
 

@@ -1,6 +1,6 @@
-"""Where the nodes of a network stand: in rows, by what feeds what, each module a frame around its parts.
+"""A layered layout of a network: nodes in rows below what feeds them, each module a frame around its parts.
 
-It is a start for programs that lay out themselves, and takes no Graphviz, which such a network would keep for minutes.
+It is a start for programs that lay out networks themselves. Graphviz would take minutes for a network of this size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def place(network: nx.DiGraph[str]) -> None:
     for name, node in network.nodes(data=True):
         parts[node.get("parent", "")].append(name)
     links = _links(network)
-    start = {name: number for number, name in enumerate(network)}  # an operation's; a module's, that of its first
+    start = {name: number for number, name in enumerate(network)}  # of a module, below: that of its first operation
     held = {name for name, node in network.nodes(data=True) if node["kind"] in ("parameter", "buffer", "constant")}
     spots: dict[str, tuple[float, float]] = {}
 
@@ -64,9 +64,9 @@ def _links(network: nx.DiGraph[str]) -> dict[str, Links]:
 
 
 def _ranked(parts: list[str], links: Links, start: dict[str, int], held: set[str]) -> list[list[str]]:
-    """Return the parts in rows, each below all that feed it; those *held* stand right above their first reader.
+    """Return the parts in rows, each below all that feed it; the values *held* are right above their first reader.
 
-    A link back, to what has started before, counts for nothing.
+    A link back, to a part that has started before, is ignored.
     """
     above, below = defaultdict(list), defaultdict(list)
     for source, target in links:
