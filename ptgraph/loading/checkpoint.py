@@ -1,4 +1,4 @@
-"""A file of weights → a model: read without a second copy in memory, and refused where it does not fit."""
+"""Checkpoints: files of weights → a model. They are read without a second copy, and refused if they do not fit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ WRAPPERS = ("state_dict", "model")  # keys under which training scripts put the 
 
 
 def fill(model: nn.Module, path: Path, name: str) -> None:
-    """Give *model*, called *name*, the weights in the file *path*, in place; each keeps the dtype that it has there.
+    """Give *model*, called *name*, the weights in the file *path*, in place; each parameter keeps its dtype.
 
-    Of names that stand for one tensor the file need hold only one.
-    Raises LoadError where the file cannot be read, or its names and shapes are not those of the model.
+    Of tied weights, the file need hold only one.
+    Raises LoadError if the file cannot be read, or its names and shapes are not those of the model.
     """
     given = read(path)
     own = {n: t for n, t in model.state_dict(keep_vars=True).items() if isinstance(t, torch.Tensor)}
@@ -48,7 +48,7 @@ def fill(model: nn.Module, path: Path, name: str) -> None:
     try:
         with quiet():
             left = model.load_state_dict(state, strict=False, assign=True)
-    except Exception as error:  # a module may read its part in its own way
+    except Exception as error:  # a module may load its part by code of its own
         raise LoadError(f"{path} does not fit {name}: {first_line(error)}") from error
     faults = {
         "missing": [n for n in left.missing_keys if n not in tied and n not in shapes],
@@ -74,7 +74,10 @@ def _size(tensor: torch.Tensor) -> str:
 
 
 def read(path: Path) -> Mapping[str, torch.Tensor]:
-    """Return the tensors in a file by name, as a view of the file where it can be one; raises LoadError."""
+    """Return the tensors in a file by name, mapped into memory if its format allows that.
+
+    Raises LoadError if it cannot be read, or holds anything but tensors.
+    """
     need_file(path)
     if path.suffix not in ENDINGS:
         raise LoadError(f"{path} is no file of weights that ptgraph reads; those end with {', '.join(ENDINGS)}")

@@ -1,4 +1,4 @@
-"""A class or factory → a model, on ``meta`` where no weights are wanted."""
+"""Classes and factories → a model, on ``meta`` if no weights are wanted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ptgraph.loading.request import Request
 from ptgraph.loading.user_code import reason_of, run_user_code
 
 log = logging.getLogger(__name__)
-_ITS_OWN = (AttributeError, ImportError, NameError, SystemExit)  # no tensor raises these for being on meta
+_ITS_OWN = (AttributeError, ImportError, NameError, SystemExit)  # not raised because a tensor is on meta
 
 
 def need_memory(model: nn.Module, path: Path) -> None:
@@ -34,7 +34,11 @@ def need_memory(model: nn.Module, path: Path) -> None:
 
 
 def construct(factory: Callable[[], Any], what: str, wanted: Request) -> nn.Module:
-    """Call *factory*, on ``meta`` if it can be and no weights are *wanted*; the random state is seeded."""
+    """Return the model that *factory* makes: on ``meta`` if that works and no weights are *wanted*.
+
+    The random state is seeded, and put back. *what* names the factory in messages.
+    Raises LoadError if it needs arguments, raises an error, or returns no module.
+    """
     required = [
         name
         for name, p in _signature(factory).items()
@@ -55,9 +59,9 @@ def construct(factory: Callable[[], Any], what: str, wanted: Request) -> nn.Modu
 
 
 def _empty(factory: Callable[[], Any], what: str, wanted: Request) -> Any:
-    """Call *factory* where no numbers are made that nobody wants; return None if some are, or it needs them.
+    """Return the model of *factory* without weights; None if weights are wanted, or it cannot be built on ``meta``.
 
-    Raises LoadError for a fault of its own, which real numbers would not mend.
+    Raises LoadError for an error that real weights would not prevent.
     """
     if wanted.checkpoint is None and (wanted.weights or wanted.made_up):
         return None

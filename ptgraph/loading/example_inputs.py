@@ -1,4 +1,4 @@
-"""The example inputs of a model: its own, changed by those that the user gave."""
+"""Example inputs of a model: its own, and those that the user gave in place of them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from ptgraph.tracing.torch_internals import pytree
 
 
 def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any] = ()) -> Source:
-    """Return the source with the weights that are wanted, and the example inputs that the model, or one of *says*,
-    gives, changed by those that are wanted."""
+    """Return *model* as a source, with the weights and the inputs that are wanted.
+
+    Other inputs are those of ``example_inputs()`` of the model, or of the first in *says* that has this method.
+    Raises UsageError if inputs are missing, or do not fit ``forward``; LoadError if the checkpoint does not fit.
+    """
     given = wanted.inputs
     if wanted.checkpoint is not None:
         fill(model, wanted.checkpoint, name)
@@ -51,7 +54,8 @@ def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any
 def example_inputs(model: nn.Module, says: Sequence[Any] = ()) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Return the (args, kwargs) that ``example_inputs()`` of the model, or of one of *says*, gives, or None.
 
-    It may return a dict by argument name, a tuple or list in order, or one tensor.
+    That method may return a dict by argument name, a tuple or list in order, or one tensor.
+    Raises LoadError if it raises an error, or returns something else.
     """
     for owner in (model, *says):
         method = getattr(owner, "example_inputs", None)
@@ -72,7 +76,10 @@ def example_inputs(model: nn.Module, says: Sequence[Any] = ()) -> tuple[tuple[An
 
 
 def on_device_of(model: nn.Module, inputs: Any) -> Any:
-    """Return *inputs* with zeros in place of tensors that are on meta while the model is not, or the reverse."""
+    """Return *inputs* on ``meta`` if a weight of the model is; else with zeros in place of tensors on ``meta``.
+
+    Raises UsageError if such a tensor does not fit into memory.
+    """
     state = [*model.parameters(), *model.buffers()]
     meta = any(tensor.is_meta for tensor in state)
 
@@ -90,9 +97,9 @@ def on_device_of(model: nn.Module, inputs: Any) -> Any:
 
 
 def separate(inputs: Any) -> Any:
-    """Return *inputs* with another tensor object, on the same memory, in place of each tensor.
+    """Return *inputs* with a new tensor object, on the same memory, in place of each tensor.
 
-    torch.export leaves marks on those that it is given, and takes one that is given twice for a single input.
+    torch.export leaves attributes on the tensors that it is given, and takes one that comes twice for a single input.
     """
     return pytree.tree_map_only(torch.Tensor, lambda t: t.detach().requires_grad_(t.requires_grad), inputs)
 

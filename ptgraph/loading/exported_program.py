@@ -1,8 +1,8 @@
-"""A file of torch.export.save → the program, without running anything that the file holds.
+"""Files of torch.export.save → the program, without running code that the file holds.
 
 torch runs code of a file in more places than its pickles: it evaluates sizes and guards as Python, imports what the
 structure of inputs names, calls every function that a node names, loads compiled libraries, and writes names into the
-source of a function. All these are looked at first, as torch will read them.
+source of a function. All of these are checked first, as torch will read them.
 """
 
 from __future__ import annotations
@@ -44,20 +44,27 @@ _FUNCTION = re.compile(
     re.ASCII,
 )
 _MAPS = {  # fields whose keys are no fields
-    *("tensor_values", "sym_int_values", "sym_bool_values", "sym_float_values", "custom_obj_values", "opset_version"),
-    *("range_constraints", "treespec_namedtuple_fields", "as_string_to_argument"),
+    "tensor_values",
+    "sym_int_values",
+    "sym_bool_values",
+    "sym_float_values",
+    "custom_obj_values",
+    "opset_version",
+    "range_constraints",
+    "treespec_namedtuple_fields",
+    "as_string_to_argument",
 }
 _LEAVES_QUOTES = re.compile(r'["\\\x00-\x1f\x7f\u2028\u2029]')
 
 
 class _Refused(Exception):
-    """Something in a file would be run; the text says what."""
+    """The file holds code that torch would run; the text says what."""
 
 
 def read_program(path: Path, *, trust: bool = False) -> torch.export.ExportedProgram:
-    """Return the program in a file of torch.export.save; raises LoadError.
+    """Return the program in a file of torch.export.save. With *trust*, code in the file is run.
 
-    With *trust*, code in the file is run.
+    Raises LoadError if the file is damaged, or holds code and is not trusted.
     """
     try:
         with quiet():
@@ -92,13 +99,13 @@ def _damaged(path: Path, error: BaseException) -> LoadError:
 
 
 def _check(path: Path) -> None:
-    """Raise _Refused for what torch.export.load would run; other faults of a file are left to it."""
+    """Raise _Refused for code that torch.export.load would run; other faults of a file are left to torch."""
     for document in _documents(path):
         _walk(json.loads(document.decode()))
 
 
 def _documents(path: Path) -> Iterator[bytes]:
-    """Yield each program in an archive, read as torch reads it: by its own reader, and of old files by zipfile."""
+    """Yield each program in an archive, read as torch reads it: by torch's reader, and old files by zipfile."""
     size = path.stat().st_size
     with contextlib.suppress(RuntimeError):  # it is of the old format, or no archive
         reader = ArchiveReader(os.fspath(path))
@@ -126,9 +133,9 @@ def _check_records(names: list[str], unpacked: int, size: int) -> None:
 
 
 def _walk(part: Any, free: bool = False) -> None:
-    """Raise _Refused for what is no plain data in a part of a program (torch's schema of programs says what it holds).
+    """Raise _Refused for anything but plain data in a part of a program, by the fields of torch's schema.
 
-    Text that is *free* is only ever written as a literal.
+    Text that is *free* may hold quotes, since torch writes it as a literal only.
     """
     if isinstance(part, list):
         for item in part:
@@ -141,7 +148,7 @@ def _walk(part: Any, free: bool = False) -> None:
 
 
 def _look(name: str, value: Any, free: bool) -> None:
-    """Look at a field of a part of a program by what torch does with it."""
+    """Check one field of a part of a program, by what torch does with it."""
     if value is None:
         return
     check = _CHECKS.get(name)
@@ -183,7 +190,7 @@ def _refuse_class(value: Any) -> None:
 
 
 def _check_name(text: Any) -> None:
-    """Raise _Refused for a name that is none: torch writes it into the source of a function, as it is."""
+    """Raise _Refused for a name that is no identifier: torch writes it into the source of a function, as it is."""
     if text and not (isinstance(text, str) and all(part.isidentifier() for part in text.split("."))):
         raise _Refused(f"a name that is no identifier ({_short(text)})")
 
@@ -209,7 +216,7 @@ def _touches_files(operator: OpOverload) -> bool:
 
 
 def _check_structure(spec: Any, *, is_input: bool) -> None:
-    """Look at the structure of inputs or outputs, as pytree writes it: [version, {type, context, children_spec}]."""
+    """Check the structure of inputs or outputs, as pytree writes it: [version, {type, context, children_spec}]."""
     root = spec[1]
     children = root["children_spec"]
     if is_input and len(children) == 2 and children[1]["type"] == "builtins.dict":
@@ -243,7 +250,7 @@ def _check_context(node: dict[str, Any], is_input: bool) -> None:
 
 
 def _check_keys(inputs: Any) -> None:
-    """Raise _Refused for a text in example inputs that would end the quotes which torch puts around it."""
+    """Raise _Refused for a text in example inputs that would end the quotes that torch puts around it."""
     if isinstance(inputs, list | tuple):
         for item in inputs:
             _check_keys(item)
@@ -270,7 +277,10 @@ _CHECKS: dict[str, Callable[[Any], None]] = {  # field of a program → what it 
 
 @contextlib.contextmanager
 def _no_code_in_pickles() -> Iterator[None]:
-    """Read each pickle as torch reads weights: tensors and plain data; torch.export.load would take all others, too."""
+    """Let torch.export.load take only tensors and plain data from a pickle, as torch.load does for weights.
+
+    Sets environment variables of the process, and puts them back.
+    """
     names = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
     before = {name: os.environ.pop(name, None) for name in names}
     os.environ[names[0]] = "1"
@@ -286,7 +296,7 @@ def _no_code_in_pickles() -> Iterator[None]:
 
 
 def _fake_tensor(meta: bytes, is_parameter: bool) -> torch.Tensor:
-    """Make a tensor without numbers, which torch.export.save writes of one, if its sizes are plain arithmetic."""
+    """Make the fake tensor that torch.export.save wrote in place of a tensor, if its sizes are plain arithmetic."""
     _walk(json.loads(meta.decode()))
     return fake_tensor_reader()[0](meta, is_parameter)
 

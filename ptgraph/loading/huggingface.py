@@ -27,19 +27,19 @@ EXPERTS = "batched_mm"
 MANY = 100_000  # layers and the like, which are made one by one
 MANY_MODULES = 300_000
 _COUNT = re.compile(r"(num|n)_\w*(layers?|blocks|labels|experts|heads|stages)|\w*_layers|depths?|num_layer")
-_IGNORED = {  # what would be fetched or run, or is chosen by ptgraph
-    *("auto_map", "trust_remote_code", "quantization_config", "use_kernels", "kernel_config"),
-    *(f"{name}_implementation{end}" for name in ("attn", "_attn", "experts", "_experts") for end in ("", "_internal")),
+_IGNORED = {"auto_map", "trust_remote_code", "quantization_config", "use_kernels", "kernel_config"}  # fetched or run
+_IGNORED |= {  # chosen by ptgraph
+    f"{name}_implementation{end}" for name in ("attn", "_attn", "experts", "_experts") for end in ("", "_internal")
 }
 
 
 def is_config(path: Path) -> bool:
-    """Whether *path* names a JSON file or a folder that holds a `config.json`."""
+    """Return whether *path* names a JSON file, or a folder that holds a `config.json`."""
     return path.suffix == ".json" or (path / "config.json").is_file()
 
 
 def model_name(path: Path) -> str:
-    """A file stem for the model: the name its config records, else the folder's, else its model type."""
+    """Return a name for the model: the one in its config, else the folder's, else its model type."""
     settings = _read(path)
     path_or_name = settings.get("_name_or_path")
     recorded = PurePosixPath(path_or_name).name if isinstance(path_or_name, str) else ""
@@ -49,14 +49,15 @@ def model_name(path: Path) -> str:
 
 
 def is_quantized(path: Path) -> bool:
-    """Whether the config at *path*, or one within it, says how weights are quantized."""
+    """Return whether the config at *path*, or one within it, says how weights are quantized."""
     return any(name == "quantization_config" and value for name, value in _fields(_read(path)))
 
 
 def build(path: Path, device: str = "meta") -> nn.Module:
-    """The model that the config at *path* describes, in eval mode and without caches.
+    """Return the model that the config at *path* describes, in evaluation mode and without caches.
 
-    On `meta` it has no weights, elsewhere the random ones that it starts with.
+    On ``meta`` it has no weights; on another device it has its initial random weights.
+    Raises LoadError if the config is not valid, or transformers is missing or cannot build the model.
     """
     transformers = _transformers()
     settings = _read(path)
@@ -131,7 +132,7 @@ def _fields(settings: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _own(settings: Any) -> Any:
-    """Return a config without what would be fetched or run, in it and in those within."""
+    """Return a config without the fields that are fetched, run or chosen by ptgraph, also in configs within it."""
     if isinstance(settings, list):
         return [_own(value) for value in settings]
     if not isinstance(settings, dict):
@@ -142,7 +143,7 @@ def _own(settings: Any) -> Any:
 
 @contextlib.contextmanager
 def _offline() -> Iterator[None]:
-    """Keep transformers from fetching what a config names."""
+    """Keep transformers from the network, whatever a config names. Sets a constant of huggingface_hub meanwhile."""
     constants: Any = importlib.import_module("huggingface_hub.constants")
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
@@ -154,7 +155,7 @@ def _offline() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _not_too_many(path: Path) -> Iterator[None]:
-    """Raise LoadError where a model gets more modules than anything could show."""
+    """Raise LoadError if more than `MANY_MODULES` modules are made."""
     made = 0
 
     def count(module: nn.Module, name: str, submodule: Any) -> None:
@@ -192,7 +193,7 @@ def _config(transformers: Any, settings: dict[str, Any], path: Path) -> Any:
 
 
 def _maker(transformers: Any, config: Any, settings: dict[str, Any], path: Path) -> Maker:
-    """The function that builds a model from a config: of its architecture, or of its model type."""
+    """Return the function that builds a model from a config: of its architecture, or of its model type."""
     names = settings.get("architectures")
     if not names and type(config) not in transformers.MODEL_MAPPING:
         raise LoadError(f"{path}: {config.model_type!r} has no base model; name a class in 'architectures'")

@@ -27,7 +27,11 @@ IMAGE_SIZE = 224
 
 
 def example_inputs(model: nn.Module, batch: int = 1) -> dict[str, torch.Tensor]:
-    """Keyword arguments on `meta` that the forward of *model*, built by `build`, accepts."""
+    """Return keyword arguments on ``meta`` that the forward of *model* accepts.
+
+    *model* is one that `ptgraph.loading.huggingface.build` made. Inputs of further modalities are included if forward
+    accepts them. Raises LoadError if no example is known for an input, or its config does not say its shape.
+    """
     needed, extra = _wanted(model)
     inputs = {name: _example(model, name, batch) for name in needed}
     if not extra:
@@ -37,7 +41,7 @@ def example_inputs(model: nn.Module, batch: int = 1) -> dict[str, torch.Tensor]:
 
 
 def nested_configs(config: Any) -> Iterator[Any]:
-    """*config* and every config nested in it, outermost first."""
+    """Yield *config* and every config nested in it, outermost first."""
     level = [config]
     while level:
         yield from level
@@ -45,6 +49,7 @@ def nested_configs(config: Any) -> Iterator[Any]:
 
 
 def one_line(error: Exception) -> str:
+    """Return what an error of transformers says in one line of at most 200 characters, or the name of its class."""
     missing = re.search(r"Cannot reach (\S+): offline mode", str(error))
     if missing:
         return f"it names what would have to be fetched, and ptgraph fetches nothing ({missing[1]})"
@@ -58,7 +63,7 @@ MODALITIES = ["input_ids", "pixel_values", "input_features", "input_values", "bb
 
 
 def _wanted(model: nn.Module) -> tuple[list[str], list[str]]:
-    """The inputs that *model* must have, and those of further modalities that it may be able to take."""
+    """Return the inputs that *model* needs, and those of further modalities that it may accept."""
     parameters = inspect.signature(model.forward).parameters
     main: Any = model.main_input_name
     needed = {main} if isinstance(main, str) else set(main)
@@ -91,7 +96,7 @@ def _example(model: nn.Module, name: str, batch: int) -> torch.Tensor:
 
 
 def _accepts(model: nn.Module, inputs: dict[str, torch.Tensor]) -> bool:
-    """Whether forward runs on *inputs*, as fake tensors: an optional modality can need companions."""
+    """Return whether forward accepts *inputs*, tried with fake tensors: an optional modality can need others."""
     log = logging.getLogger(FAKE_TENSOR_LOGGER)
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -112,7 +117,7 @@ Spec = tuple[list[int], torch.dtype]  # the shape of one example, without the ba
 
 
 def _setting(config: Any, *names: str, default: Any = None) -> Any:
-    """The first of *names* that *config*, or else a config nested in it, sets."""
+    """Return the first of *names* that *config*, or else a config nested in it, sets."""
     values = (getattr(part, name, None) for name in names for part in nested_configs(config))
     return next((value for value in values if value is not None), default)
 

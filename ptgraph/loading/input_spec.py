@@ -13,11 +13,17 @@ from ptgraph.errors import UsageError
 FORM = "NAME:DTYPE:SHAPE, such as x:float32:1x3x224x224 or ids:int64:batch=2xsequence=16"
 DEFAULT_SIZE = 8  # of a named dimension without an example size; 0 and 1 would be taken for constants
 DTYPES = {
-    name: getattr(torch, name)
-    for name in (
-        *("float64", "float32", "float16", "bfloat16", "complex64"),
-        *("int64", "int32", "int16", "int8", "uint8", "bool"),
-    )
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "complex64": torch.complex64,
+    "int64": torch.int64,
+    "int32": torch.int32,
+    "int16": torch.int16,
+    "int8": torch.int8,
+    "uint8": torch.uint8,
+    "bool": torch.bool,
 }
 _DIMENSION = re.compile(r"(?P<size>\d+)|(?P<name>[A-Za-z_]\w*)(=(?P<example>\d+))?")
 
@@ -32,7 +38,10 @@ class Input:
     dynamic: dict[int, str]
 
     def tensor(self, device: str | torch.device = "meta") -> torch.Tensor:
-        """Return zeros (ones for bool) of this shape and dtype on *device*."""
+        """Return zeros (ones for bool) of this shape and dtype on *device*.
+
+        Raises UsageError if no tensor can be as large.
+        """
         fill = torch.ones if self.dtype == torch.bool else torch.zeros
         try:
             return fill(self.shape, dtype=self.dtype, device=device)
@@ -43,7 +52,10 @@ class Input:
 
 
 def parse_inputs(texts: Iterable[str]) -> list[Input]:
-    """Return the inputs that *texts* describe; raises UsageError, which names what is wrong in one."""
+    """Return the inputs that *texts* describe.
+
+    Raises UsageError if a text has another form, a name comes twice, or a dimension has two example sizes.
+    """
     found = [parse_input(text) for text in texts]
     names = [item.name for item in found]
     for name in names:
@@ -61,7 +73,7 @@ def parse_inputs(texts: Iterable[str]) -> list[Input]:
 
 
 def parse_input(text: str) -> Input:
-    """Return the input that ``NAME:DTYPE:SHAPE`` describes; raises UsageError."""
+    """Return the input that ``NAME:DTYPE:SHAPE`` describes. Raises UsageError if *text* has another form."""
     parts = text.split(":")
     if len(parts) != 3 or not parts[0]:
         raise UsageError(f"--input {text!r} is not of the form {FORM}")

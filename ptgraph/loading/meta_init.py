@@ -1,4 +1,4 @@
-"""Build a model without numbers: on ``meta``, where filling a tensor with random ones has no effect and takes time."""
+"""Models without numbers: tensors are made on ``meta``, and functions that would fill such a tensor are skipped."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from torch.overrides import TorchFunctionMode
 
 from ptgraph.tracing.torch_internals import WeakIdKeyDictionary
 
-_FILLS = {
-    *("normal_", "uniform_", "trunc_normal_", "zeros_", "ones_", "constant_", "fill_", "zero_", "orthogonal_"),
-    *("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_"),
-}
+_FILLS = {"normal_", "uniform_", "trunc_normal_", "zeros_", "ones_", "constant_", "fill_", "zero_", "orthogonal_"}
+_FILLS |= {"kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_"}
 
 
 @contextlib.contextmanager
 def on_meta() -> Iterator[None]:
-    """Let tensors be made on ``meta``, and what would fill such a tensor leave it as it is."""
+    """Let tensors be made on ``meta``, and skip functions that fill such a tensor: they take time and do nothing."""
     with torch.device("meta"), _NoNumbers():
         yield
 
@@ -40,8 +38,8 @@ class _NoNumbers(TorchFunctionMode):
 
 @contextlib.contextmanager
 def parameters_on_meta() -> Iterator[None]:
-    """Put each parameter that a module is given on ``meta``, and leave buffers, which a file may not hold, real."""
-    moved: Any = WeakIdKeyDictionary()  # of one given to several modules, there is one on meta too
+    """Put each parameter that a module is given on ``meta``. Buffers stay real: a file of weights may not hold them."""
+    moved: Any = WeakIdKeyDictionary()  # a parameter of several modules stays one parameter
 
     def move(module: nn.Module, name: str, parameter: Any) -> nn.Parameter | None:
         if parameter is None or parameter.is_meta or isinstance(parameter, UninitializedParameter):
@@ -51,7 +49,7 @@ def parameters_on_meta() -> Iterator[None]:
         on_meta: nn.Parameter = moved[parameter]
         return on_meta
 
-    handle = hooks.register_module_parameter_registration_hook(move)  # type: ignore[arg-type]  # it may give one
+    handle = hooks.register_module_parameter_registration_hook(move)  # type: ignore[arg-type]  # it may return one
     try:
         yield
     finally:

@@ -1,4 +1,7 @@
-"""What a target imports is forgotten after it, so that a second one in another folder finds modules of its own."""
+"""Modules that a target imports, removed after it: a second target in another folder then imports its own.
+
+Changes ``sys.modules`` and ``sys.path`` of the process.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def own_modules() -> Iterator[None]:
-    """Forget the modules that are imported within, if they are neither installed nor Python's, and where they were."""
+    """Remove modules that are imported within from ``sys.modules``, but no installed ones; restore ``sys.path``."""
     before, path = set(sys.modules), [*sys.path]
     try:
         yield

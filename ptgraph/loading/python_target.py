@@ -1,4 +1,4 @@
-"""``package.module:attribute`` and ``file.py:attribute`` → Source."""
+"""Python targets: ``package.module:attribute`` and ``file.py:attribute`` → Source."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ from ptgraph.tracing.source import Source
 MANY = 20  # names, beyond which a message lists no more
 
 
-def load_attribute(place: str, attribute: str, wanted: Request) -> Source:
-    module = _import(place)
+def load_attribute(location: str, attribute: str, wanted: Request) -> Source:
+    """Return the model that an *attribute* of a module is or makes; *location* is a module's name, or a file.
+
+    Raises LoadError if the module cannot be imported, or has no such attribute, or the attribute gives no model.
+    """
+    module = _import(location)
     value: Any = module
-    target, parts = f"{place}:{attribute}", attribute.split(".")
+    target, parts = f"{location}:{attribute}", attribute.split(".")
     for depth, part in enumerate(parts):
-        owner = f"{place}:{'.'.join(parts[:depth])}".removesuffix(":")
+        owner = f"{location}:{'.'.join(parts[:depth])}".removesuffix(":")
         try:
             value = run_user_code(partial(getattr, value, part), f"reading {part!r} of {owner}", AttributeError)
         except AttributeError as error:
@@ -46,7 +50,7 @@ def load_attribute(place: str, attribute: str, wanted: Request) -> Source:
 
 
 def _others(owner: Any, part: str) -> str:
-    """Say which attribute of *owner* was meant by *part*, or which of them may be targets."""
+    """Return the end of a message: which attribute of *owner* is similar to *part*, or which may be targets."""
     if isinstance(owner, nn.Module):
         names = [name for name, _ in owner.named_children()]
     elif isinstance(owner, ModuleType):
@@ -66,21 +70,21 @@ def _may_be_target(value: Any, module: str) -> bool:
     return made_here or isinstance(value, nn.Module)
 
 
-def _import(place: str) -> ModuleType:
-    path = Path(place)
+def _import(location: str) -> ModuleType:
+    path = Path(location)
     if path.suffix == ".py":
         need_file(path)
-        return run_user_code(lambda: _import_file(path), f"importing {place}")
-    if not all(part.isidentifier() for part in place.split(".")):
-        raise LoadError(f"{place!r} is neither a Python file nor the name of a module; a target is {KINDS}")
+        return run_user_code(lambda: _import_file(path), f"importing {location}")
+    if not all(part.isidentifier() for part in location.split(".")):
+        raise LoadError(f"{location!r} is neither a Python file nor the name of a module; a target is {KINDS}")
     folder = Path.cwd()
     add_folder(folder)
     try:
-        return run_user_code(lambda: importlib.import_module(place), f"importing {place}", ModuleNotFoundError)
+        return run_user_code(lambda: importlib.import_module(location), f"importing {location}", ModuleNotFoundError)
     except ModuleNotFoundError as error:
-        if error.name is not None and f"{place}.".startswith(f"{error.name}."):
+        if error.name is not None and f"{location}.".startswith(f"{error.name}."):
             raise LoadError(f"there is no module {error.name!r}, neither in {folder} nor installed") from error
-        raise LoadError(f"importing {place} failed: {reason_of(error)}") from error
+        raise LoadError(f"importing {location} failed: {reason_of(error)}") from error
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -1,4 +1,4 @@
-"""What was asked for beside the target."""
+"""Requests: what is asked of a loader beside the target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ KINDS = "a preset, package.module:attribute, file.py:attribute, a .pt2 or .onnx 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for beside the target."""
+    """What is asked of a loader beside the target.
+
+    ``inputs`` replace example inputs. With ``weights``, the model is made with values; with ``made_up``, these may be
+    random where the target (a config) promises weights of a file. ``checkpoint`` is a file of weights. ``trust`` allows
+    code in a .pt2 file to run.
+    """
 
     inputs: list[Input]
     weights: bool

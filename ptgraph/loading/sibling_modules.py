@@ -1,8 +1,10 @@
-"""What lies beside a target can be imported, and is never taken for a library that ptgraph or torch imports later.
+"""Sibling modules: files beside a target can be imported, but never in place of a library of torch or ptgraph.
 
-A folder comes first on ``sys.path``, as for Python's own scripts, so that ``from utils import x`` finds the utils.py
-that lies there, whatever is installed. Only names of the standard library and of what ptgraph requires are looked for
-elsewhere first: a profile.py or sympy.py beside the model is not what torch means by that name.
+The target's folder comes first on ``sys.path``, as for Python's own scripts, so that ``from utils import x`` finds the
+utils.py in it, whatever is installed. Modules of the standard library and of ptgraph's requirements are looked for
+elsewhere first: when torch imports sympy, a sympy.py beside the model is not found.
+
+``sys.path`` and ``sys.meta_path`` of the process stay changed (see `ptgraph.loading.own_modules`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ _GENERAL = {"utils", "tests", "test", "examples", "docs", "benchmarks", "tools",
 
 
 def add_folder(folder: Path) -> None:
-    """Let modules in *folder* be imported."""
+    """Let modules in *folder* be imported, from now on."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     _FINDER.folders.add(folder)
@@ -28,12 +30,12 @@ def add_folder(folder: Path) -> None:
 
 
 def is_library(name: str) -> bool:
-    """Say whether *name* is a module of the standard library, or of what ptgraph requires and is installed."""
+    """Return whether *name* is a module of the standard library, or of an installed requirement of ptgraph."""
     return name in sys.stdlib_module_names or name in _required()
 
 
 class _Libraries:
-    """Finds libraries where a module of the user's has the same name."""
+    """A finder of modules that finds the library where a module in the user's folder has the same name."""
 
     def __init__(self) -> None:
         self.folders: set[Path] = set()
@@ -41,7 +43,7 @@ class _Libraries:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if path is not None or not any(_holds(folder, name) for folder in self.folders) or not is_library(name):
             return None
-        return PathFinder.find_spec(name, [place for place in sys.path if Path(place).resolve() not in self.folders])
+        return PathFinder.find_spec(name, [path for path in sys.path if Path(path).resolve() not in self.folders])
 
 
 def _holds(folder: Path, name: str) -> bool:
@@ -50,7 +52,7 @@ def _holds(folder: Path, name: str) -> bool:
 
 @cache
 def _required() -> set[str]:
-    """Return the modules of all that ptgraph requires, with its extras, and of what that requires."""
+    """Return the modules of all direct and indirect requirements of ptgraph and its extras."""
     known, left = set(), ["ptgraph"]
     while left:
         name = _normal(left.pop())

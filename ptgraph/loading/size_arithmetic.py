@@ -1,4 +1,4 @@
-"""Text that torch evaluates as Python: whether it is plain arithmetic on sizes, which can do nothing else."""
+"""Checks that text which torch evaluates as Python is plain arithmetic on sizes, and can do nothing else."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d{1,3})?", re.ASCII)
 _TEXTS = {"Symbol": _SYMBOL, "Float": _NUMBER}  # functions that may be given text, and which
 _CONSTANTS = {"true", "false", "oo", "int_oo", "pi", "E"}
 _POWERS = {"Pow", "PowByNatural", "FloatPow", "LShift", "pow"}
-_FUNCTIONS = _POWERS | {
-    *("Add", "Mul", "Max", "Min", "Mod", "PythonMod", "FloorDiv", "CeilDiv", "CleanDiv", "ModularIndexing"),
-    *("RShift", "FloatTrueDiv", "IntTrueDiv", "Abs", "floor", "ceiling", "Where", "Identity", "ToFloat", "sqrt"),
-    *("CeilToInt", "FloorToInt", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal", "Integer", "Rational"),
-    *("Equality", "Unequality", "StrictLessThan", "LessThan", "StrictGreaterThan", "GreaterThan", "And", "Or", "Not"),
-    *("Eq", "Ne", "Lt", "Le", "Gt", "Ge", "Piecewise", "ExprCondPair", "Tuple", "Symbol", "Float"),
-    "IsNonOverlappingAndDenseIndicator",
-}
+_ARITHMETIC = {"Add", "Mul", "Max", "Min", "Mod", "PythonMod", "FloorDiv", "CeilDiv", "CleanDiv", "ModularIndexing"}
+_ARITHMETIC |= {"RShift", "FloatTrueDiv", "IntTrueDiv", "Abs", "floor", "ceiling", "Where", "Identity", "sqrt"}
+_ROUNDING = {"ToFloat", "CeilToInt", "FloorToInt", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal"}
+_RELATIONS = {"Equality", "Unequality", "StrictLessThan", "LessThan", "StrictGreaterThan", "GreaterThan"}
+_RELATIONS |= {"And", "Or", "Not", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "IsNonOverlappingAndDenseIndicator"}
+_ATOMS = {"Integer", "Rational", "Piecewise", "ExprCondPair", "Tuple", "Symbol", "Float"}
+_FUNCTIONS = _POWERS | _ARITHMETIC | _ROUNDING | _RELATIONS | _ATOMS
 _OPAQUE = re.compile(r"(OpaqueUnaryFn|BitwiseFn)_[a-z0-9_]+", re.ASCII)
 _GUARD_FUNCTIONS = {"max", "min", "abs", "int", "float", "round", "bool", "pow", "Eq", "Ne", "Max", "Min", "Mod"}
 _GUARD_FUNCTIONS |= {"FloorDiv", "PythonMod", "IsNonOverlappingAndDenseIndicator", "cast_symbool_to_symint_guardless"}
@@ -45,12 +44,12 @@ _OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.T
 
 
 def is_arithmetic(text: object) -> bool:
-    """Say whether *text* is an expression of sizes as torch.export writes it: sympy's ``srepr``, or operators."""
+    """Return whether *text* is an expression of sizes as torch.export writes it: sympy's ``srepr``, or operators."""
     return _fits(text, _is_expression)
 
 
 def is_guard(text: object) -> bool:
-    """Say whether *text* is a condition on inputs as torch.export writes it: ``L['x'].size()[0] % 2 == 0``."""
+    """Return whether *text* is a condition on inputs as torch.export writes it: ``L['x'].size()[0] % 2 == 0``."""
     return _fits(text, _is_condition)
 
 
@@ -103,7 +102,7 @@ def _is_of_math(node: ast.AST) -> bool:
 
 
 def _is_of_an_input(node: ast.AST) -> bool:
-    """Say whether an expression is ``L['name']``, or an item, an attribute or the sizes of such."""
+    """Return whether an expression is ``L['name']``, or an item, an attribute or the sizes of such."""
     if isinstance(node, ast.Subscript):
         key = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
         inputs = isinstance(node.value, ast.Name) and node.value.id == "L"
@@ -120,7 +119,7 @@ def _is_number(value: object) -> bool:
 
 
 def _powers(node: ast.AST) -> int:
-    """Return how many powers are within each other; raises ValueError for an exponent that is too high."""
+    """Return the depth of powers within powers. Raises ValueError if an exponent is too high."""
     inside = max(map(_powers, ast.iter_child_nodes(node)), default=0)
     exponent: ast.AST | None = None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift):

@@ -1,4 +1,4 @@
-"""A target, as a person writes it → Source. The form of the target chooses the loader."""
+"""Targets, as a person writes them → Source. The form of a target chooses its loader."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def load(
 ) -> Source:
     """Return the model that *target* names, with example inputs: its own, or those of *inputs*.
 
-    A class, factory or preset is built on ``meta``, or with real random weights where *weights* asks for them;
-    a config, which promises the weights of another file, only if they may be *made_up*. With the file
-    *checkpoint*, the weights are those in it. Code in a .pt2 file is run only with *trust*.
-    Raises LoadError where the target cannot be loaded or the checkpoint does not fit it, UsageError where
-    *inputs* are malformed or missing.
+    A class, factory or preset is built on ``meta``, or with *weights* with real random ones. A Hugging Face config
+    promises the weights of another file, so it gets random ones only with *made_up*. *checkpoint* is a file of weights
+    for the model. Code in a .pt2 file is run only with *trust*.
+    Raises LoadError if the target cannot be loaded or the checkpoint does not fit it; UsageError if *inputs* have
+    another form, do not fit, or are missing.
     """
     file = Path(checkpoint) if checkpoint is not None else None
     wanted = Request(parse_inputs(inputs), weights, made_up, file, trust)
@@ -64,9 +64,9 @@ def _load(target: str, wanted: Request) -> Source:
         return _load_onnx(path, wanted)
     if path.suffix == ".json" or kind_of(path) == "folder":
         return _load_huggingface(path, wanted)
-    place, colon, attribute = target.rpartition(":")
-    if colon and place and attribute:
-        return load_attribute(place, attribute, wanted)
+    location, colon, attribute = target.rpartition(":")
+    if colon and location and attribute:
+        return load_attribute(location, attribute, wanted)
     file = target.removesuffix(":")
     if file.endswith(".py"):
         need_file(Path(file))
