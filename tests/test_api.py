@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -485,3 +487,31 @@ def test_a_stream_that_somebody_has_kept_while_it_was_quiet_writes_again(capsys:
     with contextlib.redirect_stdout(kept):  # as one does who put it back too late
         print("heard")
     assert capsys.readouterr().out == "heard\n"
+
+
+def process_state() -> dict[str, Any]:
+    """What a process has once, and a library has to leave as it found it."""
+    hooks = torch.nn.modules.module
+    return {
+        "streams": (sys.stdout, sys.stderr),
+        "warnings": (list(warnings.filters), warnings.showwarning),
+        "logging": (logging.root.level, logging.root.manager.disable, list(logging.root.handlers)),
+        "gc": (gc.isenabled(), gc.get_threshold()),
+        "torch": (torch.get_default_dtype(), torch.is_grad_enabled(), torch.initial_seed(), torch.get_num_threads()),
+        "random": torch.get_rng_state().tolist(),
+        "fast path": torch.backends.mha.get_fastpath_enabled(),
+        "hooks": {name: list(value) for name, value in vars(hooks).items() if name.startswith("_global") and value},
+        "path": list(sys.path),
+        "signals": [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)],
+    }
+
+
+def test_the_library_leaves_the_process_as_it_found_it(tmp_path: Path) -> None:
+    ptgraph.export(Net(), tmp_path, args=(X,))  # what is imported for it may set things once
+    model = Net()
+    before = process_state()
+    graph = ptgraph.trace(model, X)
+    ptgraph.export(graph, tmp_path / "again")
+    ptgraph.compare(graph, graph)
+    after = process_state()
+    assert {name for name in before if before[name] != after[name]} == set()

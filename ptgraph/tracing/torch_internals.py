@@ -35,7 +35,8 @@ CHECKS = re.compile(r"\b_assert|aten\.sym_constrain|_guards_fn")  # operations t
 VMAP = "torch._functorch."  # marks of torch.func.vmap
 VMAP_ENTER = "._add_batch_dim"
 OUTSIDE = "_empty"  # begins the key, in a stack of modules, of what is outside of any
-OWN_FRAMES = ("torch/fx/", "torch/_")  # files of the tracer itself, in a stack trace
+# Files of the tracer itself, in a stack trace; the last is code that torch.fx has made, numbered in each process.
+OWN_FRAMES = ("torch/fx/", "torch/_", "<eval_with_key>")
 
 
 def export_errors() -> tuple[type[Exception], ...]:

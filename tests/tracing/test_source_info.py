@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ptgraph
+from ptgraph.tracing.source_info import SourceFiles
 
 NET = """
 import torch
@@ -41,3 +42,11 @@ def test_a_module_that_takes_the_place_of_another_is_named_by_its_own_package(
             if name.startswith(package):
                 del sys.modules[name]
     assert shown == [("alpha/net.py",) * 2, ("beta/net.py",) * 2]
+
+
+def test_code_that_torch_made_is_no_source_of_the_user() -> None:
+    """Its name has a number that counts what torch.fx made before in the process."""
+    own = f'  File "{__file__}", line 7, in forward'
+    made = '  File "<eval_with_key>.12", line 13, in forward'
+    assert SourceFiles().last_frame(f"{own}\n    x\n{made}\n    y") == ("tests/tracing/test_source_info.py", 7)
+    assert SourceFiles().last_frame(made) == (None, None)
