@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, progress on a terminal, and rows of text."""
+"""The console of all commands: errors in one line, warnings, progress on a terminal, and rows of text."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ TERM, 129 by HUP): files are then whole, and old or new."""
 
 
 class Group(click.Group):
-    """A group that turns errors made for people into one line and an exit code.
+    """A group of commands that turns errors into one line and an exit code.
 
-    ``debug`` and ``quiet`` say whether the command that runs was given these options.
+    ``debug`` and ``quiet`` say whether the command that is running got these options.
     """
 
     debug = False
@@ -90,7 +90,7 @@ class Group(click.Group):
 
     @contextlib.contextmanager
     def _told_warnings(self) -> Iterator[None]:
-        """Print warnings of ours as all else that is said, or with ``--quiet`` not at all; not those of others."""
+        """Print warnings of ptgraph by `warn`, or with ``--quiet`` not at all. Warnings of others are not changed."""
         with warnings.catch_warnings():
             others = warnings.showwarning
 
@@ -105,7 +105,7 @@ class Group(click.Group):
 
 
 def _note(ctx: click.Context, option: click.Parameter, given: bool) -> bool:
-    """Let the group know of an option that changes how all commands speak."""
+    """Note in the group an option that all commands share: ``--quiet`` or ``--debug``."""
     group = ctx.find_root().command
     if given and isinstance(group, Group):
         setattr(group, str(option.name), True)
@@ -128,9 +128,9 @@ debug_option = click.option(
 
 
 def say(text: str, *, end: str = "\n", styled: bool = False) -> None:
-    """Print to stdout; what is not *styled* by a library is made `printable`. All that is printed goes this way.
+    """Print to stdout; text that is not *styled* by a library is made `printable`. All commands print by this function.
 
-    A reader that has seen enough gets no more; raises ExportError where it cannot be written.
+    A closed pipe is no error. Raises ExportError if stdout cannot be written to otherwise.
     """
     try:
         if sys.stdout is None or sys.stdout.closed:
@@ -144,7 +144,7 @@ def say(text: str, *, end: str = "\n", styled: bool = False) -> None:
 
 
 def complain(text: str) -> None:
-    """Print to stderr what is said beside the results, if it can be read there."""
+    """Print to stderr, if that is possible."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # it is full, closed, or was so from the start
         sys.stderr.write(printable(text) + "\n")
         sys.stderr.flush()
@@ -160,7 +160,7 @@ def _one_line(text: str) -> str:
 
 
 def _let_go_of_stdout() -> None:
-    """Lead what is buffered, and all that follows, nowhere: Python would try to write it again as it ends."""
+    """Send stdout to the null device: Python would try to write its buffer again at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(nowhere, sys.stdout.fileno())
@@ -172,7 +172,7 @@ _PLAINER = str.maketrans({"×": "x", "–": "-", "—": "-", "−": "-", "→": 
 
 
 def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Write characters that a terminal does not know as others like them, or as escapes."""
+    """Replace characters that the terminal's encoding does not have by similar ones, or by escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(_PLAINER)
@@ -180,7 +180,7 @@ def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def _prepare_streams() -> None:
-    """Let both streams take any text, and nothing that is opened later be taken for one that is closed."""
+    """Let stdout and stderr take any text, and open closed standard streams, so that no file gets their numbers."""
     codecs.register_error("ptgraph", _plainer)
     for number in range(3):
         try:
@@ -193,7 +193,7 @@ def _prepare_streams() -> None:
 
 
 class _Printable(logging.Formatter):
-    """Writes a record as all else that is said."""
+    """A formatter of log records that makes them `printable`."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
@@ -209,7 +209,7 @@ def _log_to_stderr() -> None:
 
 @contextlib.contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Yield a function that says what is being done; on a terminal only."""
+    """Yield a function that shows what is being done. It shows it on a terminal only, and not with *quiet*."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda text: check()
         check()
@@ -217,7 +217,7 @@ def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
     from rich.text import Text
 
-    # This stderr, not what sys.stderr is at the time: while a model is traced, that leads nowhere.
+    # This stderr, not sys.stderr at that time: it is silenced while a model is traced.
     spinner = "dots" if (sys.stderr.encoding or "utf-8").lower().startswith("utf") else "line"
     with Console(file=sys.stderr).status("starting", spinner=spinner) as status:
 
@@ -230,6 +230,7 @@ def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print *rows* of equal length, in columns."""
     rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -138,7 +138,7 @@ def export(
 
 
 def _check_comparison(formats: list[str], given: dict[str, Any], name: str | None) -> None:
-    """Raise UsageError for what was asked for beside --compare and does not go with it."""
+    """Raise UsageError for a format or an option that does not go with --compare."""
     from ptgraph.common.file_names import file_stem
 
     others = [f for f in formats if f != "html"]
@@ -154,7 +154,7 @@ def _check_comparison(formats: list[str], given: dict[str, Any], name: str | Non
 def _both_graphs(
     target: str, other: str, inputs: tuple[str, ...], step: Callable[[str], None], trust: bool
 ) -> list[ModelGraph]:
-    """Return the graphs of two targets, both on *inputs*; a file that was saved with its own keeps them."""
+    """Return the graphs of two targets, both with *inputs*; a .pt2 or .onnx file keeps its own."""
     from ptgraph.loading.own_modules import own_modules
 
     held = [which.endswith((".pt2", ".onnx")) for which in (target, other)]

@@ -51,7 +51,7 @@ def figure_options(command: Command) -> Command:
 
 
 def figure_of(given: dict[str, Any]) -> FigureOptions:
-    """Return what was given; raises UsageError for a choice that there is not."""
+    """Return the options that were given. Raises UsageError for a value that an option cannot have."""
     chosen = {name: value for name, value in given.items() if value is not None}
     if "show" in chosen:
         words = [word.strip().lower() for word in chosen["show"].split(",") if word.strip()]
@@ -60,7 +60,7 @@ def figure_of(given: dict[str, Any]) -> FigureOptions:
 
 
 def flags_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the options by how they are written on the command line."""
+    """Return the options by their names on the command line."""
     return {f"--{name}": value for name, value in given.items()}
 
 

@@ -1,4 +1,4 @@
-"""`ptgraph list`, `ptgraph formats`, `ptgraph schema`: what there is to choose from."""
+"""`ptgraph list`, `ptgraph formats`, `ptgraph schema`: the presets, the formats, the JSON Schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: the rows, tables and lines that the command line prints."""
+"""Tables, rows and lines of numbers that the command line prints."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def analysis_table(graph: ModelGraph, analysis: Analysis) -> Table:
 
 
 def totals_text(graph: ModelGraph, analysis: Analysis) -> str:
-    """Return the sums over the whole model, a line for what it does and one for where its parameters are.
+    """Return the totals of the model: a line of its parameters and work, and a line of where its elements are.
 
     An ONNX file does not say which of them can be trained, and has no ``state_dict``.
     """
@@ -65,8 +65,12 @@ def comparison_rows(found: Sequence[OutputCheck]) -> list[tuple[str, ...]]:
         ("run", "output", "shape", "max abs", "max rel", ""),
         *(
             (
-                *(item.case, item.output, shape_text(item.shape)),
-                *(f"{item.max_abs:.2g}", f"{item.max_rel:.2g}", "" if item.agrees else "differs"),
+                item.case,
+                item.output,
+                shape_text(item.shape),
+                f"{item.max_abs:.2g}",
+                f"{item.max_rel:.2g}",
+                "" if item.agrees else "differs",
             )
             for item in found
         ),

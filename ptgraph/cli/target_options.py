@@ -1,4 +1,4 @@
-"""What all commands share that take a target: the argument, and the options that say more of it."""
+"""The argument TARGET, and the options that go with it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ opset_option = click.option(
 
 
 def epilog(exit_codes: str = EXIT_CODES) -> str:
-    """Return what the help of a command ends with: what a target is, and what its exit codes mean."""
+    """Return the end of a command's help: what a target is, and what *exit_codes* mean."""
     return f"{TARGET_HELP}\n\n{exit_codes}"
 
 

@@ -1,4 +1,4 @@
-"""A target of the command line → its graph."""
+"""Targets of the command line → graphs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ def graph_of_target(
     checkpoint: str | None = None,
     trust: bool = False,
 ) -> ModelGraph:
+    """Return the graph of *target*; *step* is told what is being done.
+
+    Raises LoadError, UsageError or TraceError if the target cannot be loaded or traced.
+    """
     if target.endswith(".onnx"):
         return read_onnx(target, name, step, input=inputs, weights=weights, checkpoint=checkpoint)
     step("loading torch")
@@ -38,12 +42,12 @@ def graph_of_target(
         return graph_of(source)
     try:
         return graph_of(source, tracers=["torch.export"])
-    except TraceError:  # it may need numbers: its own, not such as the tracer would make up
+    except TraceError:  # it may depend on values: then on those that it starts with, not on random ones of the tracer
         return graph_of(load(target, inputs, name=name, weights=True))
 
 
 def read_onnx(target: str, name: str | None, step: Callable[[str], None], **given: Any) -> ModelGraph:
-    """Return the graph of an ONNX file, without torch; *given* are options that do not go with one."""
+    """Return the graph of an ONNX file, without torch. Raises UsageError if an option in *given* is set."""
     from ptgraph.onnx.reading.read import read_target
 
     step(f"reading {target}")
@@ -51,6 +55,7 @@ def read_onnx(target: str, name: str | None, step: Callable[[str], None], **give
 
 
 def warn_of_attempts(graph: ModelGraph) -> None:
+    """Print a warning if tracers failed before the one that traced *graph*."""
     if graph.attempts:
         warn(f"traced by {graph.tracer}, since {attempts_text(graph.attempts)}")
 

@@ -194,7 +194,7 @@ def _source(word: str, hub: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def _people(quiet: bool) -> Iterator[None]:
-    """Turn the errors and warnings of `models`, which knows nothing of ptgraph, into those of the command line."""
+    """Turn errors and warnings of `models`, which does not import ptgraph, into those of the command line."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", module=__name__.rpartition(".")[0])
@@ -222,7 +222,7 @@ def _people(quiet: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _run(quiet: bool) -> Iterator[Callable[[str, int, dict[str, float]], None]]:
-    """Yield what shows each step of a run: a bar for each phase, on a terminal only."""
+    """Yield a function that reports a step of a run. It shows a bar for each phase, on a terminal only."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -248,7 +248,7 @@ def _run(quiet: bool) -> Iterator[Callable[[str, int, dict[str, float]], None]]:
 
 
 def _summarize(file: Path) -> None:
-    """Print where a run's files are, and how it began and ended."""
+    """Print the file of metrics of a run, and its first and last metrics."""
     from ptgraph.graph.labels import size_text
     from ptgraph.models.training import read_metrics
 

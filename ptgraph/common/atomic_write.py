@@ -14,28 +14,31 @@ from ptgraph.errors import ExportError
 
 
 def check_folder(output: str | os.PathLike[str]) -> None:
-    """Raise ExportError if *output* can neither be written to nor made; nothing is made yet."""
+    """Raise ExportError if the folder *output* can neither be written to nor be made. Makes nothing."""
     folder = Path(output)
     try:
-        place = next(p for p in (folder, *folder.parents, Path()) if p.exists())
+        existing = next(p for p in (folder, *folder.parents, Path()) if p.exists())
     except OSError as error:
         raise ExportError(f"cannot write to {folder}: {error.strerror or error}") from error
-    if not place.is_dir():
-        named = "it" if place == folder else place
+    if not existing.is_dir():
+        named = "it" if existing == folder else existing
         raise ExportError(f"cannot write to {folder}: {named} is a file, not a folder")
-    if not os.access(place, os.W_OK | os.X_OK):
+    if not os.access(existing, os.W_OK | os.X_OK):
         raise ExportError(f"cannot write to {folder}: permission denied")
 
 
 def write(folder: Path, stem: str, files: dict[str, Iterable[bytes]]) -> list[Path]:
-    """Write the files of one format together: first all beside their places, then each into it."""
+    """Write ``stem.suffix`` for each suffix in *files*, and return the paths.
+
+    All files are written under temporary names first, then renamed. Raises ExportError if one cannot be written.
+    """
     written: list[Path] = []
     write_all(folder, stem, files, written)
     return written
 
 
 def write_all(folder: Path, stem: str, files: dict[str, Iterable[bytes]], written: list[Path]) -> None:
-    """Do as `write`, and note the files in *written* when they have their names: no signal comes in between."""
+    """Do as `write`, and add the paths to *written*. No signal comes between the renaming and the adding."""
     pending: list[tuple[Path, Path]] = []
     try:
         for suffix, chunks in files.items():
@@ -61,7 +64,10 @@ def write_all(folder: Path, stem: str, files: dict[str, Iterable[bytes]], writte
 
 @contextlib.contextmanager
 def orderly(folder: Path, written: list[Path]) -> Iterator[None]:
-    """Remove what dead processes have left, and after an interrupt what this one has; it notes what is *written*."""
+    """Remove temporary files in *folder*: those of dead processes first, and after an interrupt those of this one.
+
+    A KeyboardInterrupt gets a note of the files in *written*.
+    """
     sweep(folder)
     sweep(Path(tempfile.gettempdir()))
     try:
@@ -74,7 +80,7 @@ def orderly(folder: Path, written: list[Path]) -> Iterator[None]:
 
 
 def make_folder(output: str | os.PathLike[str]) -> Path:
-    """Return *output* as a folder that exists and can be written to; raise ExportError if it cannot be."""
+    """Return *output* as a folder, which is made if needed. Raises ExportError if it cannot be made or written to."""
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,22 +10,25 @@ from ptgraph.errors import LoadError, UsageError
 
 
 def need_file(path: Path) -> None:
-    """Raise LoadError if *path* is no file, or cannot be looked at."""
+    """Raise LoadError if *path* is no file, or its file system cannot be read."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise LoadError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:  # no folder may be searched, the name is too long, or holds a NUL
+    except (OSError, ValueError) as error:  # no permission, or the name is too long or holds a NUL
         raise LoadError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if stat.S_ISDIR(mode):
         raise LoadError(f"{path} is a folder, not a file")
 
 
-LONGEST = 180  # bytes of a stem; a name has 255, with an ending and what marks it as unfinished
+LONGEST = 180  # bytes of a stem; a file name has at most 255, with its suffix and the mark of a temporary file
 
 
 def file_stem(name: str, *, strict: bool = False) -> str:
-    """Return *name* fit for a file; *strict* raises UsageError instead of mending it."""
+    """Return *name* as the stem of a file, with ``_`` in place of characters that may not be in one.
+
+    With *strict*, such a name raises UsageError instead.
+    """
     safe = re.sub(r"[^\w.+-]+", "_", name).strip(".").encode()[:LONGEST].decode(errors="ignore")
     if strict and (safe != name or not name):
         mended = safe.strip("_") or "model"

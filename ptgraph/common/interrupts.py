@@ -1,7 +1,7 @@
-"""Ctrl-C, and the signals TERM and HUP, end the work: none is taken for an error, and none halves a file.
+"""Interrupts: Ctrl-C and the signals TERM and HUP end the work, are never taken for an error, and leave files whole.
 
-An interrupt is an exception that arises anywhere, also where code of others turns it into an error of its own or drops
-it. So that it is not lost, `check` is asked before anything follows from an error, and before a file takes its name.
+An interrupt is an exception that may arise in code of others, which may drop it or raise another in its place. So
+`check` is called where an error is handled, and before a file gets its name: it raises the interrupt again.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ class Stopped(KeyboardInterrupt):
 
 @dataclass
 class _State:
-    asked: int = 0  # the signal that asked first
-    waits: int = 0  # how many blocks must not be cut in two
+    asked: int = 0  # the number of the first signal
+    waits: int = 0  # the number of `uncut` blocks that are running
 
 
 _state = _State()
 
 
 def handle_signals() -> None:
-    """Let signals raise `Stopped` from now on; what the parent process ignores stays ignored (``nohup``)."""
-    main = threading.current_thread() is threading.main_thread()  # no other can
+    """Let signals raise `Stopped` from now on; signals that the parent process ignores stay ignored (``nohup``)."""
+    main = threading.current_thread() is threading.main_thread()  # other threads cannot set handlers
     for number in _SIGNALS if main else ():
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
 
 
 def release_signals() -> None:
-    """Let signals end the process at once again: its work is done."""
+    """Let signals end the process at once again."""
     for number in _SIGNALS:
         if signal.getsignal(number) is _stop:
             signal.signal(number, signal.SIG_DFL)
@@ -48,12 +48,12 @@ def release_signals() -> None:
 
 def _stop(number: int, frame: Any) -> None:
     _state.asked = _state.asked or number
-    if not _state.waits and not _interrupt(sys.exc_info()[1]):  # one that is on its way is let tidy up
+    if not _state.waits and not _interrupt(sys.exc_info()[1]):  # do not interrupt the handling of an interrupt
         raise Stopped
 
 
 def check(error: BaseException | None = None) -> None:
-    """Raise the interrupt that is due: a signal's, or one that *error* was raised in place of."""
+    """Raise `Stopped` if a signal has come, or KeyboardInterrupt if *error* is one or was raised in place of one."""
     if _state.asked and not _state.waits:
         raise Stopped
     if _interrupt(error):
@@ -61,7 +61,7 @@ def check(error: BaseException | None = None) -> None:
 
 
 def _interrupt(error: BaseException | None) -> bool:
-    """Return whether *error* is an interrupt, or came of one."""
+    """Return whether *error* is a KeyboardInterrupt, or has one among its causes and contexts."""
     todo, seen = [error], set[int]()
     while todo:
         found = todo.pop()
@@ -75,7 +75,7 @@ def _interrupt(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def uncut() -> Iterator[None]:
-    """Let a signal wait until what is done within is done."""
+    """Delay signals to the end of the block."""
     _state.waits += 1
     try:
         yield
@@ -85,16 +85,16 @@ def uncut() -> Iterator[None]:
 
 
 def end(error: BaseException | None = None) -> NoReturn:
-    """End the process after an interrupt, with one line of what was noted on *error* and on what it came of.
+    """End the process after an interrupt. Prints one line, with the notes of *error* and of its causes.
 
-    If a signal asked for it, nothing else can hold it up: no thread, and no module that tidies up.
+    After a signal the process ends at once: it waits for no thread and calls no exit handlers.
     """
     said = "interrupted" if _state.asked in (0, signal.SIGINT) else f"ended by {signal.Signals(_state.asked).name}"
     parts = [said]
     while error is not None:
         parts += [note for note in getattr(error, "__notes__", ()) if note not in parts]
         error = error.__cause__ or error.__context__
-    with contextlib.suppress(OSError, ValueError):  # nobody may be there to read it
+    with contextlib.suppress(OSError, ValueError):  # stderr may be closed
         print(f"ptgraph: error: {'; '.join(parts)}", file=sys.stderr, flush=True)
     if not _state.asked:
         sys.exit(128 + signal.SIGINT)

@@ -11,10 +11,10 @@ MANY = 10  # names, beyond which a message lists no more
 
 
 def printable(text: str) -> str:
-    r"""Return *text* with escapes, such as ``\x1b``, in place of what would steer a terminal or mislead a reader.
+    r"""Return *text* with escapes, such as ``\x1b``, for characters that would steer a terminal or mislead a reader.
 
-    These are all control characters but the line end and the tab, marks of direction, characters without width,
-    Unicode's own line ends, and surrogates, which stand for bytes that are no text.
+    These are all control characters but the line end and the tab, direction marks, characters without width, Unicode's
+    line separators, and surrogates, which stand for bytes that are no text.
     """
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
@@ -26,19 +26,19 @@ _UNPRINTABLE = re.compile(
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error that says something, or else the name of its class."""
+    """Return the first line of an error's message that is not blank, or else the name of its class."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
 def named(error: BaseException) -> str:
-    """Return the class of an error, and the first line of what it says if it says anything."""
+    """Return the class of an error, and the first line of its message if it has one."""
     name, first = type(error).__name__, first_line(error)
     return name if first == name else f"{name}: {first}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return *names* with commas, the first of them if there are many."""
+    """Return *names*, separated by commas; of more than `MANY`, the first and how many more there are."""
     more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
     return ", ".join(names[:MANY]) + more
 
@@ -58,10 +58,10 @@ def quoted(value: Any, limit: int = 60) -> str:
 
 
 def kind_of(path: Path) -> str | None:
-    """Return "file" or "folder", or None for what is neither of them, or cannot be looked at."""
+    """Return "file" or "folder"; None if *path* is neither, or its file system cannot be read."""
     try:
         return "folder" if path.is_dir() else "file" if path.is_file() else None
-    except OSError:  # no folder may be searched, or the name is too long
+    except OSError:  # no permission, or the name is too long
         return None
 
 

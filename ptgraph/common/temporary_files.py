@@ -1,4 +1,4 @@
-"""Files and folders for the time of a run, whose names say of which process they are: those of a dead one go."""
+"""Temporary files and folders, whose names say which process made them, so that those of dead processes are removed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pathlib import Path
 from ptgraph.common.interrupts import uncut
 
 _SESSION = secrets.token_hex(4)  # tells this process from an earlier one with the same number
-_NAME = re.compile(r"(\..+\.)?ptgraph-(?P<place>\w+)-(?P<pid>\d+)-(?P<session>\w+)-\w+")
+_NAME = re.compile(r"(\..+\.)?ptgraph-(?P<host>\w+)-(?P<pid>\d+)-(?P<session>\w+)-\w+")
 
 
 def temporary_name() -> str:
     """Return a name that no other file has; ``.NAME.`` may stand before it."""
-    return f"ptgraph-{_place()}-{os.getpid()}-{_SESSION}-{secrets.token_hex(4)}"
+    return f"ptgraph-{_host()}-{os.getpid()}-{_SESSION}-{secrets.token_hex(4)}"
 
 
 def is_temporary(path: Path) -> bool:
-    """Return whether *path* has such a name."""
+    """Return whether *path* has a name that `temporary_name` gives."""
     return _NAME.fullmatch(path.name) is not None
 
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a folder for what is done within; those that a killed process has left are removed, too."""
+    """Yield a new folder, which is removed at the end; also removes those that a killed process has left."""
     parent = Path(tempfile.gettempdir())
     sweep(parent)
     folder = parent / temporary_name()
@@ -44,14 +44,14 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def sweep(folder: Path, *, own: bool = False) -> None:
-    """Remove what is temporary in *folder*, of dead processes, and with *own* of this one.
+    """Remove temporary files in *folder* of dead processes, and with *own* those of this process.
 
-    Of a process elsewhere, nobody here can know whether it is dead.
+    Files of processes on other hosts or in other containers stay, since these may be alive.
     """
     with contextlib.suppress(OSError):  # what cannot be listed or removed is not ours to remove
         for path in folder.iterdir():
             found = _NAME.fullmatch(path.name)
-            if found is None or found["place"] != _place():
+            if found is None or found["host"] != _host():
                 continue
             mine = found["session"] == _SESSION
             if (own and mine) or not _alive(int(found["pid"]), found["session"]):
@@ -61,8 +61,8 @@ def sweep(folder: Path, *, own: bool = False) -> None:
                     path.unlink(missing_ok=True)
 
 
-def _place() -> str:
-    """Return a word for where the number of a process means something: this host, and its container if in one."""
+def _host() -> str:
+    """Return a word for this host and, in a container, its process namespace: a process number is valid only there."""
     try:
         processes = str(Path("/proc/self/ns/pid").readlink())
     except OSError:  # no Linux

@@ -1,4 +1,4 @@
-"""An order in which each thing follows what it needs, as near to the given one as that allows."""
+"""Topological order, as near to the given order as possible."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 
 
 def in_order(needs: Sequence[Collection[int]]) -> tuple[list[int], list[int]]:
-    """Return the numbers of things in order, and of those that have none: they need each other in a circle.
+    """Return the numbers of items in topological order, and those of items on or behind a cycle, which have none.
 
-    ``needs[k]`` are the distinct numbers of what the thing *k* needs.
+    ``needs[k]`` are the distinct numbers of the items that item *k* must follow.
     """
     users: dict[int, list[int]] = defaultdict(list)
     for index, sources in enumerate(needs):

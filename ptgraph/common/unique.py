@@ -1,4 +1,4 @@
-"""Names that are not taken."""
+"""Unique names."""
 
 from __future__ import annotations
 

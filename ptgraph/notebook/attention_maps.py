@@ -1,4 +1,4 @@
-"""What attends to what: the attention probabilities of a real forward pass, of any model, head by head."""
+"""Attention patterns: the attention probabilities of a real forward pass of any model, head by head."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
 def attention_patterns(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
     """Run ``model(*args, **kwargs)`` in evaluation mode, and return module path → attention probabilities.
 
-    Each is ``[batch, heads, queries, keys]``, and every row sums to one (to zero, where a query may see no key).
-    A path whose module attends more than once has ``#2``, ``#3`` and so on behind it. Found are calls of
-    ``scaled_dot_product_attention``, those of ``nn.MultiheadAttention``, and softmaxes over the last of four
-    dimensions within a module of the category Attention. The model is left as it was found.
+    Each tensor is ``[batch, heads, queries, keys]``, float32 on the CPU. Every row sums to one, or to zero if the query
+    may see no key. Further calls of a module have ``#2``, ``#3`` and so on after its path. Found are calls of
+    ``scaled_dot_product_attention`` and of ``nn.MultiheadAttention``, and softmaxes over the last of four dimensions in
+    a module of the category Attention. The model is left as it was found.
     """
     names = {module: name for name, module in model.named_modules()}
     watch = _Watch()
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # it gives no probabilities away
+    torch.backends.mha.set_fastpath_enabled(False)  # it does not return the probabilities
     try:
         with left_as_found(model), torch.no_grad(), _entered(names, watch.modules), watch:
             model.eval()
@@ -48,11 +48,11 @@ def attention_patterns(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str,
 
 
 class _Watch(TorchFunctionMode):
-    """Looks at every call of a torch function, and keeps the probabilities of those that attend."""
+    """A mode that sees every call of a torch function, and keeps the probabilities of those that are attention."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.modules: list[nn.Module] = []  # that are running, the innermost last
+        self.modules: list[nn.Module] = []  # the modules whose forward is running, the innermost last
         self.found: list[tuple[nn.Module, Tensor]] = []
 
     def __torch_function__(
@@ -72,11 +72,11 @@ class _Watch(TorchFunctionMode):
         return result.ndim == 4 and dim in (-1, 3) and category(self._owner()) == "Attention"
 
     def _owner(self) -> nn.Module:
-        """Return the innermost module that runs, and that is more than a softmax."""
+        """Return the innermost running module that is no ``nn.Softmax``."""
         return next(module for module in reversed(self.modules) if not isinstance(module, nn.Softmax))
 
     def _multi_head(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Ask for the weights of every head, and return what was asked for."""
+        """Call multi-head attention with the weights of every head, keep them, and return what the caller asked for."""
         given = _MULTI_HEAD.bind(*args, **kwargs)
         given.apply_defaults()
         asked = dict(given.arguments)
@@ -90,7 +90,7 @@ class _Watch(TorchFunctionMode):
         return output, weights.mean(dim=-3) if asked["average_attn_weights"] else weights
 
     def _keep(self, pattern: Tensor) -> None:
-        """Note a pattern ``[…, batch, heads, queries, keys]``; without a batch, or without heads, there is one."""
+        """Keep a pattern ``[…, batch, heads, queries, keys]``; a missing dimension of batch or heads is 1."""
         if pattern.ndim < 4:
             pattern = pattern[:, None] if pattern.ndim == 3 else pattern[None, None]
         self.found.append((self._owner(), pattern.flatten(0, -4).detach().float().cpu()))
@@ -106,7 +106,7 @@ def _probabilities(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """Return the probabilities that ``scaled_dot_product_attention`` uses and keeps to itself."""
+    """Return the probabilities of ``scaled_dot_product_attention``, which does not return them itself."""
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
     scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
@@ -120,7 +120,7 @@ def _probabilities(
 
 @contextmanager
 def _entered(names: dict[nn.Module, str], running: list[nn.Module]) -> Iterator[None]:
-    """Keep in *running* which of the modules in *names* are running."""
+    """Keep the modules in *names* whose forward is running in *running*, the innermost last."""
 
     def enter(module: nn.Module, args: Any) -> None:
         if module in names:

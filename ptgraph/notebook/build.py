@@ -1,4 +1,4 @@
-"""A target → a notebook that explores it; the cells call the public API and nothing else."""
+"""Notebooks that explore a target. Their cells call only the public API, torch and the standard library."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MAKE: dict[str, Any] = {"markdown": v4.new_markdown_cell, "code": v4.new_code_c
 def notebook(
     target: str, name: str, inputs: Sequence[str] = (), folder: str | os.PathLike[str] = ".", *, trust: bool = False
 ) -> bytes:
-    """Return the notebook of *target* as a file's bytes, for opening in *folder*.
+    """Return the notebook of *target* as the bytes of a file in *folder*.
 
-    A preset's also trains a nano model. *name* is the title. A local file in *target* is named relative to *folder*.
-    With *trust*, code in it is run.
+    *name* is its title. A local file in *target* is named relative to *folder*. With *trust*, code in a .pt2 file is
+    run. The notebook of a preset also trains the preset nano.
     """
     from ptgraph.models import PRESETS
 
@@ -40,13 +40,13 @@ def notebook(
 
 
 def _seen_from(folder: str | os.PathLike[str], target: str) -> str:
-    """Return a target that is a local file, or an attribute of one, as it is named from *folder*."""
-    place, colon, attribute = target.rpartition(":")
+    """Return *target*, with the path of a local file in it relative to *folder*."""
+    location, colon, attribute = target.rpartition(":")
     if kind_of(Path(target)):
         return Path(os.path.relpath(target, folder)).as_posix()
     return (
-        f"{Path(os.path.relpath(place, folder)).as_posix()}{colon}{attribute}"
-        if kind_of(Path(place)) == "file"
+        f"{Path(os.path.relpath(location, folder)).as_posix()}{colon}{attribute}"
+        if kind_of(Path(location)) == "file"
         else target
     )
 
@@ -61,7 +61,7 @@ def _cells(target: str, name: str, inputs: Sequence[str], preset: str | None, tr
 
 
 def _model(target: str, name: str, inputs: Sequence[str], trust: bool) -> Iterable[Cell]:
-    given = (f", inputs={list(inputs)!r}" if inputs else "") + ", trust=True" * trust
+    given = (f", inputs={list(inputs)!r}" if inputs else "") + (", trust=True" if trust else "")
     return [
         ("markdown", f"# {name}\n\nWhat the model is made of, where its parameters are, and what it attends to."),
         ("code", "import ptgraph\nfrom ptgraph.notebook import plots"),

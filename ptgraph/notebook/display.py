@@ -1,4 +1,4 @@
-"""How Jupyter shows a graph: as its figure."""
+"""The display of graphs in Jupyter: a `ModelGraph` is shown as its figure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ptgraph.graph.model import ModelGraph
 
 
 def svg_of(graph: ModelGraph) -> str:
-    """Return the figure of *graph* as SVG for a notebook, which may be dark: it paints its own ground."""
+    """Return the figure of *graph* as SVG, with a background of its own, since a notebook may be dark."""
     return write(figure(graph, FigureOptions(theme="screen")), graph.name)
 
 
 def register() -> None:
-    """Let IPython, where it runs, show a `ModelGraph` by `svg_of`; elsewhere nothing happens."""
+    """Let IPython show a `ModelGraph` by `svg_of`. Does nothing outside IPython."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is not None:

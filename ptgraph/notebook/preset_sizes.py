@@ -1,4 +1,4 @@
-"""How large a model is, in the numbers that decide where it runs: parameters, FLOPs, memory."""
+"""Sizes of the presets: parameters, FLOPs per token, key-value cache and memory to train."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ BYTES_TO_TRAIN = 16  # of a parameter: its value, its gradient and the two momen
 class Size:
     """The size of one model.
 
-    ``flops_per_token`` are floating-point operations of the forward pass, by token; ``cache_bytes_per_token`` is what
-    its key-value cache keeps of a token; ``training_bytes`` is what parameters, gradients and Adam's moments take in
-    float32, without the activations.
+    ``flops_per_token`` are the FLOPs of the forward pass per token; ``cache_bytes_per_token`` are the bytes of a token
+    in the key-value cache; ``training_bytes`` are the bytes of parameters, gradients and Adam's moments in float32,
+    without activations.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""HTML: one self-contained page on pyvis's network, which opens folded and unfolds on click.
+"""The page: one self-contained HTML file on pyvis's network, which opens folded and unfolds on click.
 
-Python decides what there is and where everything stands; the page only opens, closes and shows. What is drawn and
-what is read about it are two JSON objects in the page (`diagram`, `described`), escaped so that no string of the model
-can end them: the second is parsed when the picture is there.
+Python decides what boxes there are and where they stand; the page only opens, closes and shows them. It holds two JSON
+objects: the diagram, and the descriptions, which are parsed after the diagram is drawn. Both are escaped so that no
+string of the model can end the script element.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ from ptgraph.page.js_bundle import bundle
 from ptgraph.page.overlay import Overlay
 
 WEB = files("ptgraph.page") / "web"
-_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # what may end a script, and halves of characters
+_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # characters that may end a script, and surrogates
 STYLES_OF = ("styles/base.css", "styles/text.css", "styles/compare.css")
 
 
 def page(graph: ModelGraph, depth: int | None = None, overlays: Sequence[Overlay] = ()) -> bytes:
-    """Return the page of *graph*, *depth* levels of modules open; that of a Pure Transformer shows its training."""
+    """Return the page of *graph* as UTF-8, with *depth* levels of modules open (None: as many as stay readable).
+
+    The page of a Pure Transformer has its recorded training pipelines, too.
+    Raises ExportError if Graphviz is missing or fails.
+    """
     graphs = {"model": graph, **pipelines_of(graph)}
     views = {key: view(each) for key, each in graphs.items()}
     depths = {"model": depth}
@@ -46,7 +50,10 @@ def page(graph: ModelGraph, depth: int | None = None, overlays: Sequence[Overlay
 
 
 def comparison_page(a: ModelGraph, b: ModelGraph, comparison: GraphDiff, depth: int | None = None) -> bytes:
-    """Return the page of *a* beside *b*, coloured by what became of each part."""
+    """Return the page of *a* beside *b* as UTF-8, coloured by the status of each box.
+
+    Raises ExportError if Graphviz is missing or fails.
+    """
     document, sides = side_by_side(a, b, comparison, depth)
     texts: dict[str, Any] = {"components": {}, "ops": {}}
     for side, (graph, picture) in sides.items():
@@ -99,7 +106,7 @@ def _text(name: str, data: dict[str, Any], details: dict[str, Any]) -> str:
 
 
 def _network() -> Network:
-    """Return an empty pyvis network with the options of the page: no physics, places are given."""
+    """Return an empty pyvis network with the options of the page: positions are given, so there is no physics."""
     network = Network(directed=True)
     network.set_options(
         json.dumps(
@@ -115,7 +122,7 @@ def _network() -> Network:
 
 
 def _vis_network() -> str:
-    """Return the vis-network library that pyvis brings along."""
+    """Return the script of the vis-network library, from pyvis's wheel."""
     (script,) = (files("pyvis") / "lib").glob("vis-9.1*/vis-network.min.js")  # type: ignore[attr-defined]  # a folder on disk: a Path
     return str(script.read_text(encoding="utf-8")).replace("</script", "<\\/script")
 

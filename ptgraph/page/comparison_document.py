@@ -1,4 +1,4 @@
-"""Two graphs as one diagram: A beside B, each in a frame, every box with what became of it.
+"""Two graphs as one diagram: A beside B, each in a frame, every box with its status in the comparison.
 
 Ids and paths of A begin with ``a:``, those of B with ``b:``.
 """
@@ -19,7 +19,7 @@ _GAP = 48.0  # between the two frames, in points
 def side_by_side(
     a: ModelGraph, b: ModelGraph, comparison: GraphDiff, depth: int | None = None
 ) -> tuple[dict[str, Any], dict[str, tuple[ModelGraph, View]]]:
-    """Return the diagram of both (see `diagram.diagram`), and each graph with its view, by its prefix."""
+    """Return the diagram of both (see `ptgraph.page.document.diagram`), and each graph with its view, by its prefix."""
     sides = {"a": (a, comparison.views[0]), "b": (b, comparison.views[1])}
     parts = {side: diagram(graph, picture, depth) for side, (graph, picture) in sides.items()}
     boxes: dict[str, Any] = {
@@ -28,13 +28,13 @@ def side_by_side(
     scopes: dict[str, Any] = {"/": {"layout": 0}}
     layouts: list[Any] = [None]
     for side, part in parts.items():
-        names = _Names(side, len(layouts))
+        prefix = _Prefix(side, len(layouts))
         layouts += part["layouts"]
-        scopes |= {names.id(name): names.scope(scope) for name, scope in part["scopes"].items()}
+        scopes |= {prefix.id(name): prefix.scope(scope) for name, scope in part["scopes"].items()}
         status = comparison.status[side]
         for name, box in part["boxes"].items():
-            boxes[names.id(name)] = names.box(box) | {"status": status.get(name, "same")}
-        root = boxes[names.id("/")]
+            boxes[prefix.id(name)] = prefix.box(box) | {"status": status.get(name, "same")}
+        root = boxes[prefix.id("/")]
         root["size"] = list(box_size(f"{side.upper()}: {root['title']}", root.get("subtitle", "")))
         root["title"] = f"{side.upper()}: {root['title']}"
     layouts[0] = _beside(boxes["a:/"]["size"], boxes["b:/"]["size"])
@@ -53,7 +53,7 @@ def side_by_side(
 
 
 def prefixed(side: str, described: dict[str, Any]) -> dict[str, Any]:
-    """Return what is said of one graph (`described.described`) with the paths and ids of its *side*."""
+    """Return the descriptions of one graph (`ptgraph.page.descriptions.described`) with the prefix of its *side*."""
     return {kind: {f"{side}:{name}": said for name, said in found.items()} for kind, found in described.items()}
 
 
@@ -64,8 +64,8 @@ def _beside(a: list[float], b: list[float]) -> dict[str, Any]:
     return {"size": [wide + _GAP + width, tall], "places": places}
 
 
-class _Names:
-    """Gives the ids of one side their prefix, and layouts their numbers among those of both."""
+class _Prefix:
+    """The prefix for ids of one side, and the number of its first layout among those of both."""
 
     def __init__(self, side: str, first: int) -> None:
         self.side, self.first = side, first

@@ -1,7 +1,7 @@
-"""ModelGraph → what the page says in words: of components, operations and classes, JSON-plain.
+"""Descriptions of components, operations and classes, which the page shows beside the graph, JSON-plain.
 
-What has the value that the schema gives it anyway is left out. Source is highlighted here, so that the page needs no
-lexer: a list of [kind, text], where joining the texts gives the source, and ``KINDS`` are the kinds.
+Fields with the default value of the schema are left out. Source is highlighted here, so the page needs no lexer: it is
+a list of ``[kind, text]``, whose texts joined are the source, and whose kinds are those of ``KINDS``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WEIGHTS = ("parameter", "buffer", "constant")
 
 
 def described(graph: ModelGraph, boxes: Iterable[Box]) -> dict[str, Any]:
-    """Return what there is to say of *boxes*: ``components`` by path, and ``ops`` by name.
+    """Return the descriptions of *boxes*: ``components`` by path, and ``ops`` by name.
 
     A component lists its own parameters, an operation the weights that it reads.
     """
@@ -53,10 +53,10 @@ def described(graph: ModelGraph, boxes: Iterable[Box]) -> dict[str, Any]:
 
 
 def described_classes(graph: ModelGraph) -> dict[str, Any]:
-    """Return what there is to say of each class that a component has, in the order in which the model uses them.
+    """Return the description of each class that a component has, in the order in which the model uses them.
 
-    Besides the fields of `ClassInfo`, with ``tokens`` for its source: ``category`` (that of most of its components),
-    ``uses`` (their paths, see `folded_paths`), and ``statistics`` of all of them together.
+    It has the fields of `ClassInfo`, with ``tokens`` in place of the source, and: ``category`` (of most of its
+    components), ``uses`` (their paths, see `folded_paths`), and ``statistics`` of all of them together.
     """
     paths: dict[str, list[str]] = defaultdict(list)
     categories: dict[str, Counter[str]] = defaultdict(Counter)
@@ -86,7 +86,7 @@ def described_classes(graph: ModelGraph) -> dict[str, Any]:
 
 
 def tokens(source: str) -> list[list[str]]:
-    """Return Python source as [kind, text]; space has the kind of what is before it."""
+    """Return Python source as ``[kind, text]``; white space has the kind of the text before it."""
     if len(source) > LONGEST:
         return [["", source]]
     found: list[list[str]] = []
@@ -107,13 +107,13 @@ def tokens(source: str) -> list[list[str]]:
 def _kind(token: Any) -> str:
     if token in Name.Exception:
         return "b"
-    while token is not None and token not in KINDS:  # `in` of a dict: the very type, not one of its kind
+    while token is not None and token not in KINDS:  # the exact type: `in` of a token type finds subtypes
         token = token.parent
     return KINDS.get(token, "")
 
 
 def _params_by_class(graph: ModelGraph) -> dict[str, int]:
-    """Return how many elements the parameters within a class's components have, each tensor once."""
+    """Return the number of elements of all parameters in the components of each class; tied ones count once."""
     types: dict[str, frozenset[str]] = {}  # a path → the classes of the component and those around it
     for path, component in graph.components.nodes(data=True):
         above = next(graph.components.predecessors(path), None)
@@ -135,9 +135,9 @@ def _params_by_class(graph: ModelGraph) -> dict[str, int]:
 
 
 def _work_by_class(graph: ModelGraph) -> dict[str, dict[str, int]]:
-    """Return what runs of a class's components compute and keep, and all that is within them, each operation once."""
+    """Return FLOPs and activation bytes of all calls of components of each class; each operation counts once."""
     types: dict[str | None, frozenset[str]] = {None: frozenset()}
-    for key, call in graph.calls.items():  # a run stands after the one that made it
+    for key, call in graph.calls.items():  # a call stands after the one around it
         types[key] = _with(types[call.parent], graph.components.nodes[call.component]["type"])
     sums: dict[str, dict[str, int]] = defaultdict(lambda: {"flops": 0, "bytes": 0})
     for _, op in graph.ops.nodes(data=True):

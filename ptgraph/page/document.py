@@ -1,7 +1,7 @@
-"""ModelGraph → what the page draws of it: boxes, where they stand, and the links between them, JSON-plain.
+"""The diagram that the page draws of a graph: boxes, where they stand, and the links between them, JSON-plain.
 
-What is left out of a box has the value that most boxes have (`PLAIN`). A place is stored once for all scopes that
-look alike, and equal blocks are stored once, as the first of them.
+Fields of a box that have their usual value (`PLAIN`) are left out. Boxes whose insides look alike share one layout, and
+equal blocks are stored once, as the first of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ptgraph.graph.view.box_ids import block_id
 from ptgraph.graph.view.model import Box, View
 from ptgraph.page import graphviz_layout as layout
 
-FIRST_SIGHT = 14  # boxes that the page may show when it opens
+MOST_AT_FIRST = 14  # boxes that the page may show when it opens
 LONGEST_LINE = 48  # characters of a line in a box
 PLAIN: dict[str, Any] = {
     "kind": "op",
@@ -42,12 +42,14 @@ PLAIN: dict[str, Any] = {
 
 
 def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[str, Any]:
-    """Return what the page draws of *graph*, whose view is *picture*.
+    """Return the diagram of *graph*, whose view is *picture*. Lengths are in points.
 
-    ``boxes``: id → what it is (see `view.Box`), its ``size``, and of a fold the subtitle of ``one`` of its blocks.
-    ``scopes``: id of a box with parts → which of the ``layouts`` its inside has; its ``stubs`` (a value, and the box
-    that reads it); and the ``links`` between its parts (source, target, shape, whether shared, slots). A layout: its
-    size, and places of parts and stubs as [x, y, width, height]. ``opened``: what is open at first.
+    ``boxes``: id → fields of the box (see `ptgraph.graph.view.model.Box`), its ``size``, and of a fold the subtitle of
+    ``one`` of its blocks. ``scopes``: id of a box with parts → the number of its layout in ``layouts``; its ``stubs``
+    (a value, and the box that reads it); and the ``links`` between its parts (source, target, shape, whether shared,
+    slots). A layout has its size, and the places of parts and stubs as [x, y, width, height]. ``opened`` are the boxes
+    that are open at first.
+    Raises ExportError if Graphviz is missing or fails.
     """
     sizes = {box.id: layout.box_size(*_longest(picture, box)) for box in picture.boxes.values()}
     scopes = layout.scopes(picture, sizes)
@@ -62,13 +64,13 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
         "origin": graph.origin,
         "attempts": [list(attempt) for attempt in graph.attempts],
         "totals": analyze(graph).totals,
-        "opened": sorted(picture.opened(depth, FIRST_SIGHT)),
+        "opened": sorted(picture.opened(depth, MOST_AT_FIRST)),
         "boxes": {box.id: _box(graph, picture, box, sizes[box.id]) for box in picture.boxes.values()},
         "scopes": {
-            name: {"layout": numbers[id(place)]}
+            name: {"layout": numbers[id(scope)]}
             | ({"stubs": stubs} if stubs else {})
             | ({"links": links[name]} if name in links else {})
-            for name, (place, stubs) in scopes.items()
+            for name, (scope, stubs) in scopes.items()
         },
         "layouts": [
             {
@@ -81,9 +83,9 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
 
 
 def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:
-    """Return numbers by path and operation with those of operations by place, too: as the page names a box.
+    """Return *values*, by path and operation, with those of operations also by the id of their box on the page.
 
-    An operation in the 18th of equal blocks or periods is ``~17`` after the id of the box that stands for it.
+    The id of an operation in the 18th of equal blocks or periods is that of the box that stands for it, and ``~17``.
     """
     leaves = {box.op: box.id for box in picture.boxes.values() if box.op is not None}
     found = dict(values)
@@ -96,7 +98,7 @@ def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:
 
 
 def lines(box: Box) -> tuple[str, str]:
-    """Return the two lines that a closed box says."""
+    """Return the two lines of text in a closed box."""
     title = f"{box.title} ×{box.repeat}" if box.repeat > 1 else box.title
     notes = (
         box.subtitle,
@@ -106,7 +108,7 @@ def lines(box: Box) -> tuple[str, str]:
 
 
 def _longest(picture: View, box: Box) -> tuple[str, str]:
-    """Return the lines that a closed box may say: in the last period of a pattern, numbers have more digits."""
+    """Return the longest lines of a closed box: in the last period of a pattern, numbers may have more digits."""
     title, subtitle = lines(box)
     around = picture.boxes[box.parent] if box.parent is not None else box
     digits = len(around.paths[-1]) - len(around.paths[0]) if around.kind == "pattern" else 0

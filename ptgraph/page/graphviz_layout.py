@@ -1,4 +1,4 @@
-"""Where things stand: by Graphviz, the program ``graphviz-pure`` that a wheel brings along, or in plain layers."""
+"""The layout of boxes on the page: by Graphviz, from the wheel ``graphviz-pure``, or for dense graphs in layers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ptgraph.graph.view.model import View
 from ptgraph.page.layered_layout import Layers
 
 PROGRAM = "graphviz-pure"
-SECONDS = 600  # of processor time: then it ends by itself, also where nobody waits for it any more
-LARGEST = 4000  # layers that the edges of one scope may pass together, for Graphviz to take seconds at most
+SECONDS = 600  # of processor time: then Graphviz ends by itself, even if this process is gone
+LARGEST = 4000  # layers that all edges inside of a box pass together; beyond, Graphviz takes minutes
 POINTS = 72  # Graphviz measures boxes in inches of 72 points; everything here is in points
 STUB_HEIGHT = 18
 TITLE, SUBTITLE = 13, 11  # sizes of text, as in page/web/src/layout/metrics.js
@@ -39,10 +39,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """The inside of one opened box: its size, and the places of its parts and then of its ``stubs``, in order.
+class BoxLayout:
+    """The inside of an opened box: its size in points, and the places of its parts and then of its stubs, in order.
 
-    Scopes that look alike share one ``Scope``, whatever is in them.
+    Boxes whose insides look alike share one layout, whatever is in them.
     """
 
     width: float
@@ -51,7 +51,7 @@ class Scope:
 
 
 def program() -> str:
-    """Return the path of the Graphviz program; ExportError says how to get it if it is missing."""
+    """Return the path of the Graphviz program. Raises ExportError, which says how to install it, if it is missing."""
     beside = Path(sys.executable).parent / PROGRAM
     found = str(beside) if beside.exists() else shutil.which(PROGRAM)
     if found is None:
@@ -60,7 +60,10 @@ def program() -> str:
 
 
 def run(source: str, format: str) -> str:
-    """Run ``dot`` on the DOT text *source* (one graph or several) and return what it writes."""
+    """Run ``dot`` on the DOT text *source* (one graph or several), and return its output.
+
+    Raises ExportError if the program is missing, fails, or takes too long.
+    """
     command = [program(), "-Kdot", f"-T{format}"]
     shell = shutil.which("sh") if os.name == "posix" else None
     if shell is not None:
@@ -78,16 +81,16 @@ def run(source: str, format: str) -> str:
 
 
 def box_size(title: str, subtitle: str) -> tuple[float, float]:
-    """Return width and height of a box that holds two lines of text."""
+    """Return width and height, in points, of a box that holds two lines of text."""
     width = max(text_width(title, TITLE), plain_width(subtitle, SUBTITLE)) + 26
     return max(72.0, round(width)), 44.0 if subtitle else 30.0
 
 
-def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple[Scope, list[tuple[str, str]]]]:
-    """Lay out the inside of every box that has parts, each with its parts closed; return it with its stubs.
+def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple[BoxLayout, list[tuple[str, str]]]]:
+    """Return the layout of the inside of every box that has parts, with all parts closed, and the stubs in it.
 
-    *sizes* gives width and height of every box; a stub is a value and the box that reads it. Boxes of one scope never
-    overlap. What looks alike is laid out once.
+    *sizes* gives width and height of every box, in points. A stub is a value and the box that reads it. Boxes in one
+    layout never overlap. Insides that look alike are laid out once. Raises what `run` does.
     """
     inside = _links_by_scope(view)
     graphs: dict[str, tuple[_Graph, list[tuple[str, str]]]] = {}
@@ -96,7 +99,7 @@ def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple
             links = inside.get(box.id, [])
             stubs = list(dict.fromkeys((source, target) for source, target, kind in links if kind == "stub"))
             graphs[box.id] = _graph(box.parts, links, stubs, sizes, view), stubs
-    found: dict[_Graph, Scope] = {}
+    found: dict[_Graph, BoxLayout] = {}
     small: list[_Graph] = []
     for graph in dict.fromkeys(graph for graph, _ in graphs.values()):
         layers = Layers(len(graph.sizes), graph.edges)
@@ -111,17 +114,17 @@ def scopes(view: View, sizes: dict[str, tuple[float, float]]) -> dict[str, tuple
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """What is laid out of a scope: sizes of numbered boxes, and edges. Scopes that look alike have the same."""
+    """The inside of a box, for Graphviz: sizes of numbered boxes, and edges. Insides that look alike are equal."""
 
     sizes: tuple[tuple[float, float], ...]
     edges: tuple[tuple[int, int], ...]
 
 
 def _links_by_scope(view: View) -> dict[str, list[tuple[str, str, str]]]:
-    """Return the links among the parts of each box: (source, target, whether a ``link``, ``stub`` or ``order``).
+    """Return the links among the parts of each box: source, target, and ``link``, ``stub`` or ``order``.
 
-    A shared value is a stub at each reader that no line of it leads to; one invisible link, to the first of them, keeps
-    its source above.
+    A shared value is a stub at each reader that no line from it leads to. One invisible link to the first of these
+    readers (``order``) keeps its source above them.
     """
     found: dict[str, dict[tuple[str, str, str], None]] = {}
     ordered: set[tuple[str, str]] = set()
@@ -158,39 +161,39 @@ def _graph(
     return _Graph((*(sizes[part] for part in parts), *wide), tuple(edges))
 
 
-def _dot(scope: _Graph) -> str:
-    """Return the DOT of a scope."""
+def _dot(inside: _Graph) -> str:
+    """Return the DOT text of the inside of a box."""
     graph = graphviz.Digraph(
         graph_attr={"nodesep": "0.32", "ranksep": "0.42", "margin": "0"},
         node_attr={"shape": "box", "fixedsize": "true", "label": ""},
         edge_attr={"arrowhead": "none"},
     )
-    for k, (width, height) in enumerate(scope.sizes):
+    for k, (width, height) in enumerate(inside.sizes):
         graph.node(str(k), width=f"{width / POINTS:.4f}", height=f"{height / POINTS:.4f}")
-    for source, target in scope.edges:
+    for source, target in inside.edges:
         graph.edge(str(source), str(target))
     return str(graph.source)
 
 
-def _in_layers(scope: _Graph, layers: Layers) -> Scope:
-    """Lay out a scope without Graphviz."""
-    centres = layers.places(scope.sizes)
+def _in_layers(inside: _Graph, layers: Layers) -> BoxLayout:
+    """Return the layout of the inside of a box without Graphviz."""
+    centres = layers.places(inside.sizes)
     places = [
         Place(round(x, 1), round(y, 1), round(width, 1), round(height, 1))
-        for (x, y), (width, height) in zip(centres, scope.sizes, strict=True)
+        for (x, y), (width, height) in zip(centres, inside.sizes, strict=True)
     ]
     right, bottom = max(p.x + p.width / 2 for p in places), max(p.y + p.height / 2 for p in places)
-    return Scope(round(right, 1), round(bottom, 1), tuple(places))
+    return BoxLayout(round(right, 1), round(bottom, 1), tuple(places))
 
 
 def stub_width(title: str) -> float:
-    """Return the width of a stub that says *title*."""
+    """Return the width of a stub with the text *title*, in points."""
     return max(28.0, round(plain_width(title, SUBTITLE)) + 14)
 
 
-def _read_plain(text: str) -> list[Scope]:
+def _read_plain(text: str) -> list[BoxLayout]:
     """Read Graphviz's plain format: one graph a block, inches, the y axis up."""
-    found: list[Scope] = []
+    found: list[BoxLayout] = []
     width = height = 0.0
     places: dict[int, Place] = {}
     for line in text.splitlines():
@@ -202,8 +205,8 @@ def _read_plain(text: str) -> list[Scope]:
             x, y, w, h = (float(word) * POINTS for word in words[2:6])
             places[int(words[1])] = Place(round(x, 1), round(height - y, 1), round(w, 1), round(h, 1))
         elif words[0] == "stop":
-            found.append(Scope(round(width, 1), round(height, 1), tuple(places[k] for k in sorted(places))))
+            found.append(BoxLayout(round(width, 1), round(height, 1), tuple(places[k] for k in sorted(places))))
     return found
 
 
-__all__ = ["Place", "Scope", "box_size", "program", "run", "scopes", "stub_width"]
+__all__ = ["BoxLayout", "Place", "box_size", "program", "run", "scopes", "stub_width"]

@@ -1,7 +1,7 @@
-"""ES modules → one script: each after those that it imports from, without the words `import` and `export`.
+"""ES modules → one script: each module after those that it imports, without the keywords `import` and `export`.
 
-The page is one file that asks for nothing, so its modules share one scope; their names at the top differ, or the
-browser would refuse the script.
+The page is one file that loads no others, so all modules share one scope. Names at the top of modules must differ, or
+the browser refuses the script.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let)\b)", r
 
 
 def bundle(folder: Traversable, entry: str) -> str:
-    """Return the script of the module *entry* with all that it imports; its path, like theirs, is one in *folder*."""
+    """Return the script of the module *entry* and of all that it imports; paths are relative to *folder*.
+
+    Raises ValueError if modules import each other.
+    """
     done: dict[str, str] = {}
     _add(folder, entry, done, ())
     return "\n".join(done.values())

@@ -1,7 +1,7 @@
-"""Where boxes stand that Graphviz takes too long for: in layers, by work that grows with the number of edges.
+"""A layered layout for graphs that are too dense for Graphviz; its time grows with the number of edges.
 
-Graphviz puts a point into every layer that an edge passes, and its time grows faster than their number does: a dense
-net of some hundred operations is beyond it. Here an edge takes no room where it only passes.
+Graphviz puts a dummy node into every layer that an edge passes, and its time grows faster than their number: a dense
+network of some hundred operations takes it too long. Here an edge takes no room in the layers that it passes.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-BESIDE, BELOW = 23.0, 30.0  # points between boxes, as `layout` asks of Graphviz
+BESIDE, BELOW = 23.0, 30.0  # points between boxes, as in `graphviz_layout`
 SWEEPS = 6
 
 Edges = Sequence[tuple[int, int]]
 
 
 class Layers:
-    """The layer of each of *count* boxes: below all that it reads, but for edges that close a circle."""
+    """The layer of each of *count* boxes: below all boxes that it reads, except along edges that close a cycle."""
 
     def __init__(self, count: int, edges: Iterable[tuple[int, int]]) -> None:
         readers = _by_source(edges)
@@ -35,13 +35,13 @@ class Layers:
 
     @property
     def span(self) -> int:
-        """How many layers all edges pass together."""
+        """The number of layers that all edges pass, added up."""
         return sum(self.of[b] - self.of[a] for a, below in self.below.items() for b in below)
 
     def places(self, sizes: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        """Return the centre of each box of the given *sizes*; boxes stand near what they are joined with.
+        """Return the centre of each box of the given *sizes*, in points; boxes stand near those they are joined to.
 
-        First it is only their order in a layer that follows from that, each layer in the middle; then their places.
+        The first sweeps find the order of boxes in each layer, the later ones their places.
         """
         rows: dict[int, list[int]] = defaultdict(list)
         for box in range(len(sizes)):
@@ -71,7 +71,7 @@ class Layers:
         return found
 
     def _mean(self, box: int, others: Sequence[int], x: Sequence[float]) -> float:
-        """Return where *box* would stand for *others*, of which near ones count more."""
+        """Return the mean x of *others*, weighted by the inverse of their distance in layers; that of *box* if none."""
         weights = [1 / abs(self.of[box] - self.of[other]) for other in others]
         total = sum(w * x[other] for w, other in zip(weights, others, strict=True))
         return total / sum(weights) if others else x[box]
@@ -85,10 +85,10 @@ def _by_source(edges: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
 
 
 def _order(count: int, readers: Mapping[int, Sequence[int]]) -> list[int]:
-    """Return the boxes in an order in which each stands behind what it reads, as far as that can be."""
+    """Return the boxes in topological order; edges that close a cycle are ignored."""
     found: list[int] = []
     seen: set[int] = set()
-    for root in range(count):  # the first first: an edge back to it is what closes a circle
+    for root in range(count):  # from the first: an edge back to it closes a cycle
         todo = [(root, False)]
         while todo:
             box, left = todo.pop()
@@ -102,7 +102,7 @@ def _order(count: int, readers: Mapping[int, Sequence[int]]) -> list[int]:
 
 
 def _apart(row: Sequence[int], wish: Mapping[int, float], sizes: Sequence[tuple[float, float]]) -> list[float]:
-    """Return places for the boxes of a *row*, from left to right and apart, as near to their wishes as can be."""
+    """Return the x of each box of a *row*, from left to right without overlaps, as near to *wish* as possible."""
     offsets = [0.0]
     for one, other in pairwise(row):
         offsets.append(offsets[-1] + (sizes[one][0] + sizes[other][0]) / 2 + BESIDE)

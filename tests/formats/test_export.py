@@ -325,19 +325,19 @@ def test_what_is_not_a_temporary_file_of_a_dead_process_here_is_left_alone(backe
     """That of a live process, of one on another machine, and whatever else has a name of the kind."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    _, place, pid, session, _ = temporary.temporary_name().split("-")
+    _, host, pid, session, _ = temporary.temporary_name().split("-")
     kept = [
-        f".net.good.ptgraph-{place}-{os.getppid()}-01234567-01234567",
-        f".net.good.ptgraph-{place}-{pid}-{session}-01234567",
+        f".net.good.ptgraph-{host}-{os.getppid()}-01234567-01234567",
+        f".net.good.ptgraph-{host}-{pid}-{session}-01234567",
         f".net.good.ptgraph-other-{dead.pid}-01234567-01234567",
-        f".net.good.ptgraph-{place}-99999999999999999999-01234567-01234567",
-        f"net.good.ptgraph-{place}-{dead.pid}-01234567-01234567",
+        f".net.good.ptgraph-{host}-99999999999999999999-01234567-01234567",
+        f"net.good.ptgraph-{host}-{dead.pid}-01234567-01234567",
         ".net.good.0123456789abcdef",
     ]
     swept = [
-        f".net.good.ptgraph-{place}-{dead.pid}-01234567-01234567",
-        f".other.onnx.data.ptgraph-{place}-{dead.pid}-01234567-89abcdef",
-        f".net.good.ptgraph-{place}-{pid}-an0therr-01234567",  # of a process that had the same number
+        f".net.good.ptgraph-{host}-{dead.pid}-01234567-01234567",
+        f".other.onnx.data.ptgraph-{host}-{dead.pid}-01234567-89abcdef",
+        f".net.good.ptgraph-{host}-{pid}-an0therr-01234567",  # of a process that had the same number
     ]
     for name in kept + swept:
         (tmp_path / name).write_bytes(b"half")
