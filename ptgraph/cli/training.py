@@ -197,7 +197,7 @@ def _people(quiet: bool) -> Iterator[None]:
     """Turn errors and warnings of `models`, which does not import ptgraph, into those of the command line."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("ignore")
-        warnings.filterwarnings("always", module=__name__.rpartition(".")[0])
+        warnings.filterwarnings("always", module=r"ptgraph\b")  # those of `models` too, which is ptgraph.models
         logging.disable()  # `datasets` logs the errors that it raises
         try:
             yield
