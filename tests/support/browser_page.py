@@ -67,8 +67,9 @@ class Opened:
         return found
 
     def click(self, expression: str, *, double: bool = False) -> None:
-        spot = self.spot(expression)
         self.wait(QUIET)
+        self.settle()  # else the camera may move between the look and the click
+        spot = self.spot(expression)
         self.do(f"({LISTEN})({'doubleClick' if double else 'click'!r})")
         (self.page.mouse.dblclick if double else self.page.mouse.click)(spot["x"], spot["y"])
         self.wait("clickedAt !== null")
