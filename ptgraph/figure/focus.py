@@ -113,7 +113,7 @@ class _Focus:
         parts = (*ends["input"], self.name, *ends["output"])
         boxes[root] = replace(own, id=root, parent=None, parts=parts, op=None)
         stubs = {leaf: stubs for leaf, stubs in figure.stubs.items() if leaf in within}
-        return FigureGraph(boxes, tuple(flows), stubs, figure.signs, root, (self.name,) * bool(own.parts))
+        return FigureGraph(boxes, tuple(flows), stubs, figure.signs, root, (self.name,) if own.parts else ())
 
     def _end(self, kind: Kind, leaf: str, text: str) -> Box:
         """Return the box for the other end of a value, outside; its title is that of the outermost box of it alone."""
