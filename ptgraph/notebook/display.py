@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from ptgraph.drawing.svg import write
-from ptgraph.figure.compose import figure
 from ptgraph.figure.options import FigureOptions
 from ptgraph.graph.model import ModelGraph
 
 
 def svg_of(graph: ModelGraph) -> str:
     """Return the figure of *graph* as SVG, with a background of its own, since a notebook may be dark."""
+    from ptgraph.drawing.svg import (
+        write,  # what draws is imported when something is drawn: `api` registers at its import
+    )
+    from ptgraph.figure.compose import figure
+
     return write(figure(graph, FigureOptions(theme="screen")), graph.name)
 
 

@@ -47,7 +47,7 @@ def build(capture: Capture) -> ModelGraph | None:
     reader.read(capture.graph)
     reader.finish()
     made = reader.assembly
-    tree, classes = components(capture, made.ops, made.calls, made.types, tensors)
+    tree, classes = components(capture, made.ops, made.calls, made.types, tensors, reader.files)
     first_calls = {block: calls[0].call for block, calls in reader.traced.items()}
     graph = ModelGraph(
         name=capture.name,

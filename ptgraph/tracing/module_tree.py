@@ -87,6 +87,7 @@ def components(
     calls: dict[str, Call],
     types: dict[str, str],
     tensors: dict[str, Held],
+    files: SourceFiles,
 ) -> tuple[nx.DiGraph[str], dict[str, ClassInfo]]:
     """Return the tree of modules, and what is known of their classes; *types* gives those of the modules that ran."""
     modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else {}
@@ -94,7 +95,6 @@ def components(
     paths = list(modules) or sorted(types, key=natural)
     flops, activations, runs, shapes = totals(ops, calls)
     held = _Holdings(tensors)
-    files = SourceFiles()
     tree: nx.DiGraph[str] = nx.DiGraph()
     classes: dict[str, ClassInfo] = {}
     known = set(paths)
