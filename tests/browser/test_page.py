@@ -63,6 +63,16 @@ def test_a_double_click_goes_inside_and_crumbs_lead_out(visit: Visit) -> None:
     assert page.page.locator("#crumbs").is_hidden()
 
 
+def test_a_page_that_has_just_opened_can_be_clicked(visit: Visit) -> None:
+    page = visit("tiny")
+    page.do("performance.now = () => 100")  # milliseconds since it opened
+    page.click("ptgraph.visible().find((box) => box.id === '/layers.0')")
+    assert page.selected() == "/layers.0"
+    page.do("clickedAt = null")
+    page.click("ptgraph.visible().find((box) => box.id === '/layers.0')", double=True)
+    assert page.do("ptgraph.home()") == "/layers.0"
+
+
 def test_one_of_equal_blocks_is_picked(visit: Visit) -> None:
     page = visit("tiny")
     page.do("ptgraph.open('/layers.0')")

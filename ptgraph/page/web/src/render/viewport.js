@@ -215,7 +215,7 @@ export class Viewport {
   // ---- the pointer
 
   listen() {
-    let acted = 0; // when: the second click of a double click must not undo the first
+    let acted = -Infinity; // when: the second click of a double click must not undo the first
     this.network.on('click', ({ pointer }) => {
       if (performance.now() - acted < 400) return;
       this.container.focus({ preventScroll: true });
