@@ -22,7 +22,8 @@ from ptgraph.drawing.shapes import Circle, Drawing, Item, Text
 from ptgraph.drawing.shapes import Path as Line
 from ptgraph.errors import UsageError
 from ptgraph.figure.compose import figure
-from ptgraph.figure.layout.series_parallel import Parallel, arrange, leaf_names
+from ptgraph.figure.layout.series_parallel import arrange
+from ptgraph.figure.layout.tree import Parallel, leaf_names
 from ptgraph.figure.options import FigureOptions, points
 from ptgraph.formats.flowchart import chart
 from ptgraph.formats.options import Options
@@ -179,13 +180,6 @@ def test_encoder_and_decoder_are_two_columns(graphs: dict[str, ModelGraph]) -> N
     assert x == pytest.approx(left, abs=0.1)
     assert top < y == level < bottom
     assert encoder[2] < before < decoder[0]
-
-
-def test_a_skip_of_a_u_net_enters_at_the_side(graphs: dict[str, ModelGraph]) -> None:
-    drawing = drawn(graphs["unet"], 1)
-    (path,) = item(drawing, "stem→up2").marks
-    assert isinstance(path, Line)
-    assert path.points[-1][0] == pytest.approx(body(item(drawing, "up2"))[2], abs=0.1)
 
 
 @pytest.mark.parametrize("path", ["layers.0.attention", "layers.3.attention"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ptgraph.figure.layout.routing_plan import OpenBox
-from ptgraph.figure.layout.series_parallel import Leaf, Parallel, Series, Tree, leaf_names
 from ptgraph.figure.layout.sizes import Columns, Extent, Sizes
 from ptgraph.figure.layout.spacing import BESIDE, CLEAR, ENTRY, HEAD, STRIP, TRACK
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, leaf_names
 
 _LONG = 2.2  # a column over this many times as long as all others stands on the spine
 _ALIKE = 12.0  # points by which the first parts of columns may differ in length to stand in a row
@@ -122,7 +122,7 @@ def _begin_alike(sizes: Sizes, tree: Parallel) -> bool:
 
 def _right_between(sizes: Sizes, tree: Tree, low: float, high: float) -> float:
     """Return how far *tree* reaches to the right between two heights, with the lines within it."""
-    if isinstance(tree, Leaf):
+    if isinstance(tree, Leaf | UShape):
         return sizes.extents[tree].right
     if isinstance(tree, Parallel):
         if tree.main != 0:

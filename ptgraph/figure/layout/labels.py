@@ -68,10 +68,12 @@ def shape_size(axes: Axes, text: str) -> tuple[float, float]:
 def shape_label(axes: Axes, source: str, text: str, size: BoxSize, at: Position) -> ShapeLabel:
     """Return the label of the value of a box of that *size*."""
     width, height = plain_width(text, NOTE), NOTE * LINE_UP
-    end = at.v + size.along
+    end = at.along(size.along)
     if axes.down:
-        return ShapeLabel(source, text, axes.rectangle(at.u + 3, end + 1, width, height - 1))
-    return ShapeLabel(source, text, axes.rectangle(at.u + 1.5, end + 2, height - 1, width))
+        return ShapeLabel(source, text, axes.rectangle(at.u + 3, end - height if at.up else end + 1, width, height - 1))
+    return ShapeLabel(
+        source, text, axes.rectangle(at.u + 1.5, end - 2 - width if at.up else end + 2, height - 1, width)
+    )
 
 
 def stubs_size(axes: Axes, texts: Sequence[str]) -> tuple[float, float]:
@@ -85,20 +87,22 @@ def stub_labels(
     axes: Axes, box: str, names: Sequence[str], texts: Sequence[str], size: BoxSize, at: Position
 ) -> list[StubLabel]:
     """Return the stubs of a box of that *size*: one below the other, or to the left of the other."""
-    middle, edge = at.v + size.along / 2, at.u - size.across / 2
+    middle, side = at.along(size.along / 2), 1 if at.up else -1
+    edge = at.u + side * size.across / 2
     first = middle - stubs_size(axes, texts)[1] / 2
     found = []
     for number, (name, text) in enumerate(zip(names, texts, strict=True)):
         width, offset = plain_width(text, NOTE) + 8, number * (STUB_HEIGHT + _STUB_GAP)
+        near = edge + side * STUB_AWAY
         if axes.down:
-            rectangle = axes.rectangle(edge - STUB_AWAY - width, first + offset, width, STUB_HEIGHT)
             v = first + offset + STUB_HEIGHT / 2
-            line = (edge - STUB_AWAY, v), (edge, v)
+            rectangle = axes.rectangle(min(near, near + side * width), first + offset, width, STUB_HEIGHT)
+            line = (near, v), (edge, v)
         else:
-            u = edge - STUB_AWAY - offset
-            begin = at.v if size.round else middle - width / 2
-            rectangle = axes.rectangle(u - STUB_HEIGHT, begin, STUB_HEIGHT, width)
-            line = (u, middle), (edge if number == 0 else u + _STUB_GAP, middle)
+            near += side * offset
+            begin = at.top(size.along) if size.round else middle - width / 2
+            rectangle = axes.rectangle(min(near, near + side * STUB_HEIGHT), begin, STUB_HEIGHT, width)
+            line = (near, middle), (edge if number == 0 else near - side * _STUB_GAP, middle)
         found.append(StubLabel(box, name, text, rectangle, tuple(map(axes.point, line))))
     return found
 

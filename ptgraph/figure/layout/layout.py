@@ -5,7 +5,7 @@ Plan → sizes → positions → routes: each step is one function, whose result
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ptgraph.drawing.text_metrics import plain_width, text_width
@@ -35,10 +35,11 @@ from ptgraph.figure.layout.labels import (
 )
 from ptgraph.figure.layout.measuring import measure
 from ptgraph.figure.layout.orthogonal_routes import routes
-from ptgraph.figure.layout.placement import Position, place
-from ptgraph.figure.layout.routing_plan import Edge, plan
+from ptgraph.figure.layout.placement import Position, place, upward_boxes
+from ptgraph.figure.layout.routing_plan import Edge, Plan, plan
 from ptgraph.figure.layout.sizes import BoxSize, TitleSize
 from ptgraph.figure.layout.spacing import PAST_TITLE
+from ptgraph.figure.layout.tree import Parallel
 from ptgraph.figure.options import Direction, Shown
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
@@ -85,9 +86,13 @@ def geometry(
     shapes = shape_texts(figure, graph, planned) if "shapes" in show else {}
     stubs = {name: [short(text, broad) for text in names] for name, names in planned.stubs.items()}
 
-    boxes = {name: _box_size(axes, texts.get(name), shapes.get(name, ""), stubs.get(name, ())) for name in closed}
+    turned = upward_boxes(planned)
+    boxes = {
+        name: _box_size(axes, texts.get(name), shapes.get(name, ""), stubs.get(name, ()), up=name in turned)
+        for name in closed
+    }
     titles = {name: _title_size(figure.boxes[name], texts[name]) for name in frames}
-    sizes = measure(planned, boxes, titles, title_first=axes.down)
+    sizes = measure(planned, boxes, titles, turned, title_first=axes.down)
     placed = place(sizes)
     lines = routes(sizes, placed)
 
@@ -107,12 +112,22 @@ def geometry(
             for stub in stub_labels(axes, name, planned.stubs[name], cut, size[name], at[name])
         ),
         planned.shapes,
-        tuple((leg.source, leg.target) for leg in planned.legs if leg.change and leg.source and leg.target),
+        tuple(_columns(planned)),
     )
 
 
-def _box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str]) -> BoxSize:
-    """Return the size of a closed box with a *text*, or None for a sign, with the *shape* of its value and *stubs*."""
+def _columns(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield each encoder with its decoder."""
+    for leg in plan.legs:
+        if leg.change is not None and isinstance(leg.change.around, Parallel) and leg.source and leg.target:
+            yield leg.source, leg.target
+
+
+def _box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str], *, up: bool) -> BoxSize:
+    """Return the size of a closed box with a *text*, or None for a sign, with the *shape* of its value and *stubs*.
+
+    *up*: it flows against the figure, and its stubs are at its right.
+    """
     across, along = axes.turned(text.width, text.height) if text is not None else (2 * RADIUS, 2 * RADIUS)
     left = right = across / 2
     after = 0.0
@@ -121,7 +136,10 @@ def _box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str]
         right = max(right, beside)
     if stubs:
         stubs_across, stubs_along = stubs_size(axes, stubs)
-        left += STUB_AWAY + stubs_across
+        if up:
+            right = max(right, across / 2 + STUB_AWAY + stubs_across)
+        else:
+            left += STUB_AWAY + stubs_across
         if text is None:  # a sign keeps its form; what follows makes room
             after = max(after, stubs_along - along)
         else:
@@ -136,11 +154,11 @@ def _title_size(box: Box, text: BoxText) -> TitleSize:
 
 
 def _box(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
-    return axes.rectangle(at.u - size.across / 2, at.v, size.across, size.along)
+    return axes.rectangle(at.u - size.across / 2, at.top(size.along), size.across, size.along)
 
 
 def _frame(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
-    return axes.rectangle(at.u - size.left, at.v, size.left + size.right, size.along)
+    return axes.rectangle(at.u - size.left, at.top(size.along), size.left + size.right, size.along)
 
 
 __all__ = ["Geometry", "geometry"]

@@ -5,21 +5,25 @@ They need the sizes of what is in the part, and the lanes of a series before its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ptgraph.figure.layout.routing_plan import Hop, Leg, OpenBox
-from ptgraph.figure.layout.series_parallel import Leaf, Parallel, Series, Tree
 from ptgraph.figure.layout.sizes import Sizes
-from ptgraph.figure.layout.spacing import BESIDE
+from ptgraph.figure.layout.spacing import BESIDE, ENTRY
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape
 
 
 def port_position(sizes: Sizes, box: OpenBox, port: str) -> float:
     """Return how far from the spine of its open box a port is."""
     return sum(
         (sizes.columns[tree].spines[number] for tree, number in box.paths[port] if isinstance(tree, Parallel)), 0.0
-    )
+    )  # the left column of a U stands on its spine
 
 
 def entry_position(sizes: Sizes, tree: Tree, leg: Leg) -> float:
     """Return where *leg* enters *tree* from above."""
+    if isinstance(tree, UShape):
+        return entry_position(sizes, tree.parts[0], leg)
     if isinstance(tree, Leaf):
         inside = sizes.plan.open_boxes.get(tree.name)
         if inside is not None and leg.value in inside.ports:
@@ -34,6 +38,8 @@ def entry_position(sizes: Sizes, tree: Tree, leg: Leg) -> float:
 
 def exit_position(sizes: Sizes, tree: Tree, leg: Leg) -> float:
     """Return where *leg* leaves *tree*."""
+    if isinstance(tree, UShape):
+        return sizes.u_columns[tree].exit
     if isinstance(tree, Leaf):
         inside = sizes.plan.open_boxes.get(tree.name)
         if inside is None:
@@ -81,4 +87,16 @@ def _end_of_jog(sizes: Sizes, part: Tree, leg: Leg, begin: float) -> float:
     return entry_position(sizes, part, leg)
 
 
-__all__ = ["entry_position", "exit_position", "jogs", "port_position"]
+def spread(wanted: Mapping[str, float], reach: float) -> dict[str, float]:
+    """Return positions as near to those *wanted* as they can be within *reach* of 0, ENTRY apart if there is room."""
+    ranked = sorted(wanted, key=lambda value: (wanted[value], value))
+    step = min(ENTRY, 2 * reach / (len(ranked) - 1))
+    at = [min(max(wanted[value], -reach), reach) for value in ranked]
+    for k in range(1, len(at)):
+        at[k] = max(at[k], at[k - 1] + step)
+    for k in range(len(at) - 1, -1, -1):
+        at[k] = min(at[k], reach - (len(at) - 1 - k) * step)
+    return dict(zip(ranked, at, strict=True))
+
+
+__all__ = ["entry_position", "exit_position", "jogs", "port_position", "spread"]

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from itertools import zip_longest
 
 from ptgraph.figure.layout.channel_routing import Jog, assign_tracks
 from ptgraph.figure.layout.columns import columns
-from ptgraph.figure.layout.line_ends import exit_position, jogs, port_position
+from ptgraph.figure.layout.line_ends import exit_position, jogs, port_position, spread
 from ptgraph.figure.layout.routing_plan import Hop, Leg, OpenBox, Plan
-from ptgraph.figure.layout.series_parallel import Leaf, Parallel, Series, Tree, leaf_names
 from ptgraph.figure.layout.sizes import BoxSize, Extent, Lanes, Sizes, Stack, TitleSize
-from ptgraph.figure.layout.spacing import ENTRY, GAP, HEAD, LANE, PAD, TRACK
+from ptgraph.figure.layout.spacing import GAP, HEAD, LANE, PAD, TRACK
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, leaf_names
+from ptgraph.figure.layout.u_columns import u_columns
+from ptgraph.figure.layout.u_levels import align
 
 
-def measure(plan: Plan, boxes: Mapping[str, BoxSize], titles: Mapping[str, TitleSize], *, title_first: bool) -> Sizes:
+def measure(
+    plan: Plan, boxes: Mapping[str, BoxSize], titles: Mapping[str, TitleSize], turned: Set[str], *, title_first: bool
+) -> Sizes:
     """Return the sizes of all parts of *plan*, by those of its closed *boxes* and the *titles* of its frames.
 
-    *title_first*: titles stand before the parts along the flow, not beside them.
+    The boxes *turned* flow against the figure. *title_first*: titles stand before the parts along the flow of the
+    figure, not beside them.
     """
     ports = {port: BoxSize(0.0, 0.0, 1.0, 1.0) for box in plan.open_boxes.values() for port in box.ports.values()}
     heights = {name: title.height if title_first else 0.0 for name, title in titles.items()}
@@ -27,7 +32,8 @@ def measure(plan: Plan, boxes: Mapping[str, BoxSize], titles: Mapping[str, Title
     for name, box in reversed(plan.open_boxes.items()):  # the inner ones first
         _measure(sizes, box, box.tree)
         if name in titles:
-            sizes.boxes[name] = _frame_size(sizes, box, titles[name], title_first=title_first)
+            past = _leaving(sizes, box) if name in turned else _entering(sizes, box)
+            sizes.boxes[name] = _frame_size(sizes, box, titles[name], past if title_first else None)
     return sizes
 
 
@@ -39,10 +45,15 @@ def _measure(sizes: Sizes, box: OpenBox, tree: Tree) -> None:
         return
     if isinstance(tree, Parallel) and not tree.across:
         sizes.boxes.update(_level(sizes, tree))
+    if isinstance(tree, UShape):
+        align(sizes, tree)
     for part in tree.parts:
         _measure(sizes, box, part)
     if isinstance(tree, Parallel):
         sizes.columns[tree], sizes.extents[tree] = columns(sizes, box, tree)
+        return
+    if isinstance(tree, UShape):
+        sizes.u_columns[tree], sizes.extents[tree] = u_columns(sizes, tree)
         return
     left = max((sizes.extents[part].left for part in tree.parts), default=0.0)
     lanes = sizes.lanes[tree] = _lanes(sizes, tree)
@@ -51,18 +62,29 @@ def _measure(sizes: Sizes, box: OpenBox, tree: Tree) -> None:
     sizes.extents[tree] = Extent(left, lanes.right, stack.length)
 
 
-def _frame_size(sizes: Sizes, box: OpenBox, title: TitleSize, *, title_first: bool) -> BoxSize:
+def _entering(sizes: Sizes, box: OpenBox) -> list[float]:
+    """Return where across the flow values enter a box from above."""
+    return [port_position(sizes, box, port) for port in box.ports.values()]
+
+
+def _leaving(sizes: Sizes, box: OpenBox) -> list[float]:
+    """Return where across the flow values leave a box at its end."""
+    legs = [leg for leg in box.legs.values() if leg.target is None and leg.source is not None and not leg.from_side]
+    return [exit_position(sizes, box.tree, leg) for leg in legs]
+
+
+def _frame_size(sizes: Sizes, box: OpenBox, title: TitleSize, past: list[float] | None) -> BoxSize:
+    """Return the size of a frame, in which the lines at *past* lead past its title; None if that stands beside."""
     inside = sizes.extents[box.tree]
     left, right = inside.left + PAD, inside.right + PAD
     along = inside.length + 2 * PAD
-    if title_first:
-        ports = [port_position(sizes, box, port) for port in box.ports.values()]  # no title where a line enters
-        left = max(left, title.start + PAD - min(ports, default=right))
-        right = max(right, title.end + PAD + max(ports, default=-left))
-        along += title.height
-    else:
+    if past is None:
         left += title.height
         along = max(along, title.start + title.end + 2 * PAD)
+    else:
+        left = max(left, title.start + PAD - min(past, default=right))
+        right = max(right, title.end + PAD + max(past, default=-left))
+        along += title.height
     return BoxSize(left + right, along, left, right)
 
 
@@ -112,21 +134,9 @@ def _entries(sizes: Sizes, tree: Series) -> dict[tuple[str, Leg], float]:
             continue
         sources = {leg.value: _comes_from(sizes, tree, leg, hop) for leg, hop in into[number]}
         if len(sources) > 1:
-            positions = _spread(sources, 0.4 * sizes.boxes[part.name].across)
+            positions = spread(sources, 0.4 * sizes.boxes[part.name].across)
             found.update(((part.name, leg), positions[leg.value]) for leg, _ in into[number])
     return found
-
-
-def _spread(wanted: Mapping[str, float], reach: float) -> dict[str, float]:
-    """Return positions as near to those *wanted* as they can be within *reach* of 0, ENTRY apart if there is room."""
-    ranked = sorted(wanted, key=lambda value: (wanted[value], value))
-    step = min(ENTRY, 2 * reach / (len(ranked) - 1))
-    at = [min(max(wanted[value], -reach), reach) for value in ranked]
-    for k in range(1, len(at)):
-        at[k] = max(at[k], at[k - 1] + step)
-    for k in range(len(at) - 1, -1, -1):
-        at[k] = min(at[k], reach - (len(at) - 1 - k) * step)
-    return dict(zip(ranked, at, strict=True))
 
 
 def _comes_from(sizes: Sizes, tree: Series, leg: Leg, hop: Hop) -> float:

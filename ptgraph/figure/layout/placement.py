@@ -6,17 +6,26 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ptgraph.figure.layout.columns import share_before
-from ptgraph.figure.layout.routing_plan import OpenBox
-from ptgraph.figure.layout.series_parallel import Leaf, Series, Tree
+from ptgraph.figure.layout.routing_plan import OpenBox, Plan
 from ptgraph.figure.layout.sizes import Sizes
 from ptgraph.figure.layout.spacing import PAD
+from ptgraph.figure.layout.tree import Leaf, Series, Tree, UShape
 
 
 class Position(NamedTuple):
-    """Where a part is: its spine across the flow, and its beginning along it."""
+    """Where a part is: its spine across the flow, and its beginning along it; *up*: it flows against the figure."""
 
     u: float
     v: float
+    up: bool = False
+
+    def along(self, distance: float) -> float:
+        """Return the position at a *distance* from the beginning."""
+        return self.v - distance if self.up else self.v + distance
+
+    def top(self, length: float) -> float:
+        """Return where a part of that *length* begins along the flow of the figure."""
+        return self.v - length if self.up else self.v
 
 
 @dataclass(frozen=True)
@@ -48,16 +57,39 @@ def _place(sizes: Sizes, found: Placed, box: OpenBox, tree: Tree, at: Position) 
         found.boxes[tree.name] = at
         inside = sizes.plan.open_boxes.get(tree.name)
         if inside is not None:
-            _place(sizes, found, inside, inside.tree, Position(at.u, at.v + PAD + sizes.title_heights[tree.name]))
+            before = PAD + (0.0 if at.up else sizes.title_heights[tree.name])
+            _place(sizes, found, inside, inside.tree, at._replace(v=at.along(before)))
     elif isinstance(tree, Series):
         for part, start in zip(tree.parts, sizes.stacks[tree].starts, strict=True):
-            _place(sizes, found, box, part, Position(at.u, at.v + start))
+            _place(sizes, found, box, part, at._replace(v=at.along(start)))
+    elif isinstance(tree, UShape):
+        u = sizes.u_columns[tree]
+        for number, (part, spine, start) in enumerate(zip(tree.parts, u.spines, u.starts, strict=True)):
+            turned = number > tree.bottom
+            _place(sizes, found, box, part, Position(at.u + spine, at.along(start), at.up != turned))
     else:
         columns, length = sizes.columns[tree], sizes.extents[tree].length
         for part, spine in zip(tree.parts, columns.spines, strict=True):
             spare = 0.0 if tree.across else length - sizes.extents[part].length
             before = spare * share_before(sizes, box, tree, part)
-            _place(sizes, found, box, part, Position(at.u + spine, at.v + columns.over + before))
+            _place(sizes, found, box, part, Position(at.u + spine, at.along(columns.over + before), at.up))
 
 
-__all__ = ["Placed", "Position", "place"]
+def upward_boxes(plan: Plan) -> set[str]:
+    """Return the boxes of a plan that flow against the figure: those in the right column of a U."""
+    found: set[str] = set()
+    waiting = [(plan.open_boxes[plan.root].tree, False)]
+    while waiting:
+        tree, up = waiting.pop()
+        if not isinstance(tree, Leaf):
+            turns = tree.bottom if isinstance(tree, UShape) else len(tree.parts)
+            waiting += [(part, up != (number > turns)) for number, part in enumerate(tree.parts)]
+            continue
+        if up:
+            found.add(tree.name)
+        if tree.name in plan.open_boxes:
+            waiting.append((plan.open_boxes[tree.name].tree, up))
+    return found
+
+
+__all__ = ["Placed", "Position", "place", "upward_boxes"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -11,13 +11,16 @@ from typing import Literal, NamedTuple
 import networkx as nx
 
 from ptgraph.figure.figure_graph import FigureGraph
-from ptgraph.figure.layout.series_parallel import Parallel, Series, Tree, TreePath, arrange, tree_paths
+from ptgraph.figure.layout.series_parallel import arrange
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, TreePath, UShape, tree_paths
+from ptgraph.figure.layout.u_shape import around_frames
 from ptgraph.figure.shared_values import lines_and_stubs
 
 EntrySide = Literal["left", "right"]
 Wire = tuple[
     str, str | None, str | None
 ]  # a value, and the parts of an open box between which it flows (None: outside)
+_FEW = 2  # readers of an encoder's values that make its decoder the other column of a U
 _BIG = 8  # a box that may be an encoder or a decoder has more boxes without parts in it
 
 
@@ -43,9 +46,9 @@ class Hop:
 
 
 class ColumnChange(NamedTuple):
-    """A change from one column of *parallel* to another, by their numbers."""
+    """A change from one part of *around* to another, by their numbers."""
 
-    parallel: Parallel
+    around: Parallel | UShape
     start: int
     end: int
 
@@ -55,7 +58,8 @@ class Leg:
     """The route of a *value* within one open box, between two parts of it; None is the outside of the box.
 
     *side* is where it enters its target, None for the top. *hops* lead to the change of column, if there is one, and
-    *hops_after* on from that.
+    *hops_after* on from that. *from_side*: it leaves its source at the right side. *leaves* is the U that it comes out
+    of, at the end of the flow.
     """
 
     box: str
@@ -66,6 +70,8 @@ class Leg:
     change: ColumnChange | None = None
     hops: tuple[Hop, ...] = ()
     hops_after: tuple[Hop, ...] = ()
+    from_side: bool = False
+    leaves: UShape | None = None
 
     def ends_at_side(self, hop: Hop) -> bool:
         """Return whether *hop* ends at the right side of the target."""
@@ -74,7 +80,7 @@ class Leg:
     def leaves_column(self, hop: Hop) -> bool:
         """Return whether *hop* leaves a column for the one beside it, straight from the gap after its source."""
         change = self.change
-        return change is not None and hop.series is change.parallel.parts[change.start] and hop.start < hop.end - 1
+        return change is not None and hop.series is change.around.parts[change.start] and hop.start < hop.end - 1
 
     @property
     def changes_beside(self) -> bool:
@@ -123,12 +129,12 @@ class Plan:
         return found
 
     @cached_property
-    def changes(self) -> dict[Parallel, list[Leg]]:
+    def changes(self) -> dict[Parallel | UShape, list[Leg]]:
         """The legs from one column to another, by what the columns are in."""
-        found: dict[Parallel, list[Leg]] = {}
+        found: dict[Parallel | UShape, list[Leg]] = {}
         for leg in self.legs:
             if leg.change is not None:
-                found.setdefault(leg.change.parallel, []).append(leg)
+                found.setdefault(leg.change.around, []).append(leg)
         return found
 
     @cached_property
@@ -158,7 +164,7 @@ def plan(figure: FigureGraph, opened: set[str]) -> Plan:
         shapes.setdefault(source, shape)
     legs: dict[Edge, list[Leg]] = {Edge(*line): [] for line in lines}
     wires = _wires(figure, opened, legs)
-    open_boxes = _open_boxes(_Planning(figure, opened, wires))
+    open_boxes = _open_boxes(_Planning(figure, opened, wires, shapes, stubs))
     for name, box in open_boxes.items():
         for wire, edges in wires.get(name, {}).items():
             for edge in edges:
@@ -170,13 +176,16 @@ def _open_boxes(planning: _Planning) -> dict[str, OpenBox]:
     """Return the open boxes, outermost first: a box decides where values enter the boxes in it."""
     found: dict[str, OpenBox] = {}
     sides: dict[tuple[str, str], EntrySide | None] = {}  # a value and an open box → where it enters
+    beside: set[Edge] = set()  # those that leave their source at the right side
     waiting = [planning.figure.root]
     while waiting:
         name = waiting.pop(0)
-        found[name] = planning.open_box(name, sides)
-        for leg in found[name].legs.values():
+        found[name] = planning.open_box(name, sides, beside)
+        for wire, leg in found[name].legs.items():
             if leg.target is not None:
                 sides[leg.value, leg.target] = leg.side
+            if leg.from_side:
+                beside.update(planning.wires[name][wire])
         waiting += [part for part in planning.figure.boxes[name].parts if part in planning.opened]
     return found
 
@@ -211,21 +220,32 @@ def _wires(figure: FigureGraph, opened: set[str], edges: Iterable[Edge]) -> dict
 
 @dataclass(frozen=True)
 class _Planning:
-    """The wires in each open box of a figure in which the boxes *opened* are open."""
+    """The wires in each open box of a figure in which the boxes *opened* are open.
+
+    *shapes* are those of the values of boxes, *stubs* the names of values that a box reads without a line.
+    """
 
     figure: FigureGraph
     opened: set[str]
     wires: dict[str, dict[Wire, list[Edge]]]
+    shapes: dict[str, str]
+    stubs: dict[str, tuple[str, ...]]
 
-    def open_box(self, name: str, sides: Mapping[tuple[str, str], EntrySide | None]) -> OpenBox:
-        """Return the inside of a box; *sides* says where the values that come from outside enter it."""
+    def open_box(self, name: str, sides: Mapping[tuple[str, str], EntrySide | None], beside: set[Edge]) -> OpenBox:
+        """Return the inside of a box.
+
+        *sides* says where the values that come from outside enter it, *beside* which edges leave it at the right side.
+        """
         wires = self.wires.get(name, {})
         entering = {value: sides[value, name] for value, source, _ in wires if source is None}
         found = self._laid_out(name, wires, [value for value, side in entering.items() if side is None])
         legs = {wire: self._leg(found, name, wire, entering.get(wire[0])) for wire in wires}
+        for wire, leg in legs.items():
+            if leg.target is None and beside.issuperset(wires[wire]):
+                legs[wire] = replace(leg, hops=(), leaves=None, from_side=True)
         return replace(found, legs=_one_from_above(legs))
 
-    def _laid_out(self, name: str, wires: Iterable[Wire], entering: Iterable[str]) -> OpenBox:
+    def _laid_out(self, name: str, wires: Collection[Wire], entering: Iterable[str]) -> OpenBox:
         """Return the inside of a box that the values *entering* enter from above, without legs."""
         ports = {value: f"{name}←{value}" for value in entering}
         flow: nx.DiGraph[str] = nx.DiGraph()
@@ -233,11 +253,46 @@ class _Planning:
         for value, source, target in wires:
             above = ports.get(value) if source is None else source
             if above is not None and target is not None:
-                flow.add_edge(above, target)
+                flow.add_edge(above, target, shape=self.shapes.get(value))
+            elif above is not None:
+                flow.nodes[above]["leaves"] = True
         rank = {part: number for number, part in enumerate(flow)}
         order = list(nx.lexicographical_topological_sort(flow, key=rank.__getitem__))
         tree = arrange(flow, order, self._big, self._is_end)
+        for encoder, decoder in self._frames_of_a_u(wires):
+            tree = around_frames(tree, encoder, decoder)
         return OpenBox(ports, tree, tree_paths(tree))
+
+    def _frames_of_a_u(self, wires: Iterable[Wire]) -> Iterator[tuple[str, str]]:
+        """Yield two open boxes where the values of the last parts of one go into the first parts of the other."""
+        between: dict[tuple[str, str], list[str]] = {}
+        for value, source, target in wires:
+            if source in self.opened and target in self.opened and source is not None and target is not None:
+                between.setdefault((source, target), []).append(value)
+        for (encoder, decoder), values in between.items():
+            first = {value: self._first_reader(value, decoder) for value in values}
+            ranked = sorted(values, key=self.rank.__getitem__)
+            if len({*first.values()}) >= _FEW and all(first[a] >= first[b] for a, b in pairwise(ranked)):
+                yield encoder, decoder
+
+    @cached_property
+    def rank(self) -> dict[str, int]:
+        """The number of each closed box in order of execution."""
+        return {name: number for number, name in enumerate(self.figure.visible(self.opened))}
+
+    @cached_property
+    def readers(self) -> dict[str, list[str]]:
+        """The closed boxes that read the value of each."""
+        found: dict[str, list[str]] = {}
+        for wires in self.wires.values():
+            for edges in wires.values():
+                for edge in edges:
+                    found.setdefault(edge.source, []).append(edge.target)
+        return found
+
+    def _first_reader(self, value: str, box: str) -> int:
+        """Return the rank of the first box in *box* that reads *value*."""
+        return min(self.rank[reader] for reader in self.readers[value] if box in self.figure.chain(reader))
 
     def _is_end(self, name: str) -> bool:
         box = self.figure.boxes.get(name)
@@ -265,9 +320,13 @@ class _Planning:
             if isinstance(tree, Series)
         ]
         if target is None:
-            return replace(leg, hops=tuple(hops))
+            outer = above[0][0] if above else None
+            return replace(leg, hops=tuple(hops), leaves=outer if isinstance(outer, UShape) else None)
         (meet, start), (_, end) = above[same], below[same]
         into = [Hop(tree, -1, number) for tree, number in below[same + 1 :] if isinstance(tree, Series)]
+        if isinstance(meet, UShape):
+            leg = replace(leg, hops=tuple(hops), hops_after=tuple(into), change=ColumnChange(meet, start, end))
+            return self._leg_in_u(leg, meet, above[same + 1 :], below[same + 1 :])
         if isinstance(meet, Series):
             into.insert(0, Hop(meet, start, end))
             leg = replace(leg, hops=(*hops, *into))
@@ -282,10 +341,53 @@ class _Planning:
             leg = replace(leg, side="right")
         return leg
 
+    def _leg_in_u(self, leg: Leg, tree: UShape, above: TreePath, below: TreePath) -> Leg:
+        """Return *leg*, from one part of a U to another, with the sides at which it leaves and enters."""
+        target = leg.target
+        assert target is not None
+        assert leg.change is not None
+        _, start, end = leg.change
+        if end == tree.bottom:
+            is_box = isinstance(tree.parts[end], Leaf) and target not in self.opened
+            return replace(leg, side="left") if is_box and target not in self.stubs else leg
+        if not start < tree.bottom < end:
+            return leg
+        if self._is_way_up(leg, tree):
+            return leg
+        path = [(around, number) for around, number in above if not isinstance(around, Series)]
+        if not path and leg.source is not None and self._leaves_at_side(leg.source, leg.value):
+            leg = replace(leg, hops=(), from_side=True)
+        if self._open_to(below, target, leg.value, "left"):
+            leg = replace(leg, hops_after=(), side="left")
+        return leg
+
+    def _is_way_up(self, leg: Leg, tree: UShape) -> bool:
+        """Return whether *leg* is the way up in a U of two boxes with nothing below: the value of the last part."""
+        if not isinstance(tree.parts[tree.bottom], Series):
+            return False
+        wires = self.wires.get(leg.box, {})
+        values = [value for value, source, target in wires if source == leg.source and target == leg.target]
+        return leg.value == max(values, key=self.rank.__getitem__)
+
+    def _leaves_at_side(self, source: str, value: str) -> bool:
+        """Return whether nothing in *source* stands between its right side and the box in it that gives *value*."""
+        if source not in self.opened:
+            return True
+        wires = self.wires.get(source, {})
+        inside = self._laid_out(source, wires, dict.fromkeys(other for other, giver, _ in wires if giver is None))
+        givers = [giver for given, giver, reader in wires if given == value and reader is None and giver is not None]
+        for giver in givers:
+            path = inside.paths[giver]
+            if any(not isinstance(tree, Series) and number != len(tree.parts) - 1 for tree, number in path):
+                return False
+        return all(self._leaves_at_side(giver, value) for giver in givers)
+
     def _open_to(self, path: TreePath, target: str, value: str, side: EntrySide) -> bool:
         """Return whether nothing stands between *target* and that *side* of the part that *path* leads into."""
         for tree, number in path:
             if isinstance(tree, Parallel) and number != (0 if side == "left" else len(tree.parts) - 1):
+                return False
+            if isinstance(tree, UShape) and (number > tree.bottom if side == "left" else number < tree.bottom):
                 return False
         return self._reaches(target, value, side)
 

@@ -6,46 +6,19 @@ side by side. So a chain is a line, branches stand beside each other, and a skip
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import networkx as nx
 
-
-@dataclass(frozen=True, eq=False)
-class Leaf:
-    """One box, by its id."""
-
-    name: str
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Parts after each other along the flow."""
-
-    parts: list[Tree]
-
-
-@dataclass(frozen=True, eq=False)
-class Parallel:
-    """Parts side by side; the spine goes through *main*, if it is given.
-
-    *across*: the first feeds the others, as an encoder its decoder.
-    """
-
-    parts: list[Tree]
-    across: bool = False
-    main: int | None = None
-
-
-Tree = Leaf | Series | Parallel
-TreePath = list[tuple[Series | Parallel, int]]  # the parts around a box, outermost first, and its number within each
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree
+from ptgraph.figure.layout.u_shape import with_u_shape
 
 
 def arrange(
     flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool], is_end: Callable[[str], bool]
 ) -> Tree:
-    """Return the tree of the boxes in *flow*, given in topological *order*.
+    """Return the tree of the boxes in *flow*, given in topological *order*; edges may have a ``shape``.
 
     *big* says which may be encoder or decoder. A box that *is_end* stands beside the other readers of its value.
     """
@@ -53,6 +26,7 @@ def arrange(
     aside = [end for end in ends if any(other not in ends for source in flow.pred[end] for other in flow.succ[source])]
     rank = {name: number for number, name in enumerate(order)}
     tree = _Layering(flow, rank, big).tree([name for name in order if name not in aside])
+    tree = with_u_shape(tree, flow)
     for end in reversed(aside):
         (source,) = flow.pred[end]
         tree = _with_end(tree, source, end)
@@ -159,24 +133,4 @@ def _reachable(names: Sequence[str], near: Mapping[str, Iterable[str]]) -> dict[
     return found
 
 
-def tree_paths(tree: Tree) -> dict[str, TreePath]:
-    """Return the path to each box from the root of *tree*."""
-    return dict(_tree_paths(tree, []))
-
-
-def _tree_paths(tree: Tree, path: TreePath) -> Iterator[tuple[str, TreePath]]:
-    if isinstance(tree, Leaf):
-        yield tree.name, path
-        return
-    for number, part in enumerate(tree.parts):
-        yield from _tree_paths(part, [*path, (tree, number)])
-
-
-def leaf_names(tree: Tree) -> list[str]:
-    """Return the boxes in *tree*, in order."""
-    if isinstance(tree, Leaf):
-        return [tree.name]
-    return [name for part in tree.parts for name in leaf_names(part)]
-
-
-__all__ = ["Leaf", "Parallel", "Series", "Tree", "TreePath", "arrange", "leaf_names", "tree_paths"]
+__all__ = ["arrange"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ptgraph.figure.layout.routing_plan import Leg, Plan
-from ptgraph.figure.layout.series_parallel import Parallel, Series, Tree
+from ptgraph.figure.layout.tree import Parallel, Series, Tree, UShape
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,23 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class UColumns:
+    """The parts of a U, from its spine, which is that of the left column, and from its beginning.
+
+    *spines* and *starts* are the positions of the parts across the flow and of their beginnings along it; those of
+    the right column begin below. *tracks* has, by the number of the gap below a level, the value, and where across
+    the flow it comes from, the position of its track. *lanes* has by value the position of its lane between the
+    columns. *exit* is the lane beside the right column for a value that leaves the U.
+    """
+
+    spines: list[float]
+    starts: list[float]
+    tracks: dict[tuple[int, str, float], float]
+    lanes: dict[str, float]
+    exit: float
+
+
+@dataclass(frozen=True)
 class Sizes:
     """The sizes of all parts of a plan. *entries* are the positions at which legs enter boxes from above, if not at 0.
 
@@ -99,7 +116,8 @@ class Sizes:
     columns: dict[Parallel, Columns] = field(default_factory=dict)
     lanes: dict[Series, Lanes] = field(default_factory=dict)
     stacks: dict[Series, Stack] = field(default_factory=dict)
+    u_columns: dict[UShape, UColumns] = field(default_factory=dict)
     entries: dict[tuple[str, Leg], float] = field(default_factory=dict)
 
 
-__all__ = ["BoxSize", "Columns", "Extent", "Lanes", "Sizes", "Stack", "TitleSize"]
+__all__ = ["BoxSize", "Columns", "Extent", "Lanes", "Sizes", "Stack", "TitleSize", "UColumns"]

@@ -11,7 +11,23 @@ PAD = 8.0  # from a frame to what is inside
 HEAD = 9.0  # between the last track and the next box, with room for the head of an arrow
 CLEAR = 3.5  # from a box to a line that does not lead to it
 STRIP = 8.0  # under the first column of two, for the line that leads to the other
+EXIT = 14.0  # over a U, for the line that leaves it
+ACROSS = 30.0  # at least between the columns of a U
 PAST_TITLE = 4.0  # between the words over a frame and a line that leads past them
 MARGIN = 4.0  # around the whole figure
 
-__all__ = ["BESIDE", "CLEAR", "ENTRY", "GAP", "HEAD", "LANE", "MARGIN", "PAD", "PAST_TITLE", "STRIP", "TRACK"]
+__all__ = [
+    "ACROSS",
+    "BESIDE",
+    "CLEAR",
+    "ENTRY",
+    "EXIT",
+    "GAP",
+    "HEAD",
+    "LANE",
+    "MARGIN",
+    "PAD",
+    "PAST_TITLE",
+    "STRIP",
+    "TRACK",
+]

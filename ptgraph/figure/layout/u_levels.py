@@ -1,0 +1,132 @@
+"""The levels of a U: at which height lines lead across it, and gaps that bring their ends to one height."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ptgraph.figure.layout.columns import share_before
+from ptgraph.figure.layout.routing_plan import Edge, Leg
+from ptgraph.figure.layout.sizes import Sizes
+from ptgraph.figure.layout.spacing import PAD
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape
+
+
+class Reach(NamedTuple):
+    """How far the ends of a line across are from the end of the left part and the beginning of the right one."""
+
+    below: float
+    before: float
+
+
+class _Line(NamedTuple):
+    """An edge across a U; *up* has its legs from the U inward to its source, *down* those inward to its target."""
+
+    leg: Leg
+    edge: Edge
+    up: Sequence[Leg]
+    down: Sequence[Leg]
+
+
+def reaches_across(sizes: Sizes, tree: UShape) -> dict[Leg, Reach]:
+    """Return the reach of each leg from the side of a box to the side of another."""
+    found: dict[Leg, Reach] = {}
+    for line in _lines(sizes, tree):
+        assert line.leg.change is not None
+        start, end = tree.parts[line.leg.change.start], tree.parts[line.leg.change.end]
+        found[line.leg] = _reach(sizes, line, start, end, sizes.extents[start].length)
+    return found
+
+
+def align(sizes: Sizes, tree: UShape) -> None:
+    """Widen gaps in the frames of a level, so that lines from one into the other lead straight across.
+
+    The sizes of what is in the frames must be in *sizes*.
+    """
+    for left, right in tree.levels:
+        if isinstance(left, Leaf) and isinstance(right, Leaf):
+            frames = left.name, right.name
+            lines = [line for line in _lines(sizes, tree) if (line.leg.source, line.leg.target) == frames]
+            if len(lines) > 1 and all(name in sizes.plan.open_boxes for name in frames):
+                _align(sizes, lines, left, right)
+
+
+def _align(sizes: Sizes, lines: list[_Line], left: Leaf, right: Leaf) -> None:
+    def reach(line: _Line) -> Reach:
+        return _reach(sizes, line, left, right, sizes.boxes[left.name].along)
+
+    first, *others = sorted(lines, key=reach)
+    for line in others:
+        apart = reach(line).below - reach(line).before - reach(first).below + reach(first).before
+        if apart > 0:
+            _widen(sizes, right.name, line.down[1].target, apart, after=False)
+        else:
+            _widen(sizes, left.name, line.up[1].source, -apart, after=True)
+
+
+def _widen(sizes: Sizes, frame: str, part: str | None, by: float, *, after: bool) -> None:
+    """Widen the gap before or *after* a part of an open box *by* a length."""
+    box = sizes.plan.open_boxes[frame]
+    assert part is not None
+    tree, number = box.paths[part][0]
+    if not isinstance(tree, Series):
+        return
+    stack, size, extent = sizes.stacks[tree], sizes.boxes[frame], sizes.extents[tree]
+    first = number + after
+    starts = [start + by * (k >= first) for k, start in enumerate(stack.starts)]
+    ends = [end + by * (k >= first) for k, end in enumerate(stack.ends)]
+    sizes.stacks[tree] = replace(stack, starts=starts, ends=ends, length=stack.length + by)
+    sizes.extents[tree] = replace(extent, length=extent.length + by)
+    sizes.boxes[frame] = replace(size, along=size.along + by)
+
+
+def _lines(sizes: Sizes, tree: UShape) -> list[_Line]:
+    """Return a line for each leg across *tree* from the side of a box to the side of another."""
+    across = {leg for leg in sizes.plan.changes.get(tree, ()) if leg.from_side and leg.side == "left"}
+    found: dict[Leg, _Line] = {}
+    for edge, legs in sizes.plan.edges.items():
+        for number, leg in enumerate(legs):
+            if leg in across:
+                found.setdefault(leg, _Line(leg, edge, legs[number::-1], legs[number:]))
+    return [*found.values()]
+
+
+def _reach(sizes: Sizes, line: _Line, start: Tree, end: Tree, length: float) -> Reach:
+    """Return the reach of a line from the part *start*, which has that *length*, to the part *end*."""
+    edge = line.edge
+    begin = _offset(sizes, start, line.up, [leg.source for leg in line.up], up=False)
+    enter = _offset(sizes, end, line.down, [leg.target for leg in line.down], up=True)
+    beside = [leg for leg in sizes.plan.into[edge.target] if leg.side is not None]
+    share = (beside.index(line.down[-1]) + 1) / (len(beside) + 1)
+    below = length - begin - sizes.boxes[edge.source].along / 2
+    return Reach(below, enter + sizes.boxes[edge.target].along * share)
+
+
+def _offset(sizes: Sizes, part: Tree, legs: Sequence[Leg], ends: Sequence[str | None], *, up: bool) -> float:
+    """Return how far from the beginning of *part* the last of *ends* begins, each of which is in the one before.
+
+    *legs* are those in the boxes around each; *up*: the part flows against the figure.
+    """
+    total = 0.0
+    for depth, (leg, end) in enumerate(zip(legs, ends, strict=True)):
+        assert end is not None
+        box = sizes.plan.open_boxes[leg.box]
+        path = box.paths[end]
+        if depth == 0:
+            path = path[next((k for k, (tree, _) in enumerate(path) if tree is part), len(path)) :]
+        else:
+            total += PAD + (0.0 if up else sizes.title_heights[leg.box])
+        for tree, number in path:
+            if isinstance(tree, Series):
+                total += sizes.stacks[tree].starts[number]
+            elif isinstance(tree, Parallel):
+                inner, columns = tree.parts[number], sizes.columns[tree]
+                spare = 0.0 if tree.across else sizes.extents[tree].length - sizes.extents[inner].length
+                total += columns.over + spare * share_before(sizes, box, tree, inner)
+            else:
+                total += sizes.u_columns[tree].starts[number]
+    return total
+
+
+__all__ = ["Reach", "align", "reaches_across"]
