@@ -125,8 +125,8 @@ class _Composition:
             if box.repeat > 1:
                 marks.insert(0, Rect(*_moved(rectangle), style.fill, style.border, radius=5.0))
             base = rectangle.y + 5 + TITLE * 0.75
-            marks.append(self._text(rectangle.x + 6, base, text.titles[0], TITLE, "start", bold=True))
-            end = rectangle.x + rectangle.width - 6
+            start, end = self.fitted.geometry.titles[name]
+            marks.append(self._text(start, base, text.titles[0], TITLE, "start", bold=True))
             if box.repeat > 1:
                 times = f"×{box.repeat}"
                 marks.append(self._text(end, base, times, TITLE, "end", bold=True))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from ptgraph.figure.figure_graph import FigureGraph
@@ -88,10 +89,13 @@ class _Fitting:
         height: float = float("inf"),
         titles: tuple[float, ...] = (BROAD, NARROW),
     ) -> Fitted:
-        """Return the figure with the first of *titles*, widths at which a title is broken, that fits, or the last."""
-        for broad in titles:
-            found = geometry(self.figure, self.graph, opened, direction, self.show, broad)
-            if found.width * _LEAST <= self.width:
+        """Return the figure with the first of *titles*, widths at which a title is broken, that fits, or the last.
+
+        What flows down may be a U; one that is too wide flows in one direction instead.
+        """
+        for u_shapes, broad in product((True, False) if direction == "TB" else (False,), titles):
+            found = geometry(self.figure, self.graph, opened, direction, self.show, broad, u_shapes=u_shapes)
+            if found.width * _LEAST <= self.width or (broad == titles[-1] and not found.has_u):
                 break
         scale = min(1.0, self.width / found.width, height / found.height)
         return Fitted(found, scale, opened, direction)

@@ -89,6 +89,38 @@ def test_the_right_column_flows_up_to_the_output() -> None:
     assert places["encoder3"][2] < places["bottleneck"][2] < places["upconv3"][2]
 
 
+def test_levels_within_each_other_are_a_u() -> None:
+    drawing = drawn("inside out", 4)
+    places = {item.id: body(item) for item in of_kind(drawing, "box", "frame")}
+    assert places["output"][1] < places["level"][1]
+    assert places["level"][2] > places["output"][2]
+    found = lines(drawing)
+    for source, target in [("stem", "cat_2"), ("level.model.1", "cat_1")]:
+        *_, (left, level), (right, same) = found[source, target]
+        assert level == same
+        assert left < right
+    inner, outer = places["level.model.2"], places["level"]
+    assert outer[0] < inner[0] < inner[2] < outer[2]
+    assert outer[1] < inner[1] < inner[3] < outer[3]
+
+
+def test_a_box_on_a_skip_stands_between_the_columns() -> None:
+    drawing = drawn("hourglass", 3)
+    places = {item.id: body(item) for item in of_kind(drawing, "box", "sign", "frame")}
+    found = lines(drawing)
+    for beside, down, up in [("beside.2", "pool", "add_2"), ("below.beside.2", "below.pool", "add_1")]:
+        assert places[down][2] < places[beside][0] < places[beside][2] < places[up][0]
+        (_, level), (_, same) = found[beside, up]
+        assert level == pytest.approx(same, abs=0.02)
+    assert places["below"][1] > places["before"][3]
+
+
+def test_a_u_that_is_too_wide_flows_in_one_direction() -> None:
+    drawing = drawn("denoiser", 1, width="60mm")
+    places = {item.id: body(item) for item in of_kind(drawing, "box")}
+    assert places["output"][1] == max(place[1] for place in places.values())
+
+
 def test_a_gate_in_a_residual_is_no_u() -> None:
     drawing = drawn("gated", 1)
     places = {item.id: body(item) for item in of_kind(drawing, "box")}

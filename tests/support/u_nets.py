@@ -158,6 +158,46 @@ class Tokens(nn.Module):
         return x
 
 
+class Level(nn.Module):
+    """A level of pix2pix: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017)."""
+
+    def __init__(self, outer: int, inner: int, within: nn.Module | None = None) -> None:
+        super().__init__()
+        down = [nn.LeakyReLU(0.2), nn.Conv2d(outer, inner, 4, 2, 1)]
+        up = [nn.ReLU(), nn.ConvTranspose2d(2 * inner if within else inner, outer, 4, 2, 1)]
+        self.model = nn.Sequential(*down, *([within] if within else []), *up)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.model(x)], 1)
+
+
+class InsideOut(nn.Module):
+    """Each level holds the one below it."""
+
+    def __init__(self, width: int = 4) -> None:
+        super().__init__()
+        level = Level(2 * width, 2 * width, Level(2 * width, 2 * width))
+        self.level = Level(width, 2 * width, level)
+        self.stem, self.head = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(2 * width, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.level(self.stem(x)))
+
+
+class Hourglass(nn.Module):
+    """A box on each skip: Newell et al., "Stacked Hourglass Networks for Human Pose Estimation" (ECCV 2016)."""
+
+    def __init__(self, depth: int, width: int = 4) -> None:
+        super().__init__()
+        self.beside, self.pool, self.before = conv(width, width), nn.MaxPool2d(2), conv(width, width, 1)
+        self.below = Hourglass(depth - 1, width) if depth > 1 else conv(width, width, 5)
+        self.after = conv(width, width, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = self.after(self.below(self.before(self.pool(x))))
+        return self.beside(x) + F.interpolate(low, scale_factor=2.0)
+
+
 class Gated(nn.Module):
     """No U, though its skips are nested: a residual around a gate, at one resolution."""
 
@@ -178,6 +218,8 @@ U_NETS: dict[str, Made] = {
     "flat": (Flat, image),
     "in two": (InTwo, image),
     "denoiser": (Denoiser, lambda: (torch.zeros(1, 3, 16, 16), torch.zeros(1))),
+    "inside out": (InsideOut, image),
+    "hourglass": (lambda: Hourglass(3), lambda: (torch.zeros(1, 4, 32, 32),)),
     "tokens": (Tokens, lambda: (torch.zeros(5, 1, 8),)),
 }
 NO_U: dict[str, Made] = {"gated": (Gated, lambda: (torch.zeros(1, 4, 16, 16),))}

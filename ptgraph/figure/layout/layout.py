@@ -33,13 +33,15 @@ from ptgraph.figure.layout.labels import (
     stub_labels,
     stubs_size,
 )
+from ptgraph.figure.layout.line_ends import leaving_positions, port_position
 from ptgraph.figure.layout.measuring import measure
 from ptgraph.figure.layout.orthogonal_routes import routes
 from ptgraph.figure.layout.placement import Position, place, upward_boxes
-from ptgraph.figure.layout.routing_plan import Edge, Plan, plan
-from ptgraph.figure.layout.sizes import BoxSize, TitleSize
-from ptgraph.figure.layout.spacing import PAST_TITLE
-from ptgraph.figure.layout.tree import Parallel
+from ptgraph.figure.layout.planning import plan
+from ptgraph.figure.layout.routing_plan import Edge, Plan
+from ptgraph.figure.layout.sizes import BoxSize, Sizes, TitleSize
+from ptgraph.figure.layout.spacing import PAST_TITLE, TITLE_INSET
+from ptgraph.figure.layout.tree import Parallel, UShape
 from ptgraph.figure.options import Direction, Shown
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
@@ -50,7 +52,8 @@ class Geometry:
     """Where everything stands, and its size together, in points at full size.
 
     *boxes* are the closed boxes, *frames* the open ones but for the root. *texts* are those in boxes and over
-    frames, *shapes* has the shape of the value of each box with a line, *columns* each encoder with its decoder.
+    frames, *titles* where the line of text over a frame begins and ends, from left to right. *shapes* has the shape of
+    the value of each box with a line, *columns* each encoder with its decoder. *has_u*: something in it is a U.
     """
 
     width: float
@@ -58,11 +61,13 @@ class Geometry:
     boxes: dict[str, Rectangle]
     frames: dict[str, Rectangle]
     texts: dict[str, BoxText]
+    titles: dict[str, tuple[float, float]]
     lines: dict[Edge, tuple[tuple[float, float], ...]]
     labels: tuple[ShapeLabel, ...]
     stubs: tuple[StubLabel, ...]
     shapes: dict[str, str]
     columns: tuple[tuple[str, str], ...]
+    has_u: bool
 
 
 def geometry(
@@ -72,13 +77,15 @@ def geometry(
     direction: Direction,
     show: Sequence[Shown],
     broad: float = BROAD,
+    *,
+    u_shapes: bool = True,
 ) -> Geometry:
     """Return the layout of a figure in which the boxes *opened* are frames.
 
-    Titles of boxes that are broader than *broad*, in points, are set in two lines.
+    Titles of boxes that are broader than *broad*, in points, are set in two lines. Without *u_shapes*, nothing is a U.
     """
     axes = Axes(down=direction == "TB")
-    planned = plan(figure, opened)
+    planned = plan(figure, opened, u_shapes=u_shapes)
     closed = figure.visible(opened)
     frames = [name for name in planned.open_boxes if name != figure.root]
     texts = {name: box_text(graph, figure.boxes[name], show, broad) for name in closed if name not in figure.signs}
@@ -104,6 +111,7 @@ def geometry(
         {name: _box(axes, size[name], at[name]) for name in closed},
         {name: _frame(axes, size[name], at[name]) for name in frames},
         texts,
+        {name: _title_line(axes, sizes, name, at[name]) for name in frames},
         {edge: tuple(map(axes.point, line)) for edge, line in lines.items()},
         tuple(shape_label(axes, name, text, size[name], at[name]) for name, text in shapes.items()),
         tuple(
@@ -113,7 +121,19 @@ def geometry(
         ),
         planned.shapes,
         tuple(_columns(planned)),
+        bool(turned),
     )
+
+
+def _title_line(axes: Axes, sizes: Sizes, name: str, at: Position) -> tuple[float, float]:
+    """Return from where to where the line of text over a frame is: over all of it, or between lines that cross it."""
+    x, _, width, _ = _frame(axes, sizes.boxes[name], at)
+    box = sizes.plan.open_boxes[name]
+    if not (axes.down and isinstance(box.tree, UShape) and box.tree.rising):
+        return x + TITLE_INSET, x + width - TITLE_INSET
+    first = max((port_position(sizes, box, port) for port in box.ports.values()), default=-sizes.boxes[name].left)
+    last = min(leaving_positions(sizes, box), default=sizes.boxes[name].right)
+    return axes.point((at.u + first + PAST_TITLE, 0))[0], axes.point((at.u + last - PAST_TITLE, 0))[0]
 
 
 def _columns(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,10 @@ def entry_position(sizes: Sizes, tree: Tree, leg: Leg) -> float:
 def exit_position(sizes: Sizes, tree: Tree, leg: Leg) -> float:
     """Return where *leg* leaves *tree*."""
     if isinstance(tree, UShape):
-        return sizes.u_columns[tree].exit
+        u = sizes.u_columns[tree]
+        if not tree.rising:
+            return u.exit
+        return u.spines[tree.last] + exit_position(sizes, tree.parts[tree.last], leg)
     if isinstance(tree, Leaf):
         inside = sizes.plan.open_boxes.get(tree.name)
         if inside is None:
@@ -53,6 +56,12 @@ def exit_position(sizes: Sizes, tree: Tree, leg: Leg) -> float:
     if hop is not None and hop.jumps and not leg.leaves_column(hop):
         return sizes.lanes[tree].at[leg.value, hop.start]
     return exit_position(sizes, tree.parts[hop.start if hop is not None else -1], leg)
+
+
+def leaving_positions(sizes: Sizes, box: OpenBox) -> list[float]:
+    """Return where across the flow values leave a box at its end."""
+    legs = [leg for leg in box.legs.values() if leg.target is None and leg.source is not None and not leg.from_side]
+    return [exit_position(sizes, box.tree, leg) for leg in legs]
 
 
 def _column(sizes: Sizes, tree: Parallel, leg: Leg, name: str | None) -> int:
@@ -99,4 +108,4 @@ def spread(wanted: Mapping[str, float], reach: float) -> dict[str, float]:
     return dict(zip(ranked, at, strict=True))
 
 
-__all__ = ["entry_position", "exit_position", "jogs", "port_position", "spread"]
+__all__ = ["entry_position", "exit_position", "jogs", "leaving_positions", "port_position", "spread"]

@@ -9,11 +9,11 @@ from itertools import zip_longest
 
 from ptgraph.figure.layout.channel_routing import Jog, assign_tracks
 from ptgraph.figure.layout.columns import columns
-from ptgraph.figure.layout.line_ends import exit_position, jogs, port_position, spread
+from ptgraph.figure.layout.line_ends import exit_position, jogs, leaving_positions, port_position, spread
 from ptgraph.figure.layout.routing_plan import Hop, Leg, OpenBox, Plan
 from ptgraph.figure.layout.sizes import BoxSize, Extent, Lanes, Sizes, Stack, TitleSize
 from ptgraph.figure.layout.spacing import GAP, HEAD, LANE, PAD, TRACK
-from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, leaf_names
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, leaf_names, parts_of
 from ptgraph.figure.layout.u_columns import u_columns
 from ptgraph.figure.layout.u_levels import align
 
@@ -28,11 +28,13 @@ def measure(
     """
     ports = {port: BoxSize(0.0, 0.0, 1.0, 1.0) for box in plan.open_boxes.values() for port in box.ports.values()}
     heights = {name: title.height if title_first else 0.0 for name, title in titles.items()}
-    sizes = Sizes(plan, {**boxes, **ports}, heights)
+    sizes = Sizes(plan, {**boxes, **ports}, heights, titles if title_first else {})
     for name, box in reversed(plan.open_boxes.items()):  # the inner ones first
         _measure(sizes, box, box.tree)
         if name in titles:
-            past = _leaving(sizes, box) if name in turned else _entering(sizes, box)
+            past = leaving_positions(sizes, box) if name in turned else _entering(sizes, box)
+            if isinstance(box.tree, UShape) and box.tree.rising:
+                past = []  # the title stands between the lines
             sizes.boxes[name] = _frame_size(sizes, box, titles[name], past if title_first else None)
     return sizes
 
@@ -47,13 +49,13 @@ def _measure(sizes: Sizes, box: OpenBox, tree: Tree) -> None:
         sizes.boxes.update(_level(sizes, tree))
     if isinstance(tree, UShape):
         align(sizes, tree)
-    for part in tree.parts:
+    for part in parts_of(tree):
         _measure(sizes, box, part)
     if isinstance(tree, Parallel):
         sizes.columns[tree], sizes.extents[tree] = columns(sizes, box, tree)
         return
     if isinstance(tree, UShape):
-        sizes.u_columns[tree], sizes.extents[tree] = u_columns(sizes, tree)
+        sizes.u_columns[tree], sizes.extents[tree] = u_columns(sizes, box, tree)
         return
     left = max((sizes.extents[part].left for part in tree.parts), default=0.0)
     lanes = sizes.lanes[tree] = _lanes(sizes, tree)
@@ -67,12 +69,6 @@ def _entering(sizes: Sizes, box: OpenBox) -> list[float]:
     return [port_position(sizes, box, port) for port in box.ports.values()]
 
 
-def _leaving(sizes: Sizes, box: OpenBox) -> list[float]:
-    """Return where across the flow values leave a box at its end."""
-    legs = [leg for leg in box.legs.values() if leg.target is None and leg.source is not None and not leg.from_side]
-    return [exit_position(sizes, box.tree, leg) for leg in legs]
-
-
 def _frame_size(sizes: Sizes, box: OpenBox, title: TitleSize, past: list[float] | None) -> BoxSize:
     """Return the size of a frame, in which the lines at *past* lead past its title; None if that stands beside."""
     inside = sizes.extents[box.tree]
@@ -81,9 +77,12 @@ def _frame_size(sizes: Sizes, box: OpenBox, title: TitleSize, past: list[float] 
     if past is None:
         left += title.height
         along = max(along, title.start + title.end + 2 * PAD)
+    elif past:
+        left = max(left, title.start + PAD - min(past))
+        right = max(right, title.end + PAD + max(past))
+        along += title.height
     else:
-        left = max(left, title.start + PAD - min(past, default=right))
-        right = max(right, title.end + PAD + max(past, default=-left))
+        right = max(right, title.start + title.end + PAD - left)
         along += title.height
     return BoxSize(left + right, along, left, right)
 

@@ -10,7 +10,7 @@ from ptgraph.figure.layout.routing_plan import ColumnChange, Edge, EntrySide, Ho
 from ptgraph.figure.layout.sizes import Sizes
 from ptgraph.figure.layout.spacing import EXIT, STRIP
 from ptgraph.figure.layout.tree import Leaf, Parallel, Tree, UShape
-from ptgraph.figure.layout.u_columns import leaves_at_side
+from ptgraph.figure.layout.u_columns import leaves_at_side, rises
 
 Point = tuple[float, float]  # u and v
 
@@ -77,7 +77,7 @@ class _Routing:
             points[-1] = (lane, points[-1][1])
         else:
             column = tree.parts[start]
-            under = self.placed.parts[column].along(self.sizes.extents[column].length + STRIP)
+            under = self.placed.parts[column].along(self.sizes.extents[column].length, STRIP)
             points += [(points[-1][0], under), (lane, under)]
         if leg.side == "left":
             points.append((lane, level))
@@ -95,14 +95,19 @@ class _Routing:
         assert leg.change is not None
         _, start, end = leg.change
         u, at = self.sizes.u_columns[tree], self.placed.parts[tree]
-        into = tree.parts[end]
+        into = tree.all_parts[end]
         entry = at.u + u.spines[end] + (entry_position(self.sizes, into, leg) if leg.side is None else 0.0)
         if end == tree.bottom and leg.side is not None:
             points.append((points[-1][0], level))
-        elif start == tree.bottom:
+        elif start == tree.bottom and not rises(self.sizes, tree.parts[start]):
             self._add_way_up(points, leg, tree, entry)
-        elif end == start + 1 or not start < tree.bottom < end:
-            self._add_track(points, tree, (min(start, 2 * tree.bottom - end), leg.value, points[-1][0]), entry)
+        elif start == len(tree.parts):
+            pass  # from the side of the box between the columns straight on
+        elif end == len(tree.parts):
+            points.append((points[-1][0], level))
+        elif not start < tree.bottom < end:
+            gap = end - 1 if end <= tree.bottom else 2 * tree.bottom - end
+            self._add_track(points, tree, (gap, leg.value, points[-1][0]), entry)
         else:
             self._add_skip(points, leg, tree, entry, level)
 
@@ -131,6 +136,9 @@ class _Routing:
             points.append((lane, points[-1][1]))
         elif leg.changes_beside:
             points[-1] = lane, points[-1][1]
+        elif leg.side is not None and row == start and leg.value not in u.lanes:
+            points.append((points[-1][0], level))
+            return
         elif leg.side is None and row == start:
             self._add_track(points, tree, (row, leg.value, points[-1][0]), entry)
             return
@@ -164,7 +172,7 @@ class _Routing:
             for begin, end in jogs(self.sizes, tree, number, leg, hop):
                 track = stack.tracks.get((number, leg.value, begin))
                 if track is not None and abs(begin - end) > 0.01:
-                    height = at.along(stack.ends[number] + track)
+                    height = at.along(stack.ends[number], track)
                     points += [(at.u + begin, height), (at.u + end, height)]
         if leg.ends_at_side(hop):
             points.append((points[-1][0], level))

@@ -9,7 +9,7 @@ from ptgraph.figure.layout.columns import share_before
 from ptgraph.figure.layout.routing_plan import OpenBox, Plan
 from ptgraph.figure.layout.sizes import Sizes
 from ptgraph.figure.layout.spacing import PAD
-from ptgraph.figure.layout.tree import Leaf, Series, Tree, UShape
+from ptgraph.figure.layout.tree import Leaf, Series, Tree, UShape, parts_of
 
 
 class Position(NamedTuple):
@@ -19,9 +19,9 @@ class Position(NamedTuple):
     v: float
     up: bool = False
 
-    def along(self, distance: float) -> float:
-        """Return the position at a *distance* from the beginning."""
-        return self.v - distance if self.up else self.v + distance
+    def along(self, distance: float, more: float = 0.0) -> float:
+        """Return the position at a *distance*, and *more*, from the beginning."""
+        return self.v - distance - more if self.up else self.v + distance + more
 
     def top(self, length: float) -> float:
         """Return where a part of that *length* begins along the flow of the figure."""
@@ -57,15 +57,15 @@ def _place(sizes: Sizes, found: Placed, box: OpenBox, tree: Tree, at: Position) 
         found.boxes[tree.name] = at
         inside = sizes.plan.open_boxes.get(tree.name)
         if inside is not None:
-            before = PAD + (0.0 if at.up else sizes.title_heights[tree.name])
-            _place(sizes, found, inside, inside.tree, at._replace(v=at.along(before)))
+            title = 0.0 if at.up else sizes.title_heights[tree.name]
+            _place(sizes, found, inside, inside.tree, at._replace(v=at.along(PAD, title)))
     elif isinstance(tree, Series):
         for part, start in zip(tree.parts, sizes.stacks[tree].starts, strict=True):
             _place(sizes, found, box, part, at._replace(v=at.along(start)))
     elif isinstance(tree, UShape):
         u = sizes.u_columns[tree]
-        for number, (part, spine, start) in enumerate(zip(tree.parts, u.spines, u.starts, strict=True)):
-            turned = number > tree.bottom
+        for number, (part, spine, start) in enumerate(zip(tree.all_parts, u.spines, u.starts, strict=True)):
+            turned = tree.bottom < number < len(tree.parts)
             _place(sizes, found, box, part, Position(at.u + spine, at.along(start), at.up != turned))
     else:
         columns, length = sizes.columns[tree], sizes.extents[tree].length
@@ -83,7 +83,8 @@ def upward_boxes(plan: Plan) -> set[str]:
         tree, up = waiting.pop()
         if not isinstance(tree, Leaf):
             turns = tree.bottom if isinstance(tree, UShape) else len(tree.parts)
-            waiting += [(part, up != (number > turns)) for number, part in enumerate(tree.parts)]
+            for number, part in enumerate(parts_of(tree)):
+                waiting.append((part, up != (turns < number < len(tree.parts))))
             continue
         if up:
             found.add(tree.name)

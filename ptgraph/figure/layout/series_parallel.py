@@ -12,21 +12,24 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree
-from ptgraph.figure.layout.u_shape import with_u_shape
 
 
 def arrange(
-    flow: nx.DiGraph[str], order: Sequence[str], big: Callable[[str], bool], is_end: Callable[[str], bool]
+    flow: nx.DiGraph[str],
+    order: Sequence[str],
+    big: Callable[[str], bool],
+    is_end: Callable[[str], bool],
+    fold: Callable[[Tree], Tree] = lambda tree: tree,
 ) -> Tree:
-    """Return the tree of the boxes in *flow*, given in topological *order*; edges may have a ``shape``.
+    """Return the tree of the boxes in *flow*, given in topological *order*.
 
-    *big* says which may be encoder or decoder. A box that *is_end* stands beside the other readers of its value.
+    *big* says which may be encoder or decoder. A box that *is_end* stands beside the other readers of its value; *fold*
+    changes the tree before these are added.
     """
     ends = [name for name in order if is_end(name) and len(flow.pred[name]) == 1]
     aside = [end for end in ends if any(other not in ends for source in flow.pred[end] for other in flow.succ[source])]
     rank = {name: number for number, name in enumerate(order)}
-    tree = _Layering(flow, rank, big).tree([name for name in order if name not in aside])
-    tree = with_u_shape(tree, flow)
+    tree = fold(_Layering(flow, rank, big).tree([name for name in order if name not in aside]))
     for end in reversed(aside):
         (source,) = flow.pred[end]
         tree = _with_end(tree, source, end)

@@ -7,6 +7,7 @@ points.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ptgraph.figure.layout.routing_plan import Leg, Plan
@@ -106,12 +107,13 @@ class UColumns:
 class Sizes:
     """The sizes of all parts of a plan. *entries* are the positions at which legs enter boxes from above, if not at 0.
 
-    *title_heights* is the room of a frame before its parts, along the flow.
+    *title_heights* is the room of a frame before its parts, along the flow, *titles* the sizes of those before them.
     """
 
     plan: Plan
     boxes: dict[str, BoxSize]
     title_heights: dict[str, float]
+    titles: Mapping[str, TitleSize]
     extents: dict[Tree, Extent] = field(default_factory=dict)
     columns: dict[Parallel, Columns] = field(default_factory=dict)
     lanes: dict[Series, Lanes] = field(default_factory=dict)

@@ -14,6 +14,7 @@ STRIP = 8.0  # under the first column of two, for the line that leads to the oth
 EXIT = 14.0  # over a U, for the line that leaves it
 ACROSS = 30.0  # at least between the columns of a U
 PAST_TITLE = 4.0  # between the words over a frame and a line that leads past them
+TITLE_INSET = 6.0  # from a frame to the words over it
 MARGIN = 4.0  # around the whole figure
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "PAD",
     "PAST_TITLE",
     "STRIP",
+    "TITLE_INSET",
     "TRACK",
 ]

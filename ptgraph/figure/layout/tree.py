@@ -36,16 +36,30 @@ class Parallel:
 class UShape:
     """Parts in the order of the flow, down in a left column, then the bottom, then up in a right column.
 
-    *levels* are the parts that stand at one height, left and right, of each level, the outermost first.
+    *levels* are the parts that stand at one height, left and right, of each level, the outermost first. *between* is
+    a box on the way across the first level; its number is the one after those of the parts. *rising*: its value leaves
+    the U where the right column ends, at the side of the open box at which the left one begins.
     """
 
     parts: list[Tree]
     levels: list[tuple[Tree, Tree]]
+    between: Leaf | None = None
+    rising: bool = False
 
     @property
     def bottom(self) -> int:
         """The number of the part at the bottom."""
         return len(self.parts) // 2
+
+    @property
+    def last(self) -> int:
+        """The number of the last part in the order of the flow that is not empty."""
+        return max(number for number, part in enumerate(self.parts) if not isinstance(part, Series) or part.parts)
+
+    @property
+    def all_parts(self) -> list[Tree]:
+        """The parts, and the box between the columns."""
+        return [*self.parts, *([self.between] if self.between is not None else [])]
 
 
 Tree = Leaf | Series | Parallel | UShape
@@ -63,7 +77,7 @@ def _tree_paths(tree: Tree, path: TreePath) -> Iterator[tuple[str, TreePath]]:
     if isinstance(tree, Leaf):
         yield tree.name, path
         return
-    for number, part in enumerate(tree.parts):
+    for number, part in enumerate(parts_of(tree)):
         yield from _tree_paths(part, [*path, (tree, number)])
 
 
@@ -71,7 +85,12 @@ def leaf_names(tree: Tree) -> list[str]:
     """Return the boxes in *tree*, in order."""
     if isinstance(tree, Leaf):
         return [tree.name]
-    return [name for part in tree.parts for name in leaf_names(part)]
+    return [name for part in parts_of(tree) for name in leaf_names(part)]
 
 
-__all__ = ["Leaf", "Parallel", "Series", "Tree", "TreePath", "UShape", "leaf_names", "tree_paths"]
+def parts_of(tree: Series | Parallel | UShape) -> list[Tree]:
+    """Return all parts of *tree*."""
+    return tree.all_parts if isinstance(tree, UShape) else tree.parts
+
+
+__all__ = ["Leaf", "Parallel", "Series", "Tree", "TreePath", "UShape", "leaf_names", "parts_of", "tree_paths"]

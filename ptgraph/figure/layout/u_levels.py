@@ -12,9 +12,14 @@ from ptgraph.figure.layout.sizes import Sizes
 from ptgraph.figure.layout.spacing import PAD
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape
 
+_PAST = 4.0  # from the end of a part to a line across that leaves the way on from it
+
 
 class Reach(NamedTuple):
-    """How far the ends of a line across are from the end of the left part and the beginning of the right one."""
+    """How far the ends of a line across are from the end of the left part and the beginning of the right one.
+
+    *below* is negative where the line leaves the way on from the left part, not a box in it.
+    """
 
     below: float
     before: float
@@ -29,14 +34,27 @@ class _Line(NamedTuple):
     down: Sequence[Leg]
 
 
-def reaches_across(sizes: Sizes, tree: UShape) -> dict[Leg, Reach]:
-    """Return the reach of each leg from the side of a box to the side of another."""
-    found: dict[Leg, Reach] = {}
+def reaches_across(sizes: Sizes, tree: UShape) -> dict[Leg, list[Reach]]:
+    """Return the reaches of each leg across that enters boxes at their sides, and does not leave a part beside it."""
+    found: dict[Leg, list[Reach]] = {}
     for line in _lines(sizes, tree):
         assert line.leg.change is not None
-        start, end = tree.parts[line.leg.change.start], tree.parts[line.leg.change.end]
-        found[line.leg] = _reach(sizes, line, start, end, sizes.extents[start].length)
+        start, end = (tree.all_parts[number] for number in line.leg.change[1:])
+        found.setdefault(line.leg, []).append(_reach(sizes, line, start, end, sizes.extents[start].length))
     return found
+
+
+def sides_between(sizes: Sizes, tree: UShape) -> Reach:
+    """Return how far from the beginning of the box between the columns lines leave and enter it at its sides."""
+    assert tree.between is not None
+    number = len(tree.parts)
+    found = {line.leg.change[1:]: line for line in _lines(sizes, tree) if line.leg.change is not None}
+    into = next(line for (_, end), line in found.items() if end == number)
+    out = next(line for (start, _), line in found.items() if start == number)
+    enters = _offset(sizes, tree.between, into.down, [leg.target for leg in into.down], up=False)
+    leaves = _offset(sizes, tree.between, out.up, [leg.source for leg in out.up], up=False)
+    share = _share(sizes, into)
+    return Reach(leaves + sizes.boxes[out.edge.source].along / 2, enters + sizes.boxes[into.edge.target].along * share)
 
 
 def align(sizes: Sizes, tree: UShape) -> None:
@@ -47,7 +65,8 @@ def align(sizes: Sizes, tree: UShape) -> None:
     for left, right in tree.levels:
         if isinstance(left, Leaf) and isinstance(right, Leaf):
             frames = left.name, right.name
-            lines = [line for line in _lines(sizes, tree) if (line.leg.source, line.leg.target) == frames]
+            across = [line for line in _lines(sizes, tree) if line.leg.from_side]
+            lines = [line for line in across if (line.leg.source, line.leg.target) == frames]
             if len(lines) > 1 and all(name in sizes.plan.open_boxes for name in frames):
                 _align(sizes, lines, left, right)
 
@@ -82,25 +101,36 @@ def _widen(sizes: Sizes, frame: str, part: str | None, by: float, *, after: bool
 
 
 def _lines(sizes: Sizes, tree: UShape) -> list[_Line]:
-    """Return a line for each leg across *tree* from the side of a box to the side of another."""
-    across = {leg for leg in sizes.plan.changes.get(tree, ()) if leg.from_side and leg.side == "left"}
-    found: dict[Leg, _Line] = {}
-    for edge, legs in sizes.plan.edges.items():
-        for number, leg in enumerate(legs):
-            if leg in across:
-                found.setdefault(leg, _Line(leg, edge, legs[number::-1], legs[number:]))
-    return [*found.values()]
+    """Return a line for each edge across *tree* that enters a box at its side, and does not leave a part beside it."""
+    across = {
+        leg
+        for leg in sizes.plan.changes.get(tree, ())
+        if leg.side == "left" and not leg.changes_beside and leg.change is not None and leg.change.end != tree.bottom
+    }
+    return [
+        _Line(leg, edge, legs[number::-1], legs[number:])
+        for edge, legs in sizes.plan.edges.items()
+        for number, leg in enumerate(legs)
+        if leg in across
+    ]
 
 
 def _reach(sizes: Sizes, line: _Line, start: Tree, end: Tree, length: float) -> Reach:
     """Return the reach of a line from the part *start*, which has that *length*, to the part *end*."""
     edge = line.edge
-    begin = _offset(sizes, start, line.up, [leg.source for leg in line.up], up=False)
     enter = _offset(sizes, end, line.down, [leg.target for leg in line.down], up=True)
-    beside = [leg for leg in sizes.plan.into[edge.target] if leg.side is not None]
-    share = (beside.index(line.down[-1]) + 1) / (len(beside) + 1)
-    below = length - begin - sizes.boxes[edge.source].along / 2
+    share = _share(sizes, line)
+    below = -_PAST
+    if line.leg.from_side:
+        begin = _offset(sizes, start, line.up, [leg.source for leg in line.up], up=False)
+        below = length - begin - sizes.boxes[edge.source].along / 2
     return Reach(below, enter + sizes.boxes[edge.target].along * share)
+
+
+def _share(sizes: Sizes, line: _Line) -> float:
+    """Return in which share of the length of its target a line enters its side."""
+    beside = [leg for leg in sizes.plan.into[line.edge.target] if leg.side is not None]
+    return (beside.index(line.down[-1]) + 1) / (len(beside) + 1)
 
 
 def _offset(sizes: Sizes, part: Tree, legs: Sequence[Leg], ends: Sequence[str | None], *, up: bool) -> float:
@@ -129,4 +159,4 @@ def _offset(sizes: Sizes, part: Tree, legs: Sequence[Leg], ends: Sequence[str | 
     return total
 
 
-__all__ = ["Reach", "align", "reaches_across"]
+__all__ = ["Reach", "align", "reaches_across", "sides_between"]

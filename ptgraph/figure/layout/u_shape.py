@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import networkx as nx
 
-from ptgraph.figure.layout.tree import Leaf, Series, Tree, UShape, leaf_names
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, leaf_names
 
 _FEW = 2  # levels of a U whose sizes are known to shrink
 _MANY = 3  # levels of a U whose sizes are unknown, or the same
+_PAIR = 2
 _MOST_BESIDE = 6  # parts before the first level, or after it, that may stand in its columns
 
 
@@ -28,6 +29,18 @@ class _Skip(NamedTuple):
     end: int
 
 
+class Area(NamedTuple):
+    """How many positions a value has with its channels second, *inner*, and with its channels last, *middle*."""
+
+    rank: int
+    inner: int
+    middle: int
+
+    def holds(self, other: Area) -> bool:
+        """Return whether the *other* is of the same rank, and smaller."""
+        return self.rank == other.rank and self.inner > other.inner
+
+
 def with_u_shape(tree: Tree, flow: nx.DiGraph[str]) -> Tree:
     """Return *tree*, the parts of an open box, as a U if it has nested skips past parts of less resolution.
 
@@ -35,13 +48,13 @@ def with_u_shape(tree: Tree, flow: nx.DiGraph[str]) -> Tree:
     """
     if not isinstance(tree, Series):
         return tree
-    number = {name: at for at, part in enumerate(tree.parts) for name in leaf_names(part)}
-    edges = [(number[a], number[b]) for a, b in flow.edges if a in number and b in number]
-    skips = sorted({_Skip(a, b) for a, b in edges if b > a + 1 and isinstance(tree.parts[b], Leaf)})
-    for areas in _areas(tree, flow):
+    skips = [skip for skip in _skips(tree.parts, flow, None) if isinstance(tree.parts[skip.end], Leaf)]
+    if len(_longest(skips, [None] * len(tree.parts))) < _FEW:
+        return tree
+    for areas in _areas(tree.parts, flow):
         nest = _nest(skips, areas)
         if nest and nest[0].start <= _MOST_BESIDE and len(tree.parts) - nest[0].end <= _MOST_BESIDE:
-            found = _folded(tree, nest, _bottom(nest[-1], areas))
+            found = _folded(tree.parts, nest, _bottom(nest[-1], areas), None, rising=False)
             if _is_routable(found, flow):
                 return found
     return tree
@@ -61,22 +74,88 @@ def around_frames(tree: Tree, encoder: str, decoder: str) -> Tree:
     return UShape([Series(tree.parts[:end]), Series([]), Series(tree.parts[end:])], [level])
 
 
-def _areas(tree: Series, flow: nx.DiGraph[str]) -> Iterator[list[float | None]]:
-    """Yield how many positions the value of each part has: with the channels second, and last; and then unknown."""
+def around_part(
+    tree: Tree, flow: nx.DiGraph[str], bottom: str, may_pass: Callable[[str], bool], *, rising: bool
+) -> Tree:
+    """Return *tree* as a U with the part *bottom* at its bottom, if it is a series that can be one.
+
+    A box may stand between the columns if *may_pass* says that lines can enter and leave it at its sides.
+    """
+    parts, between = _in_a_row(tree, may_pass)
+    at = next((k for k, part in enumerate(parts) if isinstance(part, Leaf) and part.name == bottom), 0)
+    after = len(parts) - at - 1
+    if not (0 < at <= _MOST_BESIDE and (0 if rising else 1) <= after <= _MOST_BESIDE):
+        return tree
+    skips = [skip for skip in _skips(parts, flow, between) if skip.start < at < skip.end]
+    nest = _longest(skips, [None] * len(parts))
+    if between is not None and not (nest and _is_between(parts, flow, between, nest[0])):
+        return tree
+    found = _folded(parts, nest, at, between, rising=rising)
+    return found if _is_routable(found, flow) else tree
+
+
+def nested_skip(
+    tree: Tree, flow: nx.DiGraph[str], inner: str | None, may_pass: Callable[[str], bool], size: Callable[[str], int]
+) -> tuple[Area | None, str] | None:
+    """Return the area of a value that leads past *inner*, a part of *tree*, and that part; None if there is none.
+
+    If there is no *inner* one, it is the largest that a value leads past; *size* is that of a part.
+    """
+    parts, aside = _in_a_row(tree, may_pass)
+    for skip in _skips(parts, flow, aside):
+        between = [part.name for part in parts[skip.start + 1 : skip.end] if isinstance(part, Leaf)]
+        if inner in between or (inner is None and between):
+            found = [_area(edge.get("shape")) for a in leaf_names(parts[skip.start]) for edge in flow.succ[a].values()]
+            return max((area for area in found if area), default=None), inner or max(between, key=size)
+    return None
+
+
+def _skips(parts: Sequence[Tree], flow: nx.DiGraph[str], aside: Leaf | None) -> list[_Skip]:
+    """Return the skips between *parts*, that by the box *aside* too."""
+    number = {name: at for at, part in enumerate(parts) for name in leaf_names(part)}
+    edges = [(a, b) for a, b in flow.edges if a in number and b in number]
+    if aside is not None:
+        edges += [(a, b) for a in flow.pred[aside.name] for b in flow.succ[aside.name] if a in number and b in number]
+    return sorted({_Skip(number[a], number[b]) for a, b in edges if number[b] > number[a] + 1})
+
+
+def _is_between(parts: Sequence[Tree], flow: nx.DiGraph[str], box: Leaf, skip: _Skip) -> bool:
+    """Return whether *box* reads the value at the start of *skip* alone, and is read at its end alone."""
+    start, end = leaf_names(parts[skip.start]), leaf_names(parts[skip.end])
+    read, readers = set(flow.pred[box.name]), set(flow.succ[box.name])
+    return bool(read) and read <= {*start} and readers == {*end} and len(end) == 1
+
+
+def _in_a_row(tree: Tree, may_pass: Callable[[str], bool]) -> tuple[list[Tree], Leaf | None]:
+    """Return the parts of a series, and a box beside some of them that are a series of their own, if there is one."""
+    parts: list[Tree] = tree.parts if isinstance(tree, Series) else [tree]
+    for number, part in enumerate(parts):
+        if isinstance(part, Parallel) and len(part.parts) == _PAIR:
+            aside, inner = sorted(part.parts, key=lambda one: not isinstance(one, Leaf))
+            if isinstance(aside, Leaf) and isinstance(inner, Series) and may_pass(aside.name):
+                return [*parts[:number], *inner.parts, *parts[number + 1 :]], aside
+    return parts, None
+
+
+def _areas(parts: Sequence[Tree], flow: nx.DiGraph[str]) -> Iterator[list[float | None]]:
+    """Yield how many positions the value of each part has, for each rank with channels second or last; then none."""
     found = []
-    for part in tree.parts:
+    for part in parts:
         edges = [edge for name in leaf_names(part) for edge in flow.succ[name].values()]
         found.append([area for edge in edges if (area := _area(edge.get("shape")))])
-    for measure in (0, 1):
-        yield [min((area[measure] for area in areas), default=None) for areas in found]
-    yield [None] * len(tree.parts)
+    for rank in sorted({area.rank for areas in found for area in areas}, reverse=True):
+        alike = [[area for area in areas if area.rank == rank] for areas in found]
+        yield [min((area.inner for area in areas), default=None) for areas in alike]
+        yield [min((area.middle for area in areas), default=None) for areas in alike]
+    yield [None] * len(parts)
 
 
-def _area(shape: str | None) -> tuple[float, float] | None:
+def _area(shape: str | None) -> Area | None:
+    """Return the area of a value of that *shape*; None for a vector, and where a size is unknown."""
     if not shape or not re.fullmatch(r"\d+(×\d+){2,}", shape):
         return None
     sizes = [int(size) for size in shape.split("×")]
-    return float(math.prod(sizes[2:])), float(math.prod(sizes[1:-1]))
+    return Area(len(sizes), math.prod(sizes[2:]), math.prod(sizes[1:-1]))
 
 
 def _nest(skips: Sequence[_Skip], areas: Sequence[float | None]) -> list[_Skip]:
@@ -109,8 +188,13 @@ def _longest(skips: Sequence[_Skip], areas: Sequence[float | None]) -> list[_Ski
             and skip.end < outer.end
             and (areas[skip.start] or 0) <= (areas[outer.start] or 0)
         ]
-        best.append([*max(before, key=len, default=[]), skip])
-    return max(best, key=len, default=[])
+        best.append([*max(before, key=_rank, default=[]), skip])
+    return max(best, key=_rank, default=[])
+
+
+def _rank(nest: Sequence[_Skip]) -> tuple[int, int]:
+    """Return the rank of a nest: with more levels first, and then the one nearer to the bottom."""
+    return len(nest), sum(skip.start - skip.end for skip in nest)
 
 
 def _bottom(innermost: _Skip, areas: Sequence[float | None]) -> int:
@@ -121,27 +205,31 @@ def _bottom(innermost: _Skip, areas: Sequence[float | None]) -> int:
     return lowest[len(lowest) // 2]
 
 
-def _folded(tree: Series, nest: Sequence[_Skip], bottom: int) -> UShape:
-    starts = [0, *(skip.start + 1 for skip in nest[:-1]), bottom]
-    ends = [bottom + 1, *(skip.end for skip in nest[-2::-1]), len(tree.parts)]
-    left = [Series(tree.parts[a:b]) for a, b in pairwise(starts)]
-    right = [Series(tree.parts[a:b]) for a, b in pairwise(ends)]
-    level = [(tree.parts[skip.start], tree.parts[skip.end]) for skip in nest]
-    return UShape([*left, tree.parts[bottom], *right], level)
+def _folded(parts: Sequence[Tree], nest: Sequence[_Skip], bottom: int, between: Leaf | None, *, rising: bool) -> UShape:
+    starts = [0, *(skip.start + 1 for skip in nest), bottom]
+    ends = [bottom + 1, *(skip.end for skip in nest[::-1]), len(parts)]
+    left = [Series([*parts[a:b]]) for a, b in pairwise(starts)]
+    right = [Series([*parts[a:b]]) for a, b in pairwise(ends)]
+    if len(left) > 1 and not left[-1].parts and not right[0].parts:
+        del left[-1], right[0]
+    levels = [(parts[skip.start], parts[skip.end]) for skip in nest]
+    return UShape([*left, parts[bottom], *right], levels, between, rising)
 
 
 def _is_routable(tree: UShape, flow: nx.DiGraph[str]) -> bool:
     """Return whether each value between the columns leads to the next part, or across, and enters from above."""
-    number = {name: at for at, part in enumerate(tree.parts) for name in leaf_names(part)}
-    last = len(tree.parts) - 1
+    number = {name: at for at, part in enumerate(tree.all_parts) for name in leaf_names(part)}
+    beside = len(tree.parts)
     for a, b in flow.edges:
         if a not in number or b not in number:
             continue
         start, end = number[a], number[b]
-        across = start < tree.bottom < end and end <= last - start
-        if end > start + 1 and not across:
+        if beside in (start, end):
+            if not (start < tree.bottom or end > tree.bottom):
+                return False
+        elif not start < tree.bottom < end and any(map(leaf_names, tree.parts[start + 1 : end])):
             return False
-    return all(number[name] == last for name, leaves in flow.nodes(data="leaves") if leaves and name in number)
+    return all(number[name] == tree.last for name, leaves in flow.nodes(data="leaves") if leaves and name in number)
 
 
-__all__ = ["around_frames", "with_u_shape"]
+__all__ = ["Area", "around_frames", "around_part", "nested_skip", "with_u_shape"]
