@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from functools import cache
 from typing import Any, NoReturn
@@ -281,17 +283,35 @@ def signature(**held: Any) -> Signature:
     return Signature(block, frozenset(), [], ())
 
 
-def test_an_id_in_a_signature_is_that_of_a_thing_that_is_kept() -> None:
+def test_a_signature_keeps_the_things_whose_ids_it_holds() -> None:
+    """Otherwise a new thing could get the id of one that is gone, and pass for it."""
+
     class Inherits(nn.Linear):
         pass
 
     block = nn.Sequential(Inherits(2, 2), nn.ReLU())
-    vars(block)["held"] = [{}, {1, 2}, object(), Keeps(), hostile(list), torch.ones(1)]
-    found = Signature(block, frozenset(), [torch.ones(2)], ({"x": torch.ones(2)},))
-    kept = {id(thing) for thing in found._kept}
+    things = [{1, 2}, hostile(list), Keeps(), torch.ones(1), lambda: None, Inherits, torch.ones(2), torch.ones(2)]
+    vars(block)["held"] = things[:5]
+    found = Signature(block, frozenset(), [things[6]], ({"x": things[7]},))
     said = {token[1] for token in found.tokens if type(token) is tuple and token[:1] == ("this",)}
-    assert said and said <= kept
-    assert set(found._seen) <= kept and set(found._places) <= kept and set(found._modules) <= kept
+    assert {id(thing) for thing in (*things[2:5], things[7])} <= said and id(Inherits) in found.tokens
+    kept = [weakref.ref(thing) for thing in things]
+    del vars(block)["held"], block[0], things, Inherits
+    gc.collect()
+    assert all(thing() is not None for thing in kept)
+
+
+def test_a_signature_tells_apart_what_it_makes_for_a_moment() -> None:
+    block = signature(held=[hides(1), hides(2)]).block
+    before = Signature(block, frozenset(), [], ())
+    vars(block)["held"][1].step = 3
+    assert not before.same(Signature(block, frozenset(), [], ()))
+
+
+def test_an_iterator_is_never_the_same_again() -> None:
+    """Nobody can see whether it has been asked for more."""
+    before = signature(held=iter([1, 2]))
+    assert not before.same(Signature(before.block, frozenset(), [], ()))
 
 
 class Equal:
