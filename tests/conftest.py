@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ from tests.support.valid_onnx import check_onnx
 ROOT = Path(__file__).parents[1]
 
 
-def graph_of(target: str, *inputs: str) -> ModelGraph:
-    """Return the graph of a target, as the command line makes it without further options."""
-    return graph_of_target(target, inputs, lambda step: None)
+@cache
+def graph_of(preset: str, *inputs: str) -> ModelGraph:
+    """Return the graph of a preset, as the command line makes it without further options: traced once a process."""
+    return graph_of_target(preset, inputs, lambda step: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

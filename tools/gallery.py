@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import transformers
-
 from ptgraph.drawing.shapes import Drawing, Text
 from ptgraph.drawing.svg import write
 from ptgraph.figure.compose import figure
@@ -22,7 +20,7 @@ from ptgraph.graph.view.model import BOX_LIMIT
 from ptgraph.loading.target import load
 from ptgraph.models import PRESETS
 from ptgraph.tracing.build_graph import graph_of
-from tests.support.architectures import CONFIGS
+from tests.support.architectures import CONFIGS, GEMMA_3
 from tests.support.figure_checks import check
 from tests.support.figure_truth import torn
 
@@ -115,7 +113,7 @@ def graphs() -> Iterator[tuple[str, str, ModelGraph]]:
     """Yield the name, the title and the graph of each model, in the order of the page."""
     for name in PRESETS:
         yield name, name, graph_of(load(name))
-    configs: dict[str, Any] = {**CONFIGS, "gemma3": transformers.Gemma3TextConfig()}
+    configs: dict[str, Any] = {**CONFIGS, "gemma3": GEMMA_3}
     with tempfile.TemporaryDirectory() as folder:
         for name, title in ARCHITECTURES.items():
             configs[name].save_pretrained(f"{folder}/{name}")

@@ -20,6 +20,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.loading.target import load
 from ptgraph.page.overlay import Overlay
 from ptgraph.tracing.build_graph import graph_of
+from tests.conftest import graph_of as graph_of_preset
 from tests.support.browser_page import Opened, visiting
 from tests.support.pattern_models import SMALL, graph_of_letters
 
@@ -98,7 +99,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, tiny: ModelGraph) -> Iterato
         if name in FOREIGN:
             FOREIGN[name].save_pretrained(folder / name)
             return graph_of(load(str(folder / name)))
-        return graph_of(load(name))
+        return graph_of_preset(name)
 
     def hostile_graph() -> ModelGraph:
         return replace(ptgraph.trace(hostile(), torch.zeros(2, 4)), name=f"name {SCRIPT}{IMAGE}")

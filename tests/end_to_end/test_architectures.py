@@ -28,14 +28,16 @@ from tests.support.architectures import CONFIGS
 from tests.support.browser_page import check_geometry, visiting
 from tests.support.figure_checks import check, of_kind
 from tests.support.figure_truth import torn
+from tests.support.gallery import check_gallery
+from tools.gallery import DOCS
 
 SCHEMA = json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"))
 
 
-def check_figure(graph: ModelGraph) -> None:
-    """Draw it for a page and for a column: it fits, nothing stands on anything, and no text is under 6 pt."""
-    for width in ("174mm", "84mm"):
-        drawing = figure(graph, FigureOptions(width=width))
+def check_figures(name: str, graph: ModelGraph) -> None:
+    """Draw it for a page, as in the gallery, and for a column: it fits, nothing overlaps, and no text is under 6 pt."""
+    column = figure(graph, FigureOptions(width="84mm"))
+    for drawing, width in ((check_gallery(name, graph), "174mm"), (column, "84mm")):
         check(drawing, widest=points(width))
         assert torn(graph, drawing) == []
         assert 5 < len(of_kind(drawing, "box", "sign")) <= BOX_LIMIT
@@ -69,7 +71,8 @@ def test_all_files_are_written_at_full_size(name: str, tmp_path: Path, browser: 
     assert [path.name for path in done.files] == [f"{name}.{suffix}" for suffix in suffixes]
     assert (graph.tracer, done.skipped) == ("torch.export", ())
 
-    check_figure(graph)
+    check_figures(name, graph)
+    assert (tmp_path / f"{name}.svg").read_bytes() == (DOCS / f"gallery/{name}.svg").read_bytes()
     check_page(browser, tmp_path / f"{name}.html")
 
     proto = onnx.load(tmp_path / f"{name}.onnx")

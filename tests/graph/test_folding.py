@@ -19,6 +19,8 @@ from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box, View
 from ptgraph.loading.target import load
 from ptgraph.tracing.build_graph import graph_of
+from tests.support.architectures import GEMMA_3
+from tests.support.gallery import check_gallery
 from tests.support.pattern_models import LETTERS, SMALL, folds_of, graph_of_letters, places_of
 from tests.support.random_wiring import Wired
 
@@ -290,12 +292,12 @@ def test_a_pattern_says_what_it_is_made_of_and_opens_with_what_it_is_in() -> Non
 
 
 def gemma(folder: Path, config: Any) -> ModelGraph:
-    config.save_pretrained(folder / "gemma")
-    return graph_of(load(str(folder / "gemma")))
+    config.save_pretrained(folder)
+    return graph_of(load(str(folder)))
 
 
 def test_gemma_3_at_its_default_size(tmp_path: Path) -> None:
-    graph = gemma(tmp_path, transformers.Gemma3TextConfig())
+    graph = gemma(tmp_path / "gemma3", GEMMA_3)
     picture = view(graph)
     assert [s for s in said(picture) if s[0].startswith("layers")] == [
         ("layers.0–23", 4, [("layers.0–4", 5), ("layers.5", 1)]),
@@ -304,6 +306,7 @@ def test_gemma_3_at_its_default_size(tmp_path: Path) -> None:
     assert check(graph, picture) == 1
     layers = [b for b in picture.boxes.values() if b.parent == "/" and b.title.startswith("layers")]
     assert sum(b.params for b in layers) == sum(p.count for p in graph.parameters if p.name.startswith("layers."))
+    check_gallery("gemma3", graph)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +323,7 @@ def test_gemma_3_at_its_default_size(tmp_path: Path) -> None:
     ],
 )
 def test_small_gemmas(tmp_path: Path, config: Any, expected: list[Any]) -> None:
-    graph = gemma(tmp_path, config)
+    graph = gemma(tmp_path / "gemma", config)
     picture = view(graph)
     assert [s for s in said(picture) if s[0].startswith("layers")] == expected
     check(graph, picture)

@@ -1,4 +1,4 @@
-"""Fourteen architectures of ``transformers``, with their default configs but for a Llama of 70 billion parameters."""
+"""Architectures of ``transformers``, with their default configs but for a Llama of 70 billion parameters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import transformers
 LLAMA_80 = transformers.LlamaConfig(
     num_hidden_layers=80, hidden_size=8192, intermediate_size=28672, num_attention_heads=64, num_key_value_heads=8
 )
+
+GEMMA_3 = transformers.Gemma3TextConfig()
 
 # The longest first, so that two workers end together.
 CONFIGS = {
