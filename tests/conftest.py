@@ -16,6 +16,9 @@ from ptgraph.cli.tracing import graph_of_target
 from ptgraph.formats import onnx as backend
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.recorded_pipelines import PIPELINES
+from ptgraph.tracing.training_pipeline import record_pipeline
+from tests.support.one_translation import translated_once
 from tests.support.valid_onnx import check_onnx
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +57,19 @@ def tiny() -> ModelGraph:
 def tiny_dynamic() -> ModelGraph:
     """The graph of the preset tiny with named dimensions."""
     return graph_of("tiny", "input_ids:int64:batch=2xsequence=16")
+
+
+@pytest.fixture(scope="session")
+def recordings() -> dict[str, ModelGraph]:
+    """The training step of each pipeline, recorded now."""
+    return {kind: record_pipeline(kind) for kind in PIPELINES}
+
+
+@pytest.fixture(scope="module")
+def one_translation() -> Iterator[None]:
+    """In a module whose subject is not the translation to ONNX, each graph is translated once for each opset."""
+    with translated_once():
+        yield
 
 
 @pytest.fixture

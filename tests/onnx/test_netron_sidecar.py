@@ -51,6 +51,9 @@ def pages(proto: onnx.ModelProto) -> dict[tuple[str, str], list[onnx.NodeProto]]
     return {name: [node for node in nodes if node.op_type != "Constant"] for name, nodes in graphs.items()}
 
 
+pytestmark = pytest.mark.usefixtures("one_translation")
+
+
 @cache
 def traced(name: str) -> ModelGraph:
     model, inputs = models()[name]

@@ -29,6 +29,7 @@ from ptgraph.onnx.writing.simplify import SplitsForSlices
 from ptgraph.tracing.build_graph import build
 from ptgraph.tracing.capture import capture
 from ptgraph.tracing.source import Source
+from tests.support.one_translation import translated_once
 from tests.support.onnx_models import SMALL, ConvNet, models, transformer
 from tests.support.valid_onnx import check_onnx
 from tests.support.zoo import graph_of
@@ -41,7 +42,8 @@ def proto_of(graph: ModelGraph, **options: Any) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def tiny_protos(tiny: ModelGraph) -> dict[str, onnx.ModelProto]:
     """The ONNX of the preset tiny in each structure; no test changes it."""
-    return {structure: proto_of(tiny, structure=structure) for structure in ("functions", "flat")}
+    with translated_once():
+        return {structure: proto_of(tiny, structure=structure) for structure in ("functions", "flat")}
 
 
 def leaves(result: Any) -> list[torch.Tensor]:
@@ -63,15 +65,18 @@ def agree(path: Path, model: nn.Module, inputs: dict[str, torch.Tensor]) -> None
         assert np.abs(ours - theirs.numpy()).max() / scale < 1e-4
 
 
-@pytest.mark.parametrize(("weights", "structure"), [("embedded", "flat"), ("external", "functions")])
 @pytest.mark.parametrize("name", list(models()))
-def test_it_runs_and_agrees_with_torch(name: str, weights: Any, structure: Any, tmp_path: Path) -> None:
+def test_it_runs_and_agrees_with_torch(name: str, tmp_path: Path) -> None:
     model, inputs = models()[name]
-    model.eval()
-    paths = ptgraph.export(model, tmp_path, "onnx", name="m", weights=weights, structure=structure, kwargs=inputs)
-    assert [p.name for p in paths] == [*(["m.onnx.data"] if weights == "external" else []), "m.onnx", "m.netron.json"]
-    onnx.checker.check_model(str(tmp_path / "m.onnx"), full_check=True)
-    agree(tmp_path / "m.onnx", model, inputs)
+    graph = ptgraph.trace(model.eval(), name="m", **inputs)  # type: ignore[arg-type]
+    with translated_once():
+        flat = ptgraph.export(graph, tmp_path / "flat", "onnx", weights="embedded", structure="flat")
+        functions = ptgraph.export(graph, tmp_path / "functions", "onnx", weights="external", structure="functions")
+    assert [path.name for path in flat] == ["m.onnx", "m.netron.json"]
+    assert [path.name for path in functions] == ["m.onnx.data", "m.onnx", "m.netron.json"]
+    for folder in ("flat", "functions"):
+        onnx.checker.check_model(str(tmp_path / folder / "m.onnx"), full_check=True)
+        agree(tmp_path / folder / "m.onnx", model, inputs)
 
 
 @pytest.mark.parametrize("overrides", [{}, {"attention": "sparse", "index_top_k": 4}], ids=["dense", "sparse"])
@@ -239,9 +244,10 @@ def test_what_is_traced_once_gives_the_same_bytes_as_what_is_traced_in_full() ->
     assert once is not None
     assert full is not None
     assert len(once.traced.repeated) == 3
-    for structure in ("functions", "flat"):
-        files = [render(g, Options(weights="embedded", structure=structure)) for g in (once, full)]
-        assert [b"".join(chunks) for chunks in files[0].values()] == [b"".join(chunks) for chunks in files[1].values()]
+    with translated_once():
+        for structure in ("functions", "flat"):
+            ours, theirs = (render(g, Options(weights="embedded", structure=structure)) for g in (once, full))
+            assert [b"".join(chunks) for chunks in ours.values()] == [b"".join(chunks) for chunks in theirs.values()]
 
 
 class Forms(nn.Module):

@@ -41,28 +41,23 @@ EDGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def graphs() -> dict[str, ModelGraph]:
-    return {kind: record_pipeline(kind) for kind in STAGES}
-
-
 @pytest.mark.parametrize("kind", STAGES)
-def test_the_stages_are_those_that_ran_in_order(graphs: dict[str, ModelGraph], kind: str) -> None:
-    graph = graphs[kind]
+def test_the_stages_are_those_that_ran_in_order(recordings: dict[str, ModelGraph], kind: str) -> None:
+    graph = recordings[kind]
     assert graph.of_kind("op") == STAGES[kind]
     assert nx.is_directed_acyclic_graph(graph.ops)
     assert all(list(graph.ops).index(a) < list(graph.ops).index(b) for a, b in graph.ops.edges)
 
 
 @pytest.mark.parametrize("kind", STAGES)
-def test_what_flows_between_the_stages_is_what_one_gave_the_next(graphs: dict[str, ModelGraph], kind: str) -> None:
+def test_what_flows_between_the_stages_is_what_one_gave_the_next(recordings: dict[str, ModelGraph], kind: str) -> None:
     stages = set(STAGES[kind])
-    assert {(a, b) for a, b in graphs[kind].ops.edges if {a, b} <= stages} == EDGES[kind]
+    assert {(a, b) for a, b in recordings[kind].ops.edges if {a, b} <= stages} == EDGES[kind]
 
 
-def test_what_comes_from_outside_is_read_by_the_stages_that_were_given_it(graphs: dict[str, ModelGraph]) -> None:
+def test_what_comes_from_outside_is_read_by_the_stages_that_were_given_it(recordings: dict[str, ModelGraph]) -> None:
     def readers(kind: str) -> dict[str, list[str]]:
-        graph = graphs[kind]
+        graph = recordings[kind]
         return {graph.op(name).target: list(graph.ops.successors(name)) for name in graph.of_kind("input")}
 
     assert readers("pretrain") == {"rows": ["load"], "model": ["forward"], "parameters": ["backward"]}
@@ -72,13 +67,13 @@ def test_what_comes_from_outside_is_read_by_the_stages_that_were_given_it(graphs
         "reference": ["reference_log_probs"],
         "parameters": ["backward"],
     }
-    for graph in graphs.values():
+    for graph in recordings.values():
         (output,) = graph.of_kind("output")
         assert list(graph.ops.predecessors(output)) == ["update"]
 
 
-def test_the_sizes_are_those_of_the_config(graphs: dict[str, ModelGraph]) -> None:
-    pretrain, grpo = graphs["pretrain"], graphs["grpo"]
+def test_the_sizes_are_those_of_the_config(recordings: dict[str, ModelGraph]) -> None:
+    pretrain, grpo = recordings["pretrain"], recordings["grpo"]
     batch, length = pretrain.config["batch_size"], pretrain.config["sequence_length"]
     assert pretrain.component("pack").calls == batch
     assert pretrain.ops.edges["pack", "stack"]["shape"] == (batch, length + 1)
@@ -95,8 +90,8 @@ def test_the_sizes_are_those_of_the_config(graphs: dict[str, ModelGraph]) -> Non
 
 
 @pytest.mark.parametrize("kind", STAGES)
-def test_a_stage_says_its_role_and_shows_its_code(graphs: dict[str, ModelGraph], kind: str) -> None:
-    graph = graphs[kind]
+def test_a_stage_says_its_role_and_shows_its_code(recordings: dict[str, ModelGraph], kind: str) -> None:
+    graph = recordings[kind]
     for name in STAGES[kind]:
         stage, op = graph.component(name), graph.op(name)
         assert stage.category in STYLES
@@ -109,8 +104,8 @@ def test_a_stage_says_its_role_and_shows_its_code(graphs: dict[str, ModelGraph],
 
 
 @pytest.mark.parametrize("kind", STAGES)
-def test_the_backends_draw_it(graphs: dict[str, ModelGraph], kind: str, tmp_path: Path) -> None:
-    page, figure, data = ptgraph.export(graphs[kind], tmp_path, formats="svg,json,html")
+def test_the_backends_draw_it(recordings: dict[str, ModelGraph], kind: str, tmp_path: Path) -> None:
+    page, figure, data = ptgraph.export(recordings[kind], tmp_path, formats="svg,json,html")
     jsonschema.validate(
         json.loads(data.read_text("utf-8")),
         json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8")),
@@ -123,22 +118,22 @@ def test_the_backends_draw_it(graphs: dict[str, ModelGraph], kind: str, tmp_path
     assert all(f'"title":"{name}"' in page.read_text("utf-8") for name in STAGES[kind])
 
 
-def test_it_has_no_onnx_and_the_error_says_why(graphs: dict[str, ModelGraph], tmp_path: Path) -> None:
+def test_it_has_no_onnx_and_the_error_says_why(recordings: dict[str, ModelGraph], tmp_path: Path) -> None:
     with pytest.raises(ptgraph.ExportError, match="grpo has no ONNX: it is a pipeline of Python functions"):
-        ptgraph.export(graphs["grpo"], tmp_path, formats="onnx")
+        ptgraph.export(recordings["grpo"], tmp_path, formats="onnx")
     with pytest.warns(UserWarning, match="no onnx: grpo has no ONNX: it is a pipeline"):
-        written = ptgraph.export(graphs["grpo"], tmp_path)
+        written = ptgraph.export(recordings["grpo"], tmp_path)
     assert [path.suffix for path in written] == [".html", ".svg", ".json"]
 
 
 def test_the_same_bytes_on_two_runs_and_from_two_folders(
-    cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, graphs: dict[str, ModelGraph]
+    cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, recordings: dict[str, ModelGraph]
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
     result = cli("pipeline", "grpo", cwd=other, PYTHONHASHSEED="7")
     assert (result.returncode, result.stderr) == (0, "")
-    for path in ptgraph.export(graphs["grpo"], tmp_path, formats="html,svg,json"):
+    for path in ptgraph.export(recordings["grpo"], tmp_path, formats="html,svg,json"):
         assert path.read_bytes() == (other / "exports" / path.name).read_bytes()
         assert str(other).encode() not in path.read_bytes()
 
