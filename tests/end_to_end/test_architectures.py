@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import jsonschema
 import onnx
 import pytest
 import transformers
@@ -29,10 +27,9 @@ from tests.support.browser_page import check_geometry, visiting
 from tests.support.figure_checks import check, of_kind
 from tests.support.figure_truth import torn
 from tests.support.gallery import check_gallery
+from tests.support.json_schema import validator
 from tests.support.one_translation import translated_once
 from tools.gallery import DOCS
-
-SCHEMA = json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"))
 
 
 def check_figures(name: str, graph: ModelGraph) -> None:
@@ -83,7 +80,7 @@ def test_all_files_are_written_at_full_size(name: str, tmp_path: Path, browser: 
     assert (tmp_path / f"{name}.onnx").stat().st_size < 10_000_000
 
     data = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
-    jsonschema.validate(data, SCHEMA)
+    validator.validate(data)
     assert data["totals"]["total_params"] == sum(p.numel() for p in set(source.model.parameters()))
     assert data["totals"]["flops"] > 0
 

@@ -8,10 +8,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import pytest
 from click.testing import CliRunner
 
@@ -22,6 +20,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.loading.target import load
 from tests.conftest import ROOT
 from tests.support.browser_page import visiting
+from tests.support.json_schema import validator
 
 TINY = ROOT / "exports" / "tiny.onnx"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,7 +33,7 @@ def test_an_onnx_file_is_written_as_all_pictures_and_says_so(cli: Run, tmp_path:
         f"out/tiny.{suffix}" for suffix in ("html", "svg", "json")
     ]
     data = json.loads((tmp_path / "out" / "tiny.json").read_text(encoding="utf-8"))
-    jsonschema.validate(data, json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8")))
+    validator.validate(data)
     assert data["tracer"] == {"used": "an ONNX file", "failed": []}
     assert data["totals"]["total_params"] == 85_327_872
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
 
-import jsonschema
 import networkx as nx
 import pytest
 import torch
@@ -22,10 +20,9 @@ from ptgraph.graph.analysis import analyze
 from ptgraph.graph.view.build import view
 from ptgraph.onnx.verifying.compare import compare
 from ptgraph.tracing.source import Dynamic, Source
+from tests.support.json_schema import validator
 from tests.support.sample_drawing import draw
 from tests.support.zoo import RUNS, ZOO, HostileNames, graph_of, made
-
-SCHEMA = json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(("name", "device"), RUNS)
@@ -79,7 +76,7 @@ def test_each_is_drawn_and_written(name: str, device: str) -> None:
     for depth in (None, 1, 9):
         assert set(picture.shown(picture.opened(depth)).values()) == set(picture.visible(picture.opened(depth)))
         ElementTree.fromstring(draw(graph, Options(depth=depth)))
-    jsonschema.validate(json.loads(json.dumps(document(graph), allow_nan=False)), SCHEMA)
+    validator.validate(json.loads(json.dumps(document(graph), allow_nan=False)))
 
 
 TRACED = [name for name, case in ZOO.items() if case.tracer == "torch.export"]

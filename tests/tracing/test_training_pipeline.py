@@ -6,10 +6,8 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import networkx as nx
 import pytest
 
@@ -17,6 +15,7 @@ import ptgraph
 from ptgraph.drawing.palettes import STYLES
 from ptgraph.graph.model import ModelGraph
 from ptgraph.tracing.training_pipeline import record_pipeline
+from tests.support.json_schema import validator
 
 STAGES = {
     "pretrain": ["load", "tokenize", "pack", "stack", "forward", "language_loss", "backward", "clip", "update"],
@@ -106,10 +105,7 @@ def test_a_stage_says_its_role_and_shows_its_code(recordings: dict[str, ModelGra
 @pytest.mark.parametrize("kind", STAGES)
 def test_the_backends_draw_it(recordings: dict[str, ModelGraph], kind: str, tmp_path: Path) -> None:
     page, figure, data = ptgraph.export(recordings[kind], tmp_path, formats="svg,json,html")
-    jsonschema.validate(
-        json.loads(data.read_text("utf-8")),
-        json.loads((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8")),
-    )
+    validator.validate(json.loads(data.read_text("utf-8")))
     text = figure.read_text("utf-8")
     assert re.search(f"<title[^>]*>{kind}</title>", text)
     assert all(f">{name}</text>" in text for name in STAGES[kind])
