@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from playwright.sync_api import Browser, sync_playwright
 
+from ptgraph.cli.main import main
 from ptgraph.cli.tracing import graph_of_target
 from ptgraph.formats import onnx as backend
 from ptgraph.formats.options import Options
@@ -113,3 +115,9 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, module in [*sys.modules.items()]:
         if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def command(workdir: Path) -> Callable[..., Result]:
+    """Run the command line in an empty folder, in this process: that saves the time of the imports."""
+    return lambda *args: CliRunner().invoke(main, args)

@@ -10,10 +10,11 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from ptgraph.formats.registry import FORMATS
 
-Run = Callable[..., "CompletedProcess[str]"]
+Run = Callable[..., Result]
 OTHERS = [name for name in FORMATS if name != "html"]
 
 NET = """
@@ -59,7 +60,7 @@ def data_of(page: Path) -> Any:
     return json.loads(found)
 
 
-def test_a_comparison_is_one_page(cli: Run, folders: Path) -> None:
+def test_a_comparison_is_one_page(cli: Callable[..., CompletedProcess[str]], folders: Path) -> None:
     done = cli("export", "v1/net.py:Net", "--compare", "v2/net.py:Net", "-o", "out")
     assert (done.returncode, done.stderr) == (0, "")
     assert [path.name for path in (folders / "out").iterdir()] == ["Net-vs-Net.html"]
@@ -69,10 +70,10 @@ def test_a_comparison_is_one_page(cli: Run, folders: Path) -> None:
     assert comparison["status"]["b"]["/first"] == "changed"
 
 
-def test_its_name_and_inputs_can_be_given(cli: Run, folders: Path) -> None:
+def test_its_name_and_inputs_can_be_given(command: Run, folders: Path) -> None:
     given = ("--name", "both", "--input", "x:float32:batch=2x4", "-f", "html")
-    done = cli("export", "v1/net.py:Net", "--compare", "v2/net.py:Net", "-o", "out", *given)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = command("export", "v1/net.py:Net", "--compare", "v2/net.py:Net", "-o", "out", *given)
+    assert (done.exit_code, done.stderr) == (0, "")
     comparison = data_of(folders / "out" / "both.html")["comparison"]
     (first,) = (change for change in comparison["changes"] if change["title"] == "first")
     assert ["shape", "batch×8", "batch×16"] in first["what"]
@@ -91,22 +92,22 @@ def test_its_name_and_inputs_can_be_given(cli: Run, folders: Path) -> None:
         (("--name", "a/b"), "the name 'a/b' is no file name of letters, digits and . _ + -, such as 'a_b'"),
     ],
 )
-def test_what_is_no_comparison_is_an_error(cli: Run, folders: Path, options: tuple[str, ...], message: str) -> None:
-    done = cli("export", "v1/net.py:Net", "--compare", "v2/net.py:Net", "-o", "out", *options)
-    assert (done.returncode, done.stderr) == (2, f"ptgraph: error: {message}\n")
+def test_what_is_no_comparison_is_an_error(command: Run, folders: Path, options: tuple[str, ...], message: str) -> None:
+    done = command("export", "v1/net.py:Net", "--compare", "v2/net.py:Net", "-o", "out", *options)
+    assert (done.exit_code, done.stderr) == (2, f"ptgraph: error: {message}\n")
     assert not (folders / "out").exists()
 
 
-def test_inputs_that_do_not_fit_the_other_model_are_an_error(cli: Run, folders: Path) -> None:
-    done = cli("export", "v1/net.py:Net", "--compare", "other.py:Other", "--input", "x:float32:2x4")
-    assert done.returncode == 2
+def test_inputs_that_do_not_fit_the_other_model_are_an_error(command: Run, folders: Path) -> None:
+    done = command("export", "v1/net.py:Net", "--compare", "other.py:Other", "--input", "x:float32:2x4")
+    assert done.exit_code == 2
     assert done.stderr == (
         "ptgraph: error: --compare other.py:Other, which is given the same --input: "
         "--input x: forward has no argument of that name; it takes image\n"
     )
 
 
-def test_the_other_model_is_not_there(cli: Run, folders: Path) -> None:
-    done = cli("export", "nano", "--compare", "nope")
-    assert done.returncode == 3
+def test_the_other_model_is_not_there(command: Run, folders: Path) -> None:
+    done = command("export", "nano", "--compare", "nope")
+    assert done.exit_code == 3
     assert done.stderr.startswith("ptgraph: error: unknown target 'nope'")

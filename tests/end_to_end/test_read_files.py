@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import ptgraph
 from ptgraph.cli.main import main
@@ -61,9 +61,9 @@ def test_the_figure_of_a_file_of_ptgraph_is_that_of_the_model(tiny: ModelGraph) 
 _NODES = {"MatMul", "Transpose", "Gather"}
 
 
-def test_the_numbers_of_a_file_are_those_of_a_file(cli: Run) -> None:
+def test_the_numbers_of_a_file_are_those_of_a_file(command: Callable[..., Result]) -> None:
     """It has no state_dict, and says of no weight whether it can be trained."""
-    *_, totals, elements = cli("info", str(TINY)).stdout.splitlines()
+    *_, totals, elements = command("info", str(TINY)).stdout.splitlines()
     assert totals.startswith("85,327,872 parameters, 0 unused; ")
     assert elements.endswith(" tied = 85,327,872 in the file")
     assert "state_dict" not in elements
@@ -108,11 +108,14 @@ def test_a_file_has_no_model_to_verify_or_to_explore(workdir: Path) -> None:
         ptgraph.attention_patterns(load(str(TINY)))
 
 
-def test_a_file_compares_and_takes_a_name_and_numbers_of_ones_own(cli: Run, tmp_path: Path) -> None:
-    assert cli("export", str(TINY), "-o", "out", "--compare", str(TINY)).stdout.startswith("out/tiny-vs-tiny.html\t")
+def test_a_file_compares_and_takes_a_name_and_numbers_of_ones_own(
+    command: Callable[..., Result], tmp_path: Path
+) -> None:
+    made = command("export", str(TINY), "-o", "out", "--compare", str(TINY))
+    assert made.stdout.startswith("out/tiny-vs-tiny.html\t")
     (tmp_path / "loss.csv").write_text("path,loss\nlayers.0,1\nlayers.1.attention/Add,2\n", encoding="utf-8")
-    result = cli("export", str(TINY), "-o", "out", "-f", "html", "--name", "mine", "--overlay", "loss.csv")
-    assert (result.stdout.partition("\t")[0], result.returncode) == ("out/mine.html", 0)
+    result = command("export", str(TINY), "-o", "out", "-f", "html", "--name", "mine", "--overlay", "loss.csv")
+    assert (result.stdout.partition("\t")[0], result.exit_code) == ("out/mine.html", 0)
 
 
 def test_a_file_compared_with_the_model_differs_in_operations_alone(tiny: ModelGraph) -> None:

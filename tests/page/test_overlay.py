@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import Result
 from torch import nn
 
 import ptgraph
@@ -215,13 +215,13 @@ def test_export_takes_numbers_and_files(graph: ModelGraph, tmp_path: Path, monke
 
 
 def test_the_command_takes_files_and_warns_of_names_that_are_not_there(
-    cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    command: Callable[..., Result], tmp_path: Path
 ) -> None:
     write(tmp_path, "path,ms\nlayers.0,1\nlayers.99,2\nx,3\ny,4\nz,5\n")
-    result = cli("export", "nano", "-f", "json", "--overlay", "times.csv", "--overlay", "times.csv")
+    result = command("export", "nano", "-f", "json", "--overlay", "times.csv", "--overlay", "times.csv")
     said = "ptgraph: warning: 4 names of the overlay not in nano: 'layers.99', 'x', 'y' and 1 more\n"
-    assert (result.returncode, result.stderr) == (0, said)
-    assert cli("export", "nano", "-f", "json", "-q", "--overlay", "times.csv").stderr == ""
-    result = cli("export", "nano", "-f", "json", "--overlay", "no.csv")
-    assert (result.returncode, result.stdout) == (2, "")
+    assert (result.exit_code, result.stderr) == (0, said)
+    assert command("export", "nano", "-f", "json", "-q", "--overlay", "times.csv").stderr == ""
+    result = command("export", "nano", "-f", "json", "--overlay", "no.csv")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "ptgraph: error: cannot read the overlay no.csv: No such file or directory\n"
