@@ -6,6 +6,9 @@ import networkx as nx
 
 from ptgraph.drawing.shapes import Drawing
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.auxiliary import auxiliary_operations
+from ptgraph.graph.view.build import view
+from ptgraph.graph.view.flow import drawn_flow
 from tests.support.figure_checks import of_kind
 
 _HELD = ("parameter", "buffer", "constant", "input", "output")
@@ -15,8 +18,8 @@ def torn(graph: ModelGraph, drawing: Drawing) -> list[str]:
     """Return what a figure of all of *graph* leaves out, a sentence each.
 
     An input that an operation reads is a box with a line that leaves it, or the name of a stub. A box that reads a
-    value which depends on an input has a line or a stub that comes in; one whose value is read outside of it, a line
-    that leaves.
+    value which depends on an input has a line or a stub that comes in, from each box that is drawn and gives it one;
+    one whose value is read outside of it has a line that leaves.
     """
     ops = graph.ops
     inputs = graph.of_kind("input")
@@ -44,7 +47,75 @@ def torn(graph: ModelGraph, drawing: Drawing) -> list[str]:
             found.append(f"nothing comes into {box}, which reads {sorted(reads)[:3]}")
         if gives and box not in left and kind != "input":
             found.append(f"nothing leaves {box}, which gives {sorted(gives)[:3]}")
-    return found
+    return found + _missing(graph, drawing, alive)
+
+
+def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
+    """Return the lines between two drawn boxes that a figure leaves out without naming the value at its reader."""
+    boxes = _Boxes(graph, {item.id for item in of_kind(drawing, "box", "sign")})
+    auxiliary = auxiliary_operations(graph)
+    flow = drawn_flow(graph, auxiliary)
+    lines = {tuple(item.id.split("→")) for item in of_kind(drawing, "edge")}
+    named: dict[str, set[str]] = {}
+    for item in of_kind(drawing, "stub"):
+        text, _, reader = item.title.rpartition(", read by ")
+        named.setdefault(reader, set()).add(text)
+    outputs = graph.of_kind("output")
+    used = set(outputs).union(*(nx.ancestors(flow, name) for name in outputs))
+    found = set()
+    for first, reader in flow.edges:
+        target = boxes.around(reader)
+        if target is None or reader not in used:
+            continue
+        waiting, seen = [first], set()
+        while waiting:  # back to what is drawn, past what is left out
+            name = waiting.pop()
+            source = boxes.around(name)
+            if name in seen or name not in alive or source == target or boxes.is_carried(name, reader):
+                continue
+            seen.add(name)
+            if source is None:
+                waiting.extend(flow.pred[name])
+            elif (source, target) not in lines:
+                stubs = named.get(target, set())
+                if not (name in auxiliary and stubs) and not any(boxes.names(name) & _words(stub) for stub in stubs):
+                    found.add(f"no line leads from {source} to {target}, which reads {name}")
+    return sorted(found)
+
+
+def _words(text: str) -> set[str]:
+    return {text, *text.split(), *text.split(".")}
+
+
+class _Boxes:
+    """The boxes of a view of *graph* around its operations, of which the ids *drawn* are those of drawn ones."""
+
+    def __init__(self, graph: ModelGraph, drawn: set[str]) -> None:
+        self.graph, self.view, self.drawn = graph, view(graph), drawn
+        self.leaves = {box.op: box.id for box in self.view.boxes.values() if box.op is not None}
+
+    def chain(self, name: str) -> list[str]:
+        """Return the boxes around an operation, or around the one that stands for it."""
+        leaf = self.leaves.get(name) or self.view.stands.get(name, ("", {}))[0]
+        return self.view.chain(leaf) if leaf else []
+
+    def around(self, name: str) -> str | None:
+        """Return the id of the drawn box that an operation is or is in."""
+        ids = (box.removeprefix("/") or "model" for box in self.chain(name))
+        return next((box for box in ids if box in self.drawn), None)
+
+    def is_carried(self, source: str, reader: str) -> bool:
+        """Return whether two operations are in different ones of equal blocks, one of which is drawn for all."""
+        one, other = (self.view.stands.get(name, ("", {}))[1] for name in (source, reader))
+        shared = [box for box in self.chain(source) if box in self.chain(reader) and self.view.boxes[box].repeat > 1]
+        return any(one.get(box, 0) != other.get(box, 0) for box in shared)
+
+    def names(self, name: str) -> set[str]:
+        """Return the words that may name the value of an operation."""
+        found = {self.graph.op(name).target, name}
+        for box in map(self.view.boxes.__getitem__, self.chain(name)):
+            found |= {box.title, box.subtitle, *box.id.removeprefix("/").split(".")}
+        return found
 
 
 def _members(graph: ModelGraph) -> dict[str, set[str]]:
