@@ -10,8 +10,8 @@ from typing import Any
 from ptgraph.comparison.result import GraphDiff
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import View
+from ptgraph.page.box_sizes import box_size
 from ptgraph.page.document import diagram
-from ptgraph.page.graphviz_layout import box_size
 
 _GAP = 48.0  # between the two frames, in points
 
@@ -61,7 +61,7 @@ def _beside(a: list[float], b: list[float]) -> dict[str, Any]:
     (wide, high), (width, height) = a, b
     tall = max(high, height)
     places = [[wide / 2, tall / 2, wide, high], [wide + _GAP + width / 2, tall / 2, width, height]]
-    return {"size": [wide + _GAP + width, tall], "places": places}
+    return {"size": [wide + _GAP + width, tall], "spine": (wide + _GAP + width) / 2, "places": places}
 
 
 class _Prefix:
@@ -89,6 +89,8 @@ class _Prefix:
         changed: dict[str, Any] = {"layout": scope["layout"] + self.first}
         if "stubs" in scope:
             changed["stubs"] = [[self.id(source), self.id(child)] for source, child in scope["stubs"]]
+        if "entries" in scope:
+            changed["entries"] = {self.id(source): number for source, number in scope["entries"].items()}
         if "links" in scope:
             changed["links"] = [[self.id(s), self.id(t), *rest] for s, t, *rest in scope["links"]]
         return changed

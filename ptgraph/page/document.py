@@ -17,13 +17,13 @@ from ptgraph.graph.labels import count_text, shape_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.box_ids import block_id
 from ptgraph.graph.view.model import Box, View
-from ptgraph.page import graphviz_layout as layout
+from ptgraph.page.box_sizes import box_size
+from ptgraph.page.scopes import scopes as laid_out
 
 MOST_AT_FIRST = 14  # boxes that the page may show when it opens
 LONGEST_LINE = 48  # characters of a line in a box
 PLAIN: dict[str, Any] = {
     "kind": "op",
-    "label": None,
     "subtitle": "",
     "one": None,
     "category": "Operation",
@@ -46,15 +46,17 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
 
     ``boxes``: id → fields of the box (see `ptgraph.graph.view.model.Box`), its ``size``, and of a fold the subtitle of
     ``one`` of its blocks. ``scopes``: id of a box with parts → the number of its layout in ``layouts``; its ``stubs``
-    (a value, and the box that reads it); and the ``links`` between its parts (source, target, shape, whether shared,
-    slots). A layout has its size, and the places of parts and stubs as [x, y, width, height]. ``opened`` are the boxes
-    that are open at first.
-    Raises ExportError if Graphviz is missing or fails.
+    (a value, and the box that reads it); the ``entries``, values from outside with the number that they have in the
+    lines of the layout; and the ``links`` between its parts (source, target, shape, whether shared, slots). A layout
+    has its size, the x of its ``spine``, the places of parts and stubs as [x, y, width, height], and the ``lines`` that
+    are not straight, as [source, target, x, y, x, y, …]: numbers of parts, -1 - k for the entry k, and for a target -1
+    the outside. ``opened`` are the boxes that are open at first.
+    Raises ExportError if a scope needs Graphviz, and that is missing or fails.
     """
-    sizes = {box.id: layout.box_size(*_longest(picture, box)) for box in picture.boxes.values()}
-    scopes = layout.scopes(picture, sizes)
-    distinct = list({id(scope): scope for scope, _ in scopes.values()}.values())
-    numbers = {id(scope): k for k, scope in enumerate(distinct)}
+    sizes = {box.id: box_size(*_longest(picture, box)) for box in picture.boxes.values()}
+    scopes = laid_out(picture, sizes)
+    distinct = list({id(scope.layout): scope.layout for scope in scopes.values()}.values())
+    numbers = {id(layout): k for k, layout in enumerate(distinct)}
     links: dict[str, list[Any]] = defaultdict(list)
     for link, (scope, *_) in zip(picture.links, picture.meetings, strict=True):
         slots = [link.slots] if link.slots != (0,) else []
@@ -67,17 +69,20 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
         "opened": sorted(picture.opened(depth, MOST_AT_FIRST)),
         "boxes": {box.id: _box(graph, picture, box, sizes[box.id]) for box in picture.boxes.values()},
         "scopes": {
-            name: {"layout": numbers[id(scope)]}
-            | ({"stubs": stubs} if stubs else {})
+            name: {"layout": numbers[id(scope.layout)]}
+            | ({"stubs": scope.stubs} if scope.stubs else {})
+            | ({"entries": scope.drawn_entries} if scope.drawn_entries else {})
             | ({"links": links[name]} if name in links else {})
-            for name, (scope, stubs) in scopes.items()
+            for name, scope in scopes.items()
         },
         "layouts": [
             {
-                "size": [scope.width, scope.height],
-                "places": [[place.x, place.y, place.width, place.height] for place in scope.places],
+                "size": [layout.width, layout.height],
+                "spine": layout.spine,
+                "places": [[place.x, place.y, place.width, place.height] for place in layout.places],
             }
-            for scope in distinct
+            | ({"lines": [list(line) for line in layout.lines]} if layout.lines else {})
+            for layout in distinct
         ],
     }
 
@@ -129,11 +134,9 @@ def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) 
     of: Any = graph.components.nodes[box.component] if box.kind == "module" else {}
     if box.op is not None:
         of = graph.ops.nodes[box.op]
-    label = picture.label(box.id)
     found = {
         "kind": box.kind,
         "title": title,
-        "label": label if label != title else None,
         "subtitle": subtitle,
         "one": lines(one)[1] if one.params != box.params else None,
         "category": box.category,

@@ -16,7 +16,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.build import SHARED_PLACES, view
 from ptgraph.graph.view.model import BOX_LIMIT, Box, View
 from ptgraph.graph.view.nesting import GROUP_SIZE
-from ptgraph.page.graphviz_layout import scopes
+from ptgraph.page.scopes import scopes
 from tests.support.random_wiring import Layer, Wired
 from tests.support.zoo import RUNS, graph_of
 
@@ -341,7 +341,8 @@ def test_the_names_of_modules_do_not_mix_up_ids() -> None:
     picture = view(trace(Odd(), torch.ones(2, 4)))
     assert [b.title for b in picture.boxes.values() if b.parent == "/" and b.kind == "module"] == names
     assert not [b for b in picture.boxes if "→" in b]
-    ends = [stub for _, stubs in scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0))).values() for stub in stubs]
+    laid_out = scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0)))
+    ends = [stub for scope in laid_out.values() for stub in scope.stubs]
     assert {source for source, _ in ends} == {"exp"}
     assert {picture.boxes[child].component.partition(".")[0] for _, child in ends} == set(names[1:])
 
@@ -397,7 +398,8 @@ def test_a_box_whose_inside_reads_a_value_everywhere_is_joined_to_it_by_a_line()
             return found
 
     picture = view(trace(nn.Sequential(nn.Linear(4, 4), Inside()), torch.ones(2, 4)))
-    stubs = {name: stubs for name, (_, stubs) in scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0))).items()}
+    laid_out = scopes(picture, dict.fromkeys(picture.boxes, (50.0, 20.0)))
+    stubs = {name: scope.stubs for name, scope in laid_out.items()}
     assert stubs["/"] == []
     assert {child for _, child in stubs["/1"]} == {f"/1.layers.{k}" for k in range(1, 6)}
 

@@ -112,15 +112,6 @@ class View(BoxTree):
     stands: dict[str, tuple[str, dict[str, int]]]
     root: str = "/"
 
-    def label(self, box: str) -> str:
-        """Return the name of a box outside of its surroundings: an operation with that of its module."""
-        shown = self.boxes[box]
-        above = self.boxes[shown.parent] if shown.parent is not None else shown
-        if shown.kind != "op" or above.parent is None:
-            return shown.title
-        alike = [part for part in above.parts if self.boxes[part].title == shown.title]
-        return f"{above.title}.{shown.title if len(alike) == 1 else shown.id}"
-
     @cached_property
     def meetings(self) -> tuple[tuple[str, str, str], ...]:
         """For each link: the innermost box that both ends are in, and the parts of it that they are in."""

@@ -2,6 +2,7 @@
 // flow that runs down (y); a picture whose flow runs to the right is transposed before and after.
 
 import { HEADER } from './metrics.js';
+import { linesAlong } from './stored_lines.js';
 
 const CLEARANCE = 7; // how near an edge may come to a box that it passes
 
@@ -9,34 +10,70 @@ const CLEARANCE = 7; // how near an edge may come to a box that it passes
 export function routeEdges(diagram, scene, flow) {
   const edges = edgesOf(diagram, scene);
   const turn = flow === 'right' ? turned : (rect) => rect;
+  for (const edge of edges) {
+    edge.legs = linesAlong(scene, edge).map((line) => line.map(turn));
+    const [last] = edge.legs.slice(-1);
+    edge.isAtSide = !edge.to.port && Boolean(last) && last.length > 1 && isLevel(...last.slice(-2)); // it enters a sign
+    if (last && !edge.isAtSide && !edge.to.port) last.pop(); // it may end elsewhere on its box
+  }
   const ports = entryPorts(edges, turn);
   for (const edge of edges) {
     const [source, target] = [turn(edge.from.rect), turn(edge.to.rect)];
     const start = { x: source.x, y: source.y + source.height / 2 };
     const end = { x: target.x + ports.get(edge), y: target.y - target.height / 2 };
     edge.back = end.y <= start.y; // a cycle among closed boxes: it leaves and enters at the side
-    edge.points = [start, end];
-    if (edge.back) {
-      edge.points = [{ x: source.x + source.width / 2, y: source.y }, { x: target.x + target.width / 2, y: target.y }];
-    } else {
-      edge.points = wayAround(scene, edge, start, end, turn, flow);
-    }
+    edge.points = edge.back
+      ? [{ x: source.x + source.width / 2, y: source.y }, { x: target.x + target.width / 2, y: target.y }]
+      : wayAlong(scene, edge, start, end, turn, flow);
     if (flow === 'right') edge.points = edge.points.map(({ x, y }) => ({ x: y, y: x }));
   }
   return edges;
+}
+
+const isLevel = (a, b) => Math.abs(a.y - b.y) < 0.5;
+
+/** Return the points of an edge: along its stored lines, and around what stands before, between and after them. */
+function wayAlong(scene, edge, start, end, turn, flow) {
+  const around = (from, to) => wayAround(scene, edge, from, to, turn, flow);
+  const straight = (from, to) => {
+    const way = from.y < to.y ? around(from, to) : [];
+    return way.length === 2;
+  };
+  const points = [start];
+  for (const [k, line] of edge.legs.entries()) {
+    const isLast = k === edge.legs.length - 1 && !edge.isAtSide;
+    const corners = line.map((point) => ({ ...point }));
+    const at = points[points.length - 1];
+    if (isLast) while (corners.length && corners[corners.length - 1].y >= end.y) corners.pop();
+    while (corners.length && corners[0].y <= at.y) corners.shift(); // the boxes stand otherwise now
+    if (!corners.length) continue;
+    const bend = corners.findIndex((corner, n) => n && isLevel(corners[n - 1], corner));
+    if (bend > 0 && straight(at, { x: at.x, y: corners[bend].y })) {
+      corners.splice(0, bend - 1);
+      corners[0].x = at.x;
+    }
+    const [before, last] = corners.slice(-2);
+    if (isLast && last && isLevel(before, last) && straight({ x: end.x, y: last.y }, end)) last.x = end.x;
+    points.push(...around(at, corners[0]).slice(1), ...corners.slice(1));
+  }
+  if (!edge.isAtSide) points.push(...around(points[points.length - 1], end).slice(1));
+  return points.filter((p, k) => !k || Math.hypot(p.x - points[k - 1].x, p.y - points[k - 1].y) > 0.5);
 }
 
 function turned(rect) {
   return { ...rect, x: rect.y, y: rect.x, width: rect.height, height: rect.width };
 }
 
-/** Return one edge for each pair of boxes that show: {from, to, labels}; an end has a `rect` and a `trail` of steps. */
+/**
+ * Return one edge for each pair of boxes that show: {from, to, leaf, labels}; `leaf` is where its first value is from, and an
+ * end has a `rect` and a `trail` of steps.
+ */
 function edgesOf(diagram, scene) {
   const edges = new Map();
-  const add = (from, to, label) => {
+  const add = (from, to, label, leaf) => {
     if (!from || !to || from.key === to.key) return;
     const key = `${from.key}\n${to.key}`;
-    if (!edges.has(key)) edges.set(key, { from, to, labels: [] });
+    if (!edges.has(key)) edges.set(key, { from, to, leaf, labels: [] });
     const { labels } = edges.get(key);
     if (label && !labels.includes(label)) labels.push(label);
   };
@@ -45,20 +82,20 @@ function edgesOf(diagram, scene) {
     for (let k = 0; k + 1 < scene.items.length; k += 1) {
       for (const [source, target, label, slots] of fold.carries) {
         const link = [source, target, label, 0, slots];
-        add(endOf(diagram, scene, source, 0, link, k), endOf(diagram, scene, target, 1, link, k + 1), label);
+        add(endOf(diagram, scene, source, 0, link, k), endOf(diagram, scene, target, 1, link, k + 1), label, source);
       }
     }
     return [...edges.values()];
   }
   for (const link of diagram.dataflow.links(scene.base)) {
-    if (!link[3]) add(endOf(diagram, scene, link[0], 0, link), endOf(diagram, scene, link[1], 1, link), link[2]);
+    if (!link[3]) add(endOf(diagram, scene, link[0], 0, link), endOf(diagram, scene, link[1], 1, link), link[2], link[0]);
   }
   for (const port of scene.items.filter((item) => item.kind === 'port')) {
     const outside = { key: `${port.side}${port.base}`, rect: port, trail: [{ item: port, rect: port, scene, dx: 0, dy: 0 }], port };
     for (const link of port.links) {
       const inside = endOf(diagram, scene, link[port.side], port.side, link);
-      if (port.side) add(outside, inside, link[2]);
-      else add(inside, outside, link[2]);
+      if (port.side) add(outside, inside, link[2], link[0]);
+      else add(inside, outside, link[2], link[0]);
     }
   }
   return [...edges.values()];
@@ -136,17 +173,23 @@ function sidesOf({ x, y, width, height }) {
   return [-1, 1].map((side) => ({ x: x + (side * width) / 2, y, width: 2, height: height - 2 * CLEARANCE }));
 }
 
-/** Spread the heads of the edges into one box along its top, in the order of where they come from. */
+/** Spread the heads of the edges into one box along its top, in the order of where they come from last. */
 function entryPorts(edges, turn) {
   const into = new Map();
+  const ports = new Map();
   for (const edge of edges) {
+    ports.set(edge, 0);
+    if (edge.isAtSide) continue;
     if (!into.has(edge.to.key)) into.set(edge.to.key, []);
     into.get(edge.to.key).push(edge);
   }
-  const ports = new Map();
+  const comesFrom = ({ from, legs }) => {
+    const [line] = legs.slice(-1);
+    return line && line.length > 1 ? line[line.length - 2].x : turn(from.rect).x;
+  };
   for (const list of into.values()) {
-    const step = Math.min(16, (turn(list[0].to.rect).width - 20) / list.length);
-    list.sort((a, b) => turn(a.from.rect).x - turn(b.from.rect).x);
+    const step = Math.min(16, Math.max(0, turn(list[0].to.rect).width - 20) / list.length);
+    list.sort((a, b) => comesFrom(a) - comesFrom(b));
     list.forEach((edge, k) => ports.set(edge, (k - (list.length - 1) / 2) * step));
   }
   return ports;

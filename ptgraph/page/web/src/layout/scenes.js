@@ -1,42 +1,14 @@
 // The layout of what is open of a diagram, as nested scenes. A scene is the inside of one open box, in coordinates from its
 // own top left corner; it holds the scenes of the open boxes in it. Scenes that are open alike are one object, and a scene
 // that has not changed is not laid out again.
-//
-// The stored places are for closed parts; opening one stretches its scope, so that nothing overlaps.
 
 import { HEADER, PADDING, widthsOf } from './metrics.js';
 import { routeEdges } from './edge_routing.js';
+import { storedLines } from './stored_lines.js';
+import { placeItems } from './stretching.js';
 
 const GAP = 26; // between the blocks of an unfolded fold
 const PORT = { height: 18, gap: 30, room: 10 };
-
-/** Return the monotone map that gives each interval {from, to} at least its `size`, and gaps their `gap`-fold. */
-function stretch(intervals, gap = 1) {
-  if (!intervals.length) return (v) => v * gap;
-  const cuts = [...new Set(intervals.flatMap((i) => [i.from, i.to]))].sort((a, b) => a - b);
-  const mapped = [cuts[0] * gap];
-  const begins = [...intervals].sort((a, b) => a.from - b.from);
-  let active = [];
-  let next = 0;
-  for (let k = 1; k < cuts.length; k += 1) {
-    while (next < begins.length && begins[next].from <= cuts[k - 1]) active.push(begins[next++]);
-    active = active.filter((i) => i.to > cuts[k - 1]);
-    const slope = active.length ? Math.max(...active.map((i) => i.size / (i.to - i.from))) : gap;
-    mapped.push(mapped[k - 1] + slope * (cuts[k] - cuts[k - 1]));
-  }
-  const last = cuts.length - 1;
-  return (v) => {
-    if (v <= cuts[0]) return mapped[0] + (v - cuts[0]) * gap;
-    if (v >= cuts[last]) return mapped[last] + (v - cuts[last]) * gap;
-    let [low, high] = [0, last];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (cuts[middle] <= v) low = middle;
-      else high = middle;
-    }
-    return mapped[low] + ((v - cuts[low]) * (mapped[high] - mapped[low])) / (cuts[high] - cuts[low]);
-  };
-}
 
 export class Layout {
   /** *flow* is down or right. */
@@ -96,7 +68,9 @@ export class Layout {
     const [width, height] = diagram.base(base).size;
     const scene = diagram.opened.has(id) && diagram.canOpen(id) ? this.sceneOf(id) : null;
     const { width: w, height: h } = scene || { width, height };
-    return { kind: 'box', base, own: null, scene, width: w, height: h, closed: { width, height } };
+    const anchor = { x: w / 2, y: h / 2 };
+    if (scene) anchor[this.flow === 'down' ? 'x' : 'y'] = scene.spine;
+    return { kind: 'box', base, own: null, scene, width: w, height: h, anchor, closed: { width, height } };
   }
 
   /** The inside of a box: its parts and stubs as they were laid out, stretched where parts are open. */
@@ -104,34 +78,22 @@ export class Layout {
     const { diagram, flow } = this;
     const { base } = diagram.split(id);
     const stored = diagram.doc.scopes[base];
-    const { size, places } = diagram.doc.layouts[stored.layout];
+    const layout = diagram.doc.layouts[stored.layout];
     const parts = diagram.parts(id).map((part) => this.item(part));
     const stubs = (stored.stubs || []).map(([source, child]) => ({ kind: 'stub', base: child, source, scene: null }));
     const items = [...parts, ...stubs];
-    places.forEach(([x, y, width, height], k) => {
-      if (items[k].kind === 'stub') Object.assign(items[k], { width, height });
+    layout.places.forEach(([x, y, width, height], k) => {
+      if (items[k].kind === 'stub') Object.assign(items[k], { width, height, anchor: { x: width / 2, y: height / 2 } });
       items[k].at = flow === 'down' ? { x, y, width, height } : { x: y, y: x, width: height, height: width };
     });
-    const interval = (axis, extent) => items.filter((item) => flow === 'right' || item.scene).map((item) => ({
-      from: item.at[axis] - item.at[extent] / 2, to: item.at[axis] + item.at[extent] / 2,
-      size: flow === 'right' ? item[extent] : Math.max(item[extent], item.at[extent]),
-    }));
-    const x = stretch(interval('x', 'width'), flow === 'right' ? 2 : 1);
-    const y = stretch(interval('y', 'height'));
-    // Where its middle goes, so that what stood in line still does; but within what is now its own stretch.
-    const middle = (map, at, extent, own) => {
-      const [from, to] = [map(at - extent / 2) + own / 2, map(at + extent / 2) - own / 2];
-      return Math.min(Math.max(map(at), from), Math.max(from, to));
-    };
-    for (const item of items) {
-      item.x = middle(x, item.at.x, item.at.width, item.width);
-      item.y = middle(y, item.at.y, item.at.height, item.height);
-    }
+    const maps = placeItems(items, flow);
+    const lines = storedLines(stored, layout, parts, maps, flow);
     const shown = items.filter((item) => item.kind !== 'stub' || !parts.some((part) => part.scene && part.base === item.base));
-    const [width, height] = flow === 'down' ? size : [size[1], size[0]];
+    const [width, height] = flow === 'down' ? layout.size : [layout.size[1], layout.size[0]];
+    const inner = { width: maps.x(width), height: maps.y(height), spine: maps[flow === 'down' ? 'x' : 'y'](layout.spine), lines };
     const ports = isRoot && base !== diagram.root ? this.ports(base, shown)
       : diagram.number(id) !== null ? this.ports(base, shown, true) : [];
-    return framed(id, this, shown, { width: x(width), height: y(height) }, isRoot, ports);
+    return framed(id, this, shown, inner, isRoot, ports);
   }
 
   /** All blocks of an unfolded fold, one after the other. */
@@ -140,14 +102,15 @@ export class Layout {
     const items = diagram.parts(id).map((part, k) => ({ ...this.item(part), own: k }));
     const [along, across] = flow === 'down' ? ['height', 'width'] : ['width', 'height'];
     const [axis, other] = flow === 'down' ? ['y', 'x'] : ['x', 'y'];
-    const wide = Math.max(...items.map((item) => item[across]));
+    const spine = Math.max(...items.map((item) => item.anchor[other]));
+    const wide = spine + Math.max(...items.map((item) => item[across] - item.anchor[other]));
     let at = 0;
     for (const item of items) {
       item[axis] = at + item[along] / 2;
-      item[other] = wide / 2;
+      item[other] = spine - item.anchor[other] + item[across] / 2;
       at += item[along] + (flow === 'down' ? GAP : 3 * GAP);
     }
-    const size = { [along]: at - (flow === 'down' ? GAP : 3 * GAP), [across]: wide };
+    const size = { [along]: at - (flow === 'down' ? GAP : 3 * GAP), [across]: wide, spine, lines: new Map() };
     return { ...framed(id, this, items, size, isRoot, []), isColumn: true };
   }
 
@@ -171,11 +134,12 @@ export class Layout {
 
 /** Put what is in a scene inside of its frame, with its ports before and after. */
 function framed(id, layout, items, inner, isRoot, ports) {
+  const { base, numbers } = layout.diagram.split(id);
   const down = layout.flow === 'down';
   const rows = [1, 0].map((side) => ports.filter((port) => port.side === side));
   for (const port of ports) {
     const shape = port.links[0][2];
-    const text = [layout.diagram.base(port.base).label, shape].filter(Boolean).join(' ');
+    const text = [layout.diagram.valueName(port.base, base, numbers, 1 - port.side), shape].filter(Boolean).join(' ');
     Object.assign(port, { shape, width: layout.widths.port(text), height: PORT.height });
   }
   const depth = (row) => (row.length ? (down ? PORT.height : Math.max(...row.map((p) => p.width))) + PORT.gap : 0);
@@ -187,21 +151,24 @@ function framed(id, layout, items, inner, isRoot, ports) {
   const end = Math.max(box[across], ...ports.map((p) => (down ? p.x + p.width / 2 : p.y + p.height / 2)));
   const size = { [along]: box[along] + before + after, [across]: end - start };
   const shift = down ? { x: -start, y: before } : { x: before, y: -start };
-  for (const item of items) Object.assign(item, { x: item.x + shift.x, y: item.y + shift.y });
+  const lines = [...new Set(inner.lines.values())].flat();
+  const all = [...items, ...lines];
+  const move = (dx, dy) => all.forEach((at) => Object.assign(at, { x: at.x + dx, y: at.y + dy }));
+  move(shift.x, shift.y);
   rows.forEach((row, k) => row.forEach((port) => {
     const at = k === 0 ? depth(row) - PORT.gap - (down ? PORT.height : port.width) / 2
       : before + box[along] + PORT.gap + (down ? PORT.height : port.width) / 2;
     Object.assign(port, down ? { x: port.x - start, y: at } : { x: at, y: port.y - start });
   }));
-  const all = [...items, ...ports];
-  if (isRoot) return { id, base: layout.diagram.split(id).base, items: all, isRoot, ...size };
+  const spine = inner.spine + (down ? shift.x : shift.y);
+  const made = { id, base, items: [...items, ...ports], lines: inner.lines, isRoot };
+  if (isRoot) return { ...made, spine, ...size };
   const [head, knobs] = [layout.widths.head(id), layout.widths.knobs(id)];
   const width = Math.max(size.width, head) + 2 * PADDING;
   const left = (width - size.width) / 2;
-  for (const item of all) Object.assign(item, { x: item.x + left, y: item.y + HEADER + PADDING });
-  return {
-    id, base: layout.diagram.split(id).base, items: all, isRoot, head, knobs, width, height: size.height + HEADER + 2 * PADDING,
-  };
+  all.push(...ports);
+  move(left, HEADER + PADDING);
+  return { ...made, head, knobs, width, height: size.height + HEADER + 2 * PADDING, spine: spine + (down ? left : HEADER + PADDING) };
 }
 
 /** Place ports near what they lead to, side by side; theirs is the axis across the flow. */

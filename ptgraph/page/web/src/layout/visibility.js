@@ -23,10 +23,10 @@ export function visibleIn(diagram, scene, window, scale) {
         const child = { x: reader.x + at.dx, y: reader.y + at.dy, width: reader.width, height: reader.height };
         const isNear = isSeen(item, at.dx, at.dy) || isSeen(reader, at.dx, at.dy);
         if (!isNear) continue;
-        const label = diagram.labelOf(item.source, at.around);
+        const label = diagram.valueName(item.source, at.scene.base, at.around);
         found.stubs.push({ ...place, kind: 'stub', source: item.source, label, child, reader: idOf(diagram, at.scene, at.around, reader) });
       } else if (item.kind === 'port') {
-        const label = [diagram.labelOf(item.base, at.around), item.shape].filter(Boolean).join(' ');
+        const label = [diagram.valueName(item.base, at.scene.base, at.around, 1 - item.side), item.shape].filter(Boolean).join(' ');
         found.ports.push({ ...place, kind: 'port', key: `${at.id}:${item.side}${item.base}`, source: item.base, side: item.side, label });
       } else if (isFrame && isLarge(item)) {
         found.frames.push({ ...place, id: idOf(diagram, at.scene, at.around, item), isFrame, scene: item.scene });

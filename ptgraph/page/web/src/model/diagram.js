@@ -17,6 +17,7 @@ export class Diagram {
     this.dataflow = new Dataflow(this);
     this.picked = new Map(); // fold → the number of the block that it shows
     this.bases = new Map();
+    this.known = new Map(); // by which box a value is known where it is read
     this.prefix = doc.boxes['a:/'] ? /^[ab]:/ : ''; // of the two sides of a comparison
     this.parents = new Map([[this.root, null]]);
     for (const [id, box] of Object.entries(doc.boxes)) for (const part of box.parts || []) this.parents.set(part, id);
@@ -38,7 +39,6 @@ export class Diagram {
       const parent = this.parents.get(id);
       found = { ...this.plain, ...this.doc.boxes[id], id, base: id, parent };
       if (found.op === null && ['op', 'input', 'output'].includes(found.kind)) found.op = id;
-      found.label = found.label || found.title; // its name where it is out of sight
       found.isFold = found.repeat > 1;
       found.period = found.runs.length / found.repeat; // how many modules each block of a fold is
       if (found.kind === 'pattern') found.each = this.sumOf(found.parts);
@@ -118,13 +118,28 @@ export class Diagram {
     return repeat > 1 ? `${name} ×${repeat}` : name;
   }
 
-  /** What a box is called where it is out of sight, seen from inside of blocks with these *numbers*. */
-  labelOf(base, numbers) {
-    const { label, parent } = this.base(base);
-    if (parent === null || !this.isMember(parent)) return label;
-    const [first, now] = [this.base(parent).title, this.titleOf(this.placeOf(this.join(parent, numbers)))]
-      .map((title) => title.replace(/ ×\d+$/, ''));
-    return label.startsWith(`${first}.`) ? now + label.slice(first.length) : label;
+  /**
+   * What a value is called inside of the stored box *scope*, in blocks with these *numbers*: after the outermost box that its
+   * leaf is in and *scope* is not, and after the leaf too, where that box gives several (*side* 0) or takes several (1).
+   */
+  valueName(leaf, scope, numbers, side = 0) {
+    const key = `${side}${leaf}\n${scope}`;
+    if (!this.known.has(key)) this.known.set(key, this.knownAs(leaf, scope, side));
+    const { box, rest } = this.known.get(key);
+    const title = this.isMember(box) ? this.titleOf(this.placeOf(this.join(box, numbers))) : this.base(box).title;
+    return box === leaf ? rest : [title.replace(/ ×\d+$/, ''), rest].filter(Boolean).join('.');
+  }
+
+  knownAs(leaf, scope, side) {
+    const around = new Set();
+    for (let at = scope; at !== null; at = this.parents.get(at)) around.add(at);
+    let box = leaf;
+    while (!around.has(this.parents.get(box))) box = this.parents.get(box);
+    const { title, kind, parent } = this.base(leaf);
+    const isAlike = kind === 'op' && this.base(parent).parts.some((part) => part !== leaf && this.base(part).title === title);
+    const own = isAlike ? leaf : title.replace(/ ×\d+$/, '');
+    const isAlone = box !== leaf && new Set(this.dataflow.crossing(box, side).map((link) => link[side])).size < 2;
+    return { box, rest: isAlone ? '' : own };
   }
 
   /** A path without that of the box *outer*, which may be another block of its fold. */

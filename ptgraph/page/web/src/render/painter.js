@@ -214,16 +214,19 @@ export class Painter {
     ctx.strokeStyle = isLit ? this.theme.accent : this.theme.line;
     ctx.lineWidth = isLit ? 1.6 : 1;
     ctx.setLineDash([3, 3]);
-    const clamp = (at, middle, half) => Math.min(Math.max(at, middle - half), middle + half);
-    const [start, end] = isDown
-      ? [{ x: stub.x, y: stub.y + stub.height / 2 },
-        { x: clamp(stub.x, child.x, child.width / 2 - 8), y: child.y - child.height / 2 }]
-      : [{ x: stub.x + stub.width / 2, y: stub.y },
-        { x: child.x - child.width / 2, y: clamp(stub.y, child.y, child.height / 2 - 8) }];
-    strokePath(ctx, new SvgPath(curve([start, end], isDown)));
+    const isBefore = isDown ? stub.y + stub.height / 2 <= child.y - child.height / 2
+      : stub.x + stub.width / 2 <= child.x - child.width / 2;
+    const isAcross = isBefore !== isDown; // its line runs to the right
+    const clamp = (at, middle, half) => Math.min(Math.max(at, middle - Math.max(0, half)), middle + Math.max(0, half));
+    const [start, end] = isAcross
+      ? [{ x: stub.x + stub.width / 2, y: stub.y },
+        { x: child.x - child.width / 2, y: clamp(stub.y, child.y, child.height / 2 - 8) }]
+      : [{ x: stub.x, y: stub.y + stub.height / 2 },
+        { x: clamp(stub.x, child.x, child.width / 2 - 8), y: child.y - child.height / 2 }];
+    strokePath(ctx, new SvgPath(curve([start, end], !isAcross)));
     this.label(ctx, stub, isLit);
     ctx.fillStyle = isLit ? this.theme.accent : this.theme.line;
-    fillPath(ctx, new SvgPath(arrowHead(end, isDown ? 0 : -1, isDown ? -1 : 0)));
+    fillPath(ctx, new SvgPath(arrowHead(end, isAcross ? -1 : 0, isAcross ? 0 : -1)));
   }
 
   /** A small label for a value from elsewhere: a stub, or a port. */
@@ -282,9 +285,11 @@ function draw(edge, isDown) {
       : `M${a.x} ${a.y}C${a.x} ${far} ${b.x} ${far} ${b.x} ${b.y + 6}`);
     extra = [isDown ? { x: far, y: b.y } : { x: b.x, y: far }];
   } else {
-    edge.head = new SvgPath(arrowHead(end, isDown ? 0 : -1, isDown ? -1 : 0));
-    if (isDown) end.y -= 6; // the line ends inside the head, or it would blunt the tip
-    else end.x -= 6;
+    const before = points[points.length - 2];
+    const isDownwards = isDown !== edge.isAtSide;
+    const from = isDownwards ? { x: 0, y: Math.sign(before.y - end.y) } : { x: Math.sign(before.x - end.x), y: 0 };
+    edge.head = new SvgPath(arrowHead(end, from.x, from.y));
+    Object.assign(end, { x: end.x + 6 * from.x, y: end.y + 6 * from.y }); // it ends inside the head, or would blunt the tip
     edge.line = new SvgPath(curve(points, isDown));
   }
   const [xs, ys] = ['x', 'y'].map((axis) => [...points, ...extra].map((p) => p[axis]));

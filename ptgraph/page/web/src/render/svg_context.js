@@ -14,15 +14,35 @@ export class SvgPath {
 
 const round = (v) => Math.round(v * 100) / 100;
 
-/** A line through points; its tangents are all along the flow, so that its pieces join smoothly. */
+const BEND = 8; // the radius of a corner
+
+/** A line through points; its tangents are along the flow, or across it where it runs across. Its corners are round. */
 export function curve(points, isDown = true) {
-  const at = ({ x, y }) => `${round(x)} ${round(y)}`;
-  let d = `M${at(points[0])}`;
+  const [along, across] = isDown ? ['y', 'x'] : ['x', 'y'];
+  const text = ({ x, y }) => `${round(x)} ${round(y)}`;
+  const isAcross = (k) => k > 0 && k < points.length && Math.abs(points[k][along] - points[k - 1][along]) < 0.5;
+  const isAlong = (k) => k > 0 && k < points.length && Math.abs(points[k][across] - points[k - 1][across]) < 0.5;
+  let d = `M${text(points[0])}`;
+  let [a] = points;
   for (let k = 1; k < points.length; k += 1) {
-    const [a, b] = [points[k - 1], points[k]];
-    const [p, q] = isDown ? [{ x: a.x, y: (a.y + b.y) / 2 }, { x: b.x, y: (a.y + b.y) / 2 }]
-      : [{ x: (a.x + b.x) / 2, y: a.y }, { x: (a.x + b.x) / 2, y: b.y }];
-    d += (isDown ? a.x === b.x : a.y === b.y) ? `L${at(b)}` : `C${at(p)} ${at(q)} ${at(b)}`;
+    const [corner, next] = [points[k], points[k + 1]];
+    let b = corner;
+    let bend = 0;
+    if ((isAcross(k) && isAlong(k + 1)) || (isAlong(k) && isAcross(k + 1))) {
+      const length = (p, q) => Math.hypot(p.x - q.x, p.y - q.y);
+      bend = Math.min(BEND, length(a, corner), length(corner, next) / 2);
+      const share = bend / (length(a, corner) || 1);
+      b = { x: corner.x + (a.x - corner.x) * share, y: corner.y + (a.y - corner.y) * share };
+    }
+    const middle = (a[along] + b[along]) / 2;
+    const [p, q] = [{ [along]: middle, [across]: a[across] }, { [along]: middle, [across]: b[across] }];
+    d += isAcross(k) || a[across] === b[across] ? `L${text(b)}` : `C${text(p)} ${text(q)} ${text(b)}`;
+    a = b;
+    if (bend) {
+      const share = bend / Math.hypot(next.x - corner.x, next.y - corner.y);
+      a = { x: corner.x + (next.x - corner.x) * share, y: corner.y + (next.y - corner.y) * share };
+      d += `Q${text(corner)} ${text(a)}`;
+    }
   }
   return d;
 }

@@ -20,7 +20,7 @@ export class Tooltip {
     if (key !== this.key) {
       this.key = key;
       const isSmall = found.kind === 'stub' || found.kind === 'port';
-      this.root.replaceChildren(...(isSmall ? this.usersOf(found.source) : this.boxOf(found)).filter(Boolean));
+      this.root.replaceChildren(...(isSmall ? this.usersOf(found) : this.boxOf(found)).filter(Boolean));
       this.root.hidden = false;
     }
     const [width, height] = this.viewport.size;
@@ -51,7 +51,7 @@ export class Tooltip {
   }
 
   /** All that read the value that a stub stands for. */
-  usersOf(source) {
+  usersOf({ source, label, kind }) {
     const { diagram } = this.viewport.view;
     const box = diagram.base(source);
     const fed = diagram.dataflow.feeds(source);
@@ -59,9 +59,12 @@ export class Tooltip {
       const { title, component } = diagram.base(diagram.split(id).base);
       return [component, title].filter(Boolean).join(' › ');
     });
+    const name = kind === 'stub' ? label : box.title;
+    const path = box.kind === 'op' ? [box.component, box.title].filter(Boolean).join('.') : box.component || box.title;
     const count = fed.reduce((sum, { id }) => sum + diagram.folds(id).reduce((all, fold) => all * fold.repeat, 1), 0);
     return [
-      el('p', { class: 'name' }, el('bdi', {}, box.title), el('span', { class: 'note' }, box.shape ? ` ${box.shape}` : '')),
+      el('p', { class: 'name' }, el('bdi', {}, name), el('span', { class: 'note' }, box.shape ? ` ${box.shape}` : '')),
+      path === name ? null : el('p', {}, el('code', {}, path)),
       el('p', { class: 'note' }, `read in ${full(count)} places`),
       ...users.slice(0, LISTED).map((text) => el('p', {}, el('code', {}, text))),
       users.length > LISTED ? el('p', { class: 'note' }, `and ${full(users.length - LISTED)} more`) : null,
