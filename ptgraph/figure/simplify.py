@@ -14,7 +14,7 @@ from ptgraph.figure.simplification.reshapes import leave_out_reshapes, leave_out
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import View
 
-_SIGNS: dict[str, Sign] = {
+SIGNS: dict[str, Sign] = {
     "Add": "plus",
     "Mul": "times",
     "add": "plus",
@@ -52,7 +52,7 @@ def _sign(left: Draft, leaf: str) -> Sign | None:
     parameters = list(dict.fromkeys(left.parameters.get(leaf, ())))
     only_parameters = [stub.text for stub in left.stubs.get(leaf, ())] == parameters
     joins_two = len(left.flow.pred[leaf]) + len(parameters) == 2
-    return _SIGNS.get(left.target(leaf)) if only_parameters and joins_two else None
+    return SIGNS.get(left.target(leaf)) if only_parameters and joins_two else None
 
 
-__all__ = ["simplify"]
+__all__ = ["SIGNS", "simplify"]

@@ -17,13 +17,15 @@ from ptgraph.graph.labels import count_text, shape_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.box_ids import block_id
 from ptgraph.graph.view.model import Box, View
-from ptgraph.page.box_sizes import box_size
+from ptgraph.page.box_sizes import SIGN, box_size
 from ptgraph.page.scopes import scopes as laid_out
+from ptgraph.page.signs import signs_of
 
 MOST_AT_FIRST = 14  # boxes that the page may show when it opens
 LONGEST_LINE = 48  # characters of a line in a box
 PLAIN: dict[str, Any] = {
     "kind": "op",
+    "sign": "",
     "subtitle": "",
     "one": None,
     "category": "Operation",
@@ -44,17 +46,20 @@ PLAIN: dict[str, Any] = {
 def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[str, Any]:
     """Return the diagram of *graph*, whose view is *picture*. Lengths are in points.
 
-    ``boxes``: id → fields of the box (see `ptgraph.graph.view.model.Box`), its ``size``, and of a fold the subtitle of
-    ``one`` of its blocks. ``scopes``: id of a box with parts → the number of its layout in ``layouts``; its ``stubs``
-    (a value, and the box that reads it); the ``entries``, values from outside with the number that they have in the
-    lines of the layout; and the ``links`` between its parts (source, target, shape, whether shared, slots). A layout
-    has its size, the x of its ``spine``, the places of parts and stubs as [x, y, width, height], and the ``lines`` that
-    are not straight, as [source, target, x, y, x, y, …]: numbers of parts, -1 - k for the entry k, and for a target -1
-    the outside. ``opened`` are the boxes that are open at first.
+    ``boxes``: id → fields of the box (see `ptgraph.graph.view.model.Box`), its ``size``, its ``sign`` if it is a ⊕ or a
+    ⊗, and of a fold the subtitle of ``one`` of its blocks. ``scopes``: id of a box with parts → the number of its
+    layout in ``layouts``; its ``stubs`` (a value, and the box that reads it); the ``entries``, values from outside with
+    the number that they have in the lines of the layout; and the ``links`` between its parts (source, target, shape,
+    whether shared, slots). A layout has its size, the x of its ``spine``, the places of parts and stubs as [x, y,
+    width, height], and the ``lines`` that are not straight, as [source, target, x, y, x, y, …]: numbers of parts,
+    -1 - k for the entry k, and for a target -1 the outside. ``opened`` are the boxes that are open at first.
     Raises ExportError if a scope needs Graphviz, and that is missing or fails.
     """
-    sizes = {box.id: box_size(*_longest(picture, box)) for box in picture.boxes.values()}
-    scopes = laid_out(picture, sizes)
+    signs = signs_of(graph, picture)
+    sizes = {
+        box.id: (SIGN, SIGN) if box.id in signs else box_size(*_longest(picture, box)) for box in picture.boxes.values()
+    }
+    scopes = laid_out(picture, sizes, signs)
     distinct = list({id(scope.layout): scope.layout for scope in scopes.values()}.values())
     numbers = {id(layout): k for k, layout in enumerate(distinct)}
     links: dict[str, list[Any]] = defaultdict(list)
@@ -67,7 +72,9 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
         "attempts": [list(attempt) for attempt in graph.attempts],
         "totals": analyze(graph).totals,
         "opened": sorted(picture.opened(depth, MOST_AT_FIRST)),
-        "boxes": {box.id: _box(graph, picture, box, sizes[box.id]) for box in picture.boxes.values()},
+        "boxes": {
+            box.id: _box(graph, picture, box, signs.get(box.id, ""), sizes[box.id]) for box in picture.boxes.values()
+        },
         "scopes": {
             name: {"layout": numbers[id(scope.layout)]}
             | ({"stubs": scope.stubs} if scope.stubs else {})
@@ -128,7 +135,7 @@ def _params_of_one(graph: ModelGraph, picture: View, box: Box) -> int:
     return params
 
 
-def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) -> dict[str, Any]:
+def _box(graph: ModelGraph, picture: View, box: Box, sign: str, size: tuple[float, float]) -> dict[str, Any]:
     title, subtitle = lines(box)
     one = replace(box, params=_params_of_one(graph, picture, box)) if box.repeat > 1 else box
     of: Any = graph.components.nodes[box.component] if box.kind == "module" else {}
@@ -137,6 +144,7 @@ def _box(graph: ModelGraph, picture: View, box: Box, size: tuple[float, float]) 
     found = {
         "kind": box.kind,
         "title": title,
+        "sign": sign,
         "subtitle": subtitle,
         "one": lines(one)[1] if one.params != box.params else None,
         "category": box.category,

@@ -164,8 +164,13 @@ def _layouts(scopes: list[Scope]) -> dict[Scope, BoxLayout]:
     if tangled:
         graphs = [_flat(scope) for scope in tangled]
         for scope, graph, at in zip(tangled, graphs, centres(graphs), strict=True):
-            found[scope] = _layout(graph.sizes, at)
+            found[scope] = _with_spine(scope, _layout(graph.sizes, at))
     return found
+
+
+def _with_spine(scope: Scope, layout: BoxLayout) -> BoxLayout:
+    """Return *layout* with its spine where the value that leaves it comes from, if that is one."""
+    return replace(layout, spine=layout.places[scope.exits[0]].x) if len(scope.exits) == 1 else layout
 
 
 def _is_fit(scope: Scope) -> bool:

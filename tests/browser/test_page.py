@@ -224,6 +224,26 @@ def test_a_value_read_in_many_places_is_a_stub(visit: Visit) -> None:
     assert page.do(f"ptgraph.box({line!r}).title") == "mul"  # the product reads it first
 
 
+def test_a_sum_of_two_values_is_a_sign_that_can_be_clicked_and_found(visit: Visit) -> None:
+    page = visit("tiny")
+    page.do("ptgraph.open('/layers.0')")
+    signs = [box for box in page.do("ptgraph.visible()") if box["label"]["title"] == "+"]
+    assert len(signs) == 2  # around attention, and around the feed-forward network
+    for sign in signs:
+        assert sign["width"] == sign["height"]
+        (edge,) = (
+            e for e in page.do("ptgraph.edges()") if e["target"] == sign["id"] and e["points"][-1]["y"] == sign["y"]
+        )
+        assert edge["points"][-1]["x"] == pytest.approx(sign["x"] + sign["width"] / 2)  # the skip comes in at the side
+    said = page.hover(f"ptgraph.visible().find((box) => box.id === {signs[0]['id']!r})")
+    assert said.startswith("add")
+    page.click(f"ptgraph.visible().find((box) => box.id === {signs[0]['id']!r})")
+    assert page.selected() == signs[0]["id"]
+    assert "aten.add.Tensor" in page.details()
+    page.page.fill("#search", "aten.add")
+    assert page.page.locator("#results [role=option]").count() >= 2
+
+
 def test_it_fits_a_telephone(visit: Visit) -> None:
     page = visit("tiny", width=390, height=844, color_scheme="dark")
     assert page.do("document.documentElement.dataset.theme") == "dark"

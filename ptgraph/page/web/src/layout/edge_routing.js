@@ -32,6 +32,13 @@ export function routeEdges(diagram, scene, flow) {
 
 const isLevel = (a, b) => Math.abs(a.y - b.y) < 0.5;
 
+/** Let a line end at the side of a sign, in the middle of it. */
+function atSide(line, sign) {
+  const [before, end] = line.slice(-2);
+  Object.assign(end, { x: sign.x + (Math.sign(before.x - sign.x) * sign.width) / 2, y: sign.y });
+  before.y = sign.y;
+}
+
 /** Return the points of an edge: along its stored lines, and around what stands before, between and after them. */
 function wayAlong(scene, edge, start, end, turn, flow) {
   const around = (from, to) => wayAround(scene, edge, from, to, turn, flow);
@@ -42,6 +49,7 @@ function wayAlong(scene, edge, start, end, turn, flow) {
   const points = [start];
   for (const [k, line] of edge.legs.entries()) {
     const isLast = k === edge.legs.length - 1 && !edge.isAtSide;
+    if (edge.isAtSide && k === edge.legs.length - 1) atSide(line, turn(edge.to.rect));
     const corners = line.map((point) => ({ ...point }));
     const at = points[points.length - 1];
     if (isLast) while (corners.length && corners[corners.length - 1].y >= end.y) corners.pop();

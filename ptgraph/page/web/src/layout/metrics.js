@@ -54,7 +54,8 @@ export const textMetrics = new TextMetrics();
 
 /** What a box says, cut to its room, with the widths as drawn. */
 export function labelsOf(box, rect) {
-  const room = rect.width - 16;
+  const room = rect.width - (box.sign ? 6 : 16);
+  if (box.sign) return { title: box.sign, subtitle: '', room, titleWidth: textMetrics.width(box.sign, TITLE), subtitleWidth: 0 };
   const title = textMetrics.fit(box.title, TITLE, room);
   const subtitle = textMetrics.fit(box.subtitle, SUBTITLE, room);
   return { title, subtitle, room, titleWidth: textMetrics.width(title, TITLE), subtitleWidth: textMetrics.width(subtitle, SUBTITLE) };

@@ -56,8 +56,9 @@ export class Painter {
 
   path(ctx, rect, grow = 0, shift = 0) {
     const [width, height] = [rect.width + 2 * grow, rect.height + 2 * grow];
+    const radius = rect.isFrame || !this.view.diagram.box(rect.id).sign ? RADIUS : height / 2;
     ctx.beginPath();
-    ctx.roundRect(rect.x - width / 2 + shift, rect.y - height / 2 + shift, width, height, RADIUS + grow);
+    ctx.roundRect(rect.x - width / 2 + shift, rect.y - height / 2 + shift, width, height, radius + grow);
   }
 
   frame(ctx, rect) {
@@ -151,7 +152,7 @@ export class Painter {
       return;
     }
     for (const shift of box.repeat > 1 ? [7, 3.5, 0] : [0]) { // a pack of cards: equal blocks in a row
-      if (['input', 'output'].includes(box.kind)) {
+      if (box.sign || ['input', 'output'].includes(box.kind)) {
         ctx.beginPath();
         ctx.roundRect(rect.x - rect.width / 2, rect.y - rect.height / 2, rect.width, rect.height, rect.height / 2);
       } else {
