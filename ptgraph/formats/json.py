@@ -50,6 +50,7 @@ def document(graph: ModelGraph) -> dict[str, Any]:
         "edges": [{"source": s, "target": t, **e} for s, t, e in graph.ops.edges(data=True)],
         "calls": {key: attributes(call) for key, call in graph.calls.items()},
         "blocks": _blocks(graph),
+        **({"file": graph.file} if graph.file else {}),
     }
 
 

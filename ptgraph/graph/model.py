@@ -154,6 +154,7 @@ class ModelGraph:
     ``components`` is the tree of modules (attributes: ``Component``), edges from parent to child.
     ``blocks`` maps a module call (a key of ``calls``) to its block: equal calls have the same id.
     ``tracer`` names the way that worked (or `ONNX_FILE`), ``attempts`` the ways that did not, each with its reason.
+    ``file`` is what an ONNX file that was read says of itself: see `ptgraph.onnx.reading.file_facts`.
     ``traced`` is the `ptgraph.tracing.program.TracedProgram` that it was read from, or None; it is never serialized.
     """
 
@@ -168,6 +169,7 @@ class ModelGraph:
     config: dict[str, Any] = field(default_factory=dict)
     dimensions: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
+    file: dict[str, Any] = field(default_factory=dict)
     traced: Any = field(default=None, repr=False, compare=False)
 
     @property

@@ -44,7 +44,7 @@ def page(graph: ModelGraph, depth: int | None = None, overlays: Sequence[Overlay
     views = {key: view(each) for key, each in graphs.items()}
     depths = {"model": depth}
     documents = {key: diagram(each, views[key], depths.get(key)) for key, each in graphs.items()}
-    texts = {key: described(each, views[key].boxes.values()) for key, each in graphs.items()}
+    texts = {key: described(each, views[key]) for key, each in graphs.items()}
     numbers = [{"name": each.name, "values": placed(each.values, views["model"])} for each in overlays]
     return _page(graph.name, documents, texts, _classes(graphs.values()), overlays=numbers)
 
@@ -57,7 +57,7 @@ def comparison_page(a: ModelGraph, b: ModelGraph, comparison: GraphDiff, depth: 
     document, sides = side_by_side(a, b, comparison, depth)
     texts: dict[str, Any] = {"components": {}, "ops": {}}
     for side, (graph, picture) in sides.items():
-        for kind, found in prefixed(side, described(graph, picture.boxes.values())).items():
+        for kind, found in prefixed(side, described(graph, picture)).items():
             texts[kind] |= found
     name = f"{a.name} and {b.name}"
     return _page(name, {"model": document}, {"model": texts}, _classes((a, b)), comparison=comparison.data())

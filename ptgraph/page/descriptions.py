@@ -17,7 +17,7 @@ from ptgraph.graph.labels import shape_text
 from ptgraph.graph.model import ModelGraph, Parameter
 from ptgraph.graph.module_paths import folded_paths
 from ptgraph.graph.serialize import attributes, sparse
-from ptgraph.graph.view.model import Box
+from ptgraph.graph.view.model import View
 
 KINDS = {
     Keyword: "k",
@@ -32,24 +32,39 @@ LONGEST = 300_000  # characters of one source that is still highlighted
 _WEIGHTS = ("parameter", "buffer", "constant")
 
 
-def described(graph: ModelGraph, boxes: Iterable[Box]) -> dict[str, Any]:
-    """Return the descriptions of *boxes*: ``components`` by path, and ``ops`` by name.
+def described(graph: ModelGraph, view: View) -> dict[str, Any]:
+    """Return the descriptions of the boxes of *view*: ``components`` by path, and ``ops`` by name.
 
-    A component lists its own parameters, an operation the weights that it reads.
+    A component lists its own parameters, an operation the weights that it reads. Of an ONNX file, both have what it
+    says of them (``said``), and an operation in equal blocks has that of the ``others``, by the numbers of their
+    blocks: ``3.1``.
     """
     paths: dict[str, None] = {}
     ops: dict[str, None] = {}
-    for box in boxes:
+    for box in view.boxes.values():
         paths[box.component] = None
         if box.op is not None:
             ops[box.op] = None
     own: dict[str, list[Parameter]] = defaultdict(list)
     for parameter in graph.parameters:
         own[parameter.name.rpartition(".")[0]].append(parameter)
+    others = _others(graph, view)
     return {
         "components": {path: _component(graph, path, own.get(path, ())) for path in sorted(paths)},
-        "ops": {name: _op(graph, name) for name in ops},
+        "ops": {name: _op(graph, name) | others.get(name, {}) for name in ops},
     }
+
+
+def _others(graph: ModelGraph, view: View) -> dict[str, dict[str, Any]]:
+    """Return for each operation what the file says of those that it stands for, by the numbers of their blocks."""
+    said = graph.file.get("ops", {})
+    found: dict[str, dict[str, Any]] = defaultdict(lambda: {"others": {}})
+    for name, (leaf, numbers) in view.stands.items():
+        op = view.boxes[leaf].op
+        if name in said and op is not None:
+            folds = [box for box in reversed(view.chain(leaf)) if view.boxes[box].repeat > 1]
+            found[op]["others"][".".join(str(numbers.get(fold, 0)) for fold in folds)] = said[name]
+    return found
 
 
 def described_classes(graph: ModelGraph) -> dict[str, Any]:
@@ -157,8 +172,12 @@ def _component(graph: ModelGraph, path: str, own: Iterable[Parameter]) -> dict[s
     found = sparse(graph.component(path))
     if not path and (graph.config or "settings" in found):  # the sizes of a configured model are in its config
         found["settings"] = {**graph.config, **found.get("settings", {})}
+    if not path and graph.file:
+        found["said"] = graph.file["model"]
+    said = graph.file.get("parameters", {})
     parameters = [
         {**sparse(parameter), "name": parameter.name.removeprefix(inside), "shape": shape_text(parameter.shape)}
+        | ({"said": said[parameter.name]} if parameter.name in said else {})
         for parameter in own
     ]
     return {**found, "parameters": parameters} if parameters else found
@@ -172,6 +191,8 @@ def _op(graph: ModelGraph, name: str) -> dict[str, Any]:
         if nodes[source]["kind"] in _WEIGHTS
     ]
     found = sparse(graph.op(name))
+    if name in graph.file.get("ops", {}):
+        found["said"] = graph.file["ops"][name]
     return {**found, "reads": reads} if reads else found
 
 

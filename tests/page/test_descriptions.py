@@ -23,15 +23,15 @@ def joined(pieces: list[list[str]]) -> str:
 
 
 def test_all_that_the_boxes_name_is_described_and_nothing_else(tiny: ModelGraph) -> None:
-    boxes = view(tiny).boxes.values()
-    found = described(tiny, boxes)
+    picture = view(tiny)
+    found, boxes = described(tiny, picture), picture.boxes.values()
     assert found["components"].keys() == {box.component for box in boxes}
     assert found["ops"].keys() == {box.op for box in boxes if box.op is not None}
-    assert json.loads(json.dumps(found)) == json.loads(json.dumps(described(tiny, list(boxes))))
+    assert json.loads(json.dumps(found)) == json.loads(json.dumps(described(tiny, view(tiny))))
 
 
 def test_a_component_says_its_own_parameters_and_leaves_out_what_is_plain(tiny: ModelGraph) -> None:
-    components = described(tiny, view(tiny).boxes.values())["components"]
+    components = described(tiny, view(tiny))["components"]
     (weight,) = components["layers.0.attention.q_proj"]["parameters"]
     assert weight["name"] == "weight"
     assert weight["shape"] == "512×512"
@@ -44,7 +44,7 @@ def test_a_component_says_its_own_parameters_and_leaves_out_what_is_plain(tiny: 
 
 
 def test_an_operation_says_which_weights_it_reads(tiny: ModelGraph) -> None:
-    ops = described(tiny, view(tiny).boxes.values())["ops"]
+    ops = described(tiny, view(tiny))["ops"]
     assert ops["embedding"]["reads"] == [{"name": "embedding.weight", "shape": "50304×512"}]
     assert ops["embedding"]["file"] == "torch/nn/modules/sparse.py"
     assert "reads" not in ops["input_ids"]
@@ -96,7 +96,7 @@ def test_a_class_within_itself_and_a_tied_weight_count_once() -> None:
     assert nested["count"] == 2
     assert nested["params"] == classes[LINEAR]["statistics"]["params"] == 16
     assert nested["flops"] == graph.component("").flops
-    parameters = [c.get("parameters") for c in described(graph, view(graph).boxes.values())["components"].values()]
+    parameters = [c.get("parameters") for c in described(graph, view(graph))["components"].values()]
     assert sorted(p[0].get("tied_to", "") for p in parameters if p)[-1].endswith("linear.weight")
 
 

@@ -17,6 +17,7 @@ from ptgraph.errors import LoadError, UsageError
 from ptgraph.graph.block_ids import with_blocks
 from ptgraph.graph.model import ONNX_FILE, ModelGraph
 from ptgraph.onnx.reading.build_ops import named_dimensions, operations
+from ptgraph.onnx.reading.file_facts import file_facts
 from ptgraph.onnx.reading.flat_graph import Contradiction
 from ptgraph.onnx.reading.flatten import flatten
 from ptgraph.onnx.reading.load_proto import fault, is_garbled, read_model
@@ -75,6 +76,7 @@ def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:
         classes=classes,
         tracer=ONNX_FILE,
         dimensions={word: word for word in named_dimensions(ops)},
+        file=file_facts(model, flat),
     )
     return with_blocks(graph)
 

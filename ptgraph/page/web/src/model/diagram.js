@@ -250,6 +250,12 @@ export class Diagram {
     return this.texts().documents[this.key].ops[this.base(this.split(id).base).op];
   }
 
+  /** What an ONNX file says of an operation; of one in equal blocks, in the block that shows. */
+  inFile(id) {
+    const { said, others = {} } = this.op(id) || {};
+    return others[this.folds(id).map(({ picked }) => picked).join('.')] || said;
+  }
+
   classOf(id) {
     const part = this.component(id);
     return part && this.texts().classes[part.type];

@@ -3,7 +3,7 @@
 import { codeOf, docOf, methodsOf, locationOf, qualified, sourceOf } from '../text/code.js';
 import { breakable, codeText, el, facts, listOf, onDemand, section, table } from '../text/dom.js';
 import { bytesText, full, plural, python, shapeText, short } from '../text/format.js';
-import { costsOf, flowOf, parametersOf, settingsOf, usesOf, withShare } from './facts.js';
+import { costsOf, fileFactsOf, flowOf, parametersOf, settingsOf, usesOf, withShare } from './facts.js';
 
 /** Say whether a class is used in one place alone, which need not be said there. */
 const isOnly = (uses = []) => uses.length < 1 || (uses.length === 1 && uses[0][1] === 1);
@@ -83,6 +83,7 @@ export class Details {
       component ? settingsOf(Object.entries(component.settings || {})) : null,
       component ? parametersOf(component.parameters, total, rename) : null,
       op ? this.operation(op, rename) : null,
+      fileFactsOf(isRoot ? component && component.said : op && diagram.inFile(id)),
       isRoot ? null : section('Reads', this.boxes(diagram.dataflow.reads(id))),
       isRoot ? null : section('Feeds', this.boxes(diagram.dataflow.feeds(id))),
       section('Inside', this.boxes(diagram.parts(id).map((part) => this.named(part)))),

@@ -1,7 +1,7 @@
 // Sections that several panels have: settings, parameters, costs, the flow inside of a box, the uses of a class.
 
 import { pathsOf } from '../model/module_paths.js';
-import { codeText, el, listOf, section, table } from '../text/dom.js';
+import { breakable, codeText, el, facts, listOf, section, table } from '../text/dom.js';
 import { full, percent, python, shapeText } from '../text/format.js';
 
 /** Settings as a table of names and values; *settings* is pairs. */
@@ -14,11 +14,12 @@ export function settingsOf(settings, title = 'Settings') {
 export function parametersOf(parameters, total, rename = (name) => name) {
   const rows = (parameters || []).map((p) => {
     const tied = p.tied_to ? ['tied to ', el('code', {}, rename(p.tied_to))] : '';
+    const about = p.said && p.said.doc ? el('span', { class: 'note under' }, p.said.doc) : null;
     const state = p.kind === 'buffer' ? 'buffer' : p.trainable ? '' : 'frozen';
     const notes = [state, p.used === false ? 'unused' : '', tied].filter(Boolean)
       .map((note, k) => [k ? ', ' : '', note]);
     const share = p.kind === 'buffer' || p.tied_to ? '' : percent(p.count, total);
-    return [[codeText(p.name), notes.length ? el('span', { class: 'note under' }, notes) : null],
+    return [[codeText(p.name), notes.length ? el('span', { class: 'note under' }, notes) : null, about],
       [el('span', { class: 'shape' }, shapeText(p.shape)), el('span', { class: 'note under' }, p.dtype)],
       full(p.count), share];
   });
@@ -26,6 +27,26 @@ export function parametersOf(parameters, total, rename = (name) => name) {
   const isAll = tuned.length > 1 && tuned.every((p) => p.trainable);
   const all = isAll ? el('p', { class: 'note below' }, 'All are trainable.') : null;
   return section('Parameters', table(['Name', 'Shape', 'Count#', 'Share#'], rows, 'Parameters'), all);
+}
+
+/** What an ONNX file says of itself, or of a node: names, documentation, metadata. */
+export function fileFactsOf(said) {
+  if (!said) return null;
+  const opsets = Object.entries(said.opsets || {}).map(([domain, version]) => `${domain} ${version}`).join(', ');
+  const code = (text) => (text ? el('code', {}, breakable(text)) : '');
+  return section('In the ONNX file',
+    facts([
+      ['Node', code(said.node)],
+      ['Results', said.outputs ? said.outputs.map((name, k) => [k ? ', ' : '', code(name)]) : ''],
+      ['Producer', said.producer || ''],
+      ['Opset', opsets],
+      ['IR version', said.ir_version ? String(said.ir_version) : ''],
+      ['Domain', said.domain || ''],
+      ['Model version', said.version ? String(said.version) : ''],
+      ['Graph', code(said.graph)],
+    ]),
+    [said.doc, said.graph_doc].filter(Boolean).map((text) => el('p', { class: 'doc-string' }, text)),
+    table(['Key', 'Value'], Object.entries(said.metadata || {}).map(([key, value]) => [codeText(key), value]), 'Metadata'));
 }
 
 /** What a box costs: of a fold all its blocks, but of a block that shows in its place only that one. */

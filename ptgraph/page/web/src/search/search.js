@@ -13,6 +13,12 @@ function settingTexts(settings) {
     .map(([name, value]) => `${name}=${sizes(value)}`);
 }
 
+/** What an ONNX file says, as it is searched. */
+function fileTexts(found = {}) {
+  const { metadata = {}, opsets = {}, outputs = [], ...said } = found;
+  return [...Object.entries({ ...metadata, ...opsets }).map((pair) => pair.join('=')), ...outputs, ...Object.values(said)].join('\n');
+}
+
 /** Finds boxes; all words must occur. `layers.*.q_proj` is a pattern, `layers.17.mlp` goes into a fold. */
 export class Search {
   constructor(app) {
@@ -27,6 +33,7 @@ export class Search {
     for (const diagram of this.app.diagrams.values()) {
       const words = { components: {}, ops: {}, ...documents[diagram.key] };
       for (const id of diagram.ids()) this.add(diagram, id, words);
+      if ((words.components[''] || {}).said) this.add(diagram, diagram.root, words);
     }
   }
 
@@ -39,19 +46,22 @@ export class Search {
     const path = isModule ? component : component ? `${component}.${title}` : title;
     const rest = [box.subtitle, category, box.shape, box.dtype];
     let names;
+    let blocks = []; // the operations of equal blocks that this one stands for, as an ONNX file names them
     if (part) {
       rest.push(part.type);
-      rest.push(...settingTexts(part.settings || {}));
+      rest.push(...settingTexts(part.settings || {}), fileTexts(part.said));
       names = (part.parameters || []).map((p) => `${path}.${p.name}`);
-      for (const p of part.parameters || []) rest.push(`${path}.${p.name} ${p.shape} ${p.dtype}`);
+      for (const p of part.parameters || []) rest.push(`${path}.${p.name} ${p.shape} ${p.dtype}`, fileTexts(p.said));
     }
     if (op !== null && ops[op]) {
-      const { target, attributes, reads } = ops[op];
-      rest.push(target);
+      const { target, attributes, reads, said, others } = ops[op];
+      rest.push(target, fileTexts(said));
+      blocks = Object.entries(others || {}).map(([numbers, other]) => ({ numbers, text: plainly(fileTexts(other)) }));
+      for (const { text } of blocks) rest.push(text);
       if (attributes) rest.push(...settingTexts(attributes));
       if (reads) for (const weight of reads) rest.push(`${weight.name} ${weight.shape}`);
     }
-    this.places.push({ diagram, id, isModule, names: names && names.length ? names.map(plainly) : undefined });
+    this.places.push({ diagram, id, isModule, names: names && names.length ? names.map(plainly) : undefined, blocks });
     this.texts.add(title, path, rest.filter(Boolean).join('\n'));
   }
 
@@ -65,7 +75,16 @@ export class Search {
     const seen = new Set(inFold.map(({ k }) => k));
     const others = this.ranked(this.match(words), words[0], seen);
     this.total += inFold.length;
-    return [...inFold, ...others.map((k) => ({ k }))].slice(0, RESULTS_FOUND).map((found) => this.entry(found));
+    return [...inFold, ...others.map((k) => ({ k, ...this.blockOf(k, words) }))].slice(0, RESULTS_FOUND).map((found) => this.entry(found));
+  }
+
+  /** The block that the words are of, where they are in none of what is stored of the first. */
+  blockOf(k, words) {
+    const { diagram, id, blocks } = this.places[k];
+    const found = blocks.find(({ text }) => words.every((word) => text.includes(word)));
+    if (!found || words.every((word) => plainly(fileTexts(diagram.op(id).said)).includes(word))) return {};
+    const numbers = found.numbers.split('.');
+    return { picks: diagram.folds(id).map((fold, at) => [diagram.split(fold.id).base, Number(numbers[at])]) };
   }
 
   /** Return for each place where the first word is in it, or -1 where any word is not. */
