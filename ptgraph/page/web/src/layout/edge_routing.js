@@ -1,7 +1,7 @@
 // Edge routing: from the foot of a box to the head of another, around the boxes between. Coordinates here are those of a
 // flow that runs down (y); a picture whose flow runs to the right is transposed before and after.
 
-import { HEADER } from './metrics.js';
+import { HEADER, PADDING } from './metrics.js';
 import { linesAlong } from './stored_lines.js';
 
 const CLEARANCE = 7; // how near an edge may come to a box that it passes
@@ -56,7 +56,8 @@ function wayAlong(scene, edge, start, end, turn, flow) {
     while (corners.length && corners[0].y <= at.y) corners.shift(); // the boxes stand otherwise now
     if (!corners.length) continue;
     const bend = corners.findIndex((corner, n) => n && isLevel(corners[n - 1], corner));
-    if (bend > 0 && straight(at, { x: at.x, y: corners[bend].y })) {
+    const isNear = bend > 0 && Math.abs(corners[bend - 1].x - at.x) < PADDING; // no further out than its frame
+    if (isNear && straight(at, { x: at.x, y: corners[bend].y })) {
       corners.splice(0, bend - 1);
       corners[0].x = at.x;
     }
