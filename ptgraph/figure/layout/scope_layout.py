@@ -13,9 +13,10 @@ from ptgraph.figure.figure_graph import FigureGraph, Flow
 from ptgraph.figure.layout.measuring import measure
 from ptgraph.figure.layout.orthogonal_routes import Point, routes
 from ptgraph.figure.layout.placement import Placed, place
-from ptgraph.figure.layout.routing_plan import Hop, Leg, Plan, plan
-from ptgraph.figure.layout.series_parallel import Parallel
+from ptgraph.figure.layout.planning import plan
+from ptgraph.figure.layout.routing_plan import Hop, Leg, Plan
 from ptgraph.figure.layout.sizes import BoxSize, Sizes, TitleSize
+from ptgraph.figure.layout.tree import Parallel
 from ptgraph.graph.view.model import Box
 
 _STUB_GAP = 2.0  # between the stubs of one box
@@ -84,8 +85,8 @@ def scope_layout(scope: Scope, spread: float = 1.0) -> ScopeLayout:
     sizes = {str(number): _size(box, spread) for number, box in enumerate(scope.boxes)}
     outside = [*(f"in{number}" for number in range(len(scope.entries))), _OUT]
     sizes |= dict.fromkeys(outside, BoxSize(0.0, 0.0, 0.0, 0.0))
-    planned = _from_above(plan(_figure(scope), {_ROOT, _SCOPE}))
-    measured = measure(planned, sizes, {_SCOPE: TitleSize(0.0, 0.0, 0.0)}, title_first=True)
+    planned = _from_above(plan(_figure(scope), {_ROOT, _SCOPE}, u_shapes=False))
+    measured = measure(planned, sizes, {_SCOPE: TitleSize(0.0, 0.0, 0.0)}, frozenset(), title_first=True)
     placed = place(measured)
     around = placed.boxes[_SCOPE]
     boxes = [
