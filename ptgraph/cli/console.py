@@ -90,14 +90,16 @@ class Group(click.Group):
 
     @contextlib.contextmanager
     def _told_warnings(self) -> Iterator[None]:
-        """Print warnings of ptgraph by `warn`, or with ``--quiet`` not at all. Warnings of others are not changed."""
+        """Print each warning of ptgraph once by `warn`, or with ``--quiet`` none. Those of others do not change."""
+        told: set[str] = set()
         with warnings.catch_warnings():
             others = warnings.showwarning
 
             def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
                 if not issubclass(category, PtgraphWarning):
                     others(message, category, *rest, **more)
-                elif not self.quiet:
+                elif not self.quiet and str(message) not in told:
+                    told.add(str(message))
                     warn(str(message))
 
             warnings.showwarning = show

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from ptgraph.drawing.palettes import Theme
-from ptgraph.figure.options import PAGE_WIDTH, Direction, FigureOptions, Shown
+from ptgraph.figure.options import PAGE_HEIGHT, PAGE_WIDTH, Direction, FigureOptions, Shown
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,6 +38,12 @@ _OPTIONS = (
         help="The greatest width of figures, such as 84mm for one column. To fit, modules are closed, then what --show "
         "adds is left out. Text is 6 pt or larger, unless the figure is still too wide then. "
         f"Default: {PAGE_WIDTH:g}mm.",
+    ),
+    click.option(
+        "--height",
+        metavar="LENGTH",
+        help="The greatest height of figures. A longer one is set in columns, or has fewer modules open. "
+        f"Default: {PAGE_HEIGHT:g}mm, and with --depth any.",
     ),
     click.option("--legend", is_flag=True, help="Add a legend of colours and marks to figures."),
 )

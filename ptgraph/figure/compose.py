@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 from ptgraph.common.messages import listed
 from ptgraph.common.unique import unique
 from ptgraph.drawing.palettes import Palette, palette
 from ptgraph.drawing.shapes import Anchor, Circle, Drawing, Item, Mark, Path, Rect, Text, circled, scaled, slug
-from ptgraph.drawing.text_metrics import text_width
+from ptgraph.drawing.text_metrics import cut, text_width
+from ptgraph.errors import PtgraphWarning
 from ptgraph.figure.box_text import APART, LINE_UP, NOTE, TITLE
 from ptgraph.figure.figure_graph import FigureGraph
-from ptgraph.figure.fit_to_page import Fitted, fit
+from ptgraph.figure.fit_to_page import Fitted, Layouts, fit
 from ptgraph.figure.focus import focused
 from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.layout.layout import Geometry
+from ptgraph.figure.layout.page_columns import RADIUS, continued
 from ptgraph.figure.legend import legend
 from ptgraph.figure.options import FigureOptions, points
+from ptgraph.figure.shortfalls import shortfalls
 from ptgraph.figure.simplify import simplify
 from ptgraph.graph.labels import count_text, shape_text
 from ptgraph.graph.model import ModelGraph
@@ -31,12 +35,16 @@ _BASELINE = 0.34  # from the middle of a line of text down to its baseline, in s
 def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int | None = None) -> Drawing:
     """Return the figure of *graph*, with at most *depth* levels of modules open (None: as many as stay readable).
 
-    Raises UsageError if the focus of *options* names no module of the graph, or one that a figure does not show.
+    Warns of what was asked for and does not fit. Raises UsageError if the focus of *options* names no module of the
+    graph, or one that a figure does not show.
     """
     options = options or FigureOptions()
     whole = simplify(graph, view(graph))
     shown = focused(whole, graph, options.focus) if options.focus else whole
-    fitted = fit(shown, graph, depth, options)
+    plain = Layouts(shown, graph)
+    fitted = fit(plain, depth, options)
+    for shortfall in shortfalls(plain, depth, options, fitted):
+        warnings.warn(PtgraphWarning(f"figure of {graph.name}: {shortfall}"), stacklevel=2)
     return _Composition(graph, options, shown, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
 
 
@@ -65,6 +73,7 @@ class _Composition:
     def drawing(self) -> Drawing:
         geometry = self.fitted.geometry
         items = [*self._frames(), *self._edges(), *self._stubs(), *self._boxes(), *self._labels()]  # the lowest first
+        items += self._connectors()
         width, height, scale = geometry.width, geometry.height, self.fitted.scale
         if self.options.legend:
             shown = [self.figure.boxes[name] for name in [*geometry.frames, *geometry.boxes]]
@@ -125,8 +134,9 @@ class _Composition:
             if box.repeat > 1:
                 marks.insert(0, Rect(*_moved(rectangle), style.fill, style.border, radius=5.0))
             base = rectangle.y + 5 + TITLE * 0.75
-            start, end = self.fitted.geometry.titles[name]
-            marks.append(self._text(start, base, text.titles[0], TITLE, "start", bold=True))
+            left, right = self.fitted.geometry.insets[name]
+            end = rectangle.x + rectangle.width - right
+            marks.append(self._text(rectangle.x + left, base, text.titles[0], TITLE, "start", bold=True))
             if box.repeat > 1:
                 times = f"×{box.repeat}"
                 marks.append(self._text(end, base, times, TITLE, "end", bold=True))
@@ -134,6 +144,13 @@ class _Composition:
             if text.note:
                 marks.append(self._text(end, base, text.note, NOTE, "end"))
             found.append(Item(self.ids[name], f"frame {slug(box.category)}", tuple(marks), self._item_title(box)))
+            for number, part in enumerate(self.fitted.geometry.frame_parts.get(name, ()), 2):
+                title = cut(continued(text.titles[0]), TITLE, part.width - 2 * APART)
+                base = part.y + 5 + TITLE * 0.75
+                words = self._text(part.x + 6, base, title, TITLE, "start", bold=True)
+                part_marks = Rect(*part, style.fill, style.border, radius=5.0), words
+                kind = f"frame {slug(box.category)}"
+                found.append(Item(f"{self.ids[name]}, part {number}", kind, part_marks, self._item_title(box)))
         return found
 
     def _boxes(self) -> list[Item]:
@@ -179,11 +196,13 @@ class _Composition:
     def _edges(self) -> list[Item]:
         found = []
         for edge, line in self.fitted.geometry.lines.items():
-            path = Path(line, self.colors.line, 0.9, 4.0, arrow=True)
+            starts = self.fitted.geometry.line_starts.get(edge, ())
+            paths = [Path(start, self.colors.line, 0.9, 4.0) for start in starts]
+            paths.append(Path(line, self.colors.line, 0.9, 4.0, arrow=True))
             source, target = self.ids[edge.source], self.ids[edge.target]
             shape = self.fitted.geometry.shapes.get(edge.source, "")
             title = f"{source} to {target}" + (f": {shape}" if shape else "")
-            found.append(Item(f"{source}→{target}", "edge", (path,), title))
+            found.append(Item(f"{source}→{target}", "edge", tuple(paths), title))
         return found
 
     def _stubs(self) -> list[Item]:
@@ -208,6 +227,17 @@ class _Composition:
             base = label.rectangle.y + label.rectangle.height / 2 + NOTE * _BASELINE
             text = self._text(label.rectangle.x, base, label.text, NOTE, "start", halo=halo)
             found.append(Item(f"{self.ids[label.source]}→", "label", (text,)))
+        return found
+
+    def _connectors(self) -> list[Item]:
+        found = []
+        for connector in self.fitted.geometry.connectors:
+            for word, (x, y) in (("to", connector.end), ("from", connector.start)):
+                circle = Circle(x, y, RADIUS, self.colors.page, self.colors.line, 0.7)
+                text = self._text(x, y + NOTE * _BASELINE, str(connector.number), NOTE, "middle")
+                name = f"{word} {connector.number}"
+                title = f"goes on at {connector.number}" if word == "to" else f"comes from {connector.number}"
+                found.append(Item(name, "connector", (circle, text), title))
         return found
 
     def _text(

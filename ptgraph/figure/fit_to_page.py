@@ -1,106 +1,194 @@
-"""Fit to the page: which boxes of a figure are open and which way it flows, so that it is no wider than asked.
+"""Fit to the page: which boxes of a figure are open and which way it flows, so that it is no larger than asked.
 
 No text is set smaller than can be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.layout import Geometry, geometry
+from ptgraph.figure.layout.page_columns import Cutting
+from ptgraph.figure.opening import Kind, kinds, one_stands_for, size
 from ptgraph.figure.options import Direction, FigureOptions, Shown, points
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import BOX_LIMIT, Box
 
-PAGE_HEIGHT = 234 * 72 / 25.4  # of the text of a page, in points
-_LEAST = SMALLEST / NOTE  # the least scale at which a figure can be read
-_COLUMNS = "in columns"
+LEAST = SMALLEST / NOTE  # the least scale at which a figure can be read
+_SLENDER = 2.2  # a figure that is higher than so many widths is set in columns
+_LONG = 330.0  # points: no shorter one is
+_SHORTER = 0.75  # columns are at most so long, of what they are cut from
+_COLUMNS, _ROWS = 8, 20  # at most
+_FEW = 8  # a figure with fewer boxes opens those that are not worth it otherwise
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The layout of a figure at full size, the scale at which it is set, which boxes are open, and its direction."""
+    """The layout of a figure at full size, the scale at which it is set, which boxes are open, and its direction.
+
+    ``show`` is what it says beside names.
+    """
 
     geometry: Geometry
     scale: float
     opened: set[str]
     direction: Direction
+    show: Sequence[Shown]
 
 
-def fit(figure: FigureGraph, graph: ModelGraph, depth: int | None, options: FigureOptions) -> Fitted:
-    """Return the figure that fits the width of *options*, with *depth* levels open, or None for as many as fit.
+def fit(plain: Layouts, depth: int | None, options: FigureOptions) -> Fitted:
+    """Return the figure that fits the size of *options*, with *depth* levels open, or None for as many as fit.
 
-    A figure that does not fit flows the other way, or is less deep, and if a direction is asked for, rather is less
-    deep; then it shows less of what *options* name, the last first. Only if none of that helps is its text smaller
-    than can be read.
+    A figure that does not fit is set in columns, flows the other way, or is less deep, and if a direction is asked
+    for, rather is less deep; then it shows less of what *options* name, the last first. If none of that helps it is
+    higher than asked. Only if it is still too wide then is its text smaller than can be read.
     """
-    directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
-    asked = options.direction is not None
-    for count in range(len(options.show), -1, -1):
-        fitting = _Fitting(figure, graph, points(options.width), options.show[:count], directions)
-        found = fitting.readable(depth, one_way_first=asked)
+    shown = [options.show[:count] for count in range(len(options.show), -1, -1)]
+    long = depth is not None and options.height is None
+    for show in shown:
+        found = fitting(plain, options, show).readable(depth, long=long)
         if found is not None:
             return found
-    bare = _Fitting(figure, graph, points(options.width), (), directions)
-    closed = (bare.laid_out({figure.root}, direction, titles=(TIGHT, TIGHTEST)) for direction in directions)
-    return max(closed, key=lambda one: one.scale)
+    for show in shown:
+        found = fitting(plain, options, show).readable(1, long=True)
+        if found is not None:
+            return found
+    return fitting(plain, options, ()).unreadable()
 
 
 def opened_boxes(figure: FigureGraph, graph: ModelGraph, depth: int | None, options: FigureOptions) -> set[str]:
-    """Return the boxes that are open with *depth* levels, or None for as many as fit the width of *options*."""
-    return figure.at_depth(depth) if depth is not None else fit(figure, graph, None, options).opened
+    """Return the boxes that are open with *depth* levels, or None for as many as fit the size of *options*."""
+    return figure.at_depth(depth) if depth is not None else fit(Layouts(figure, graph), None, options).opened
+
+
+def fitting(plain: Layouts, options: FigureOptions, show: Sequence[Shown]) -> Fitting:
+    """Return how a figure that says what is in *show* is fitted to the size of *options*."""
+    directions: tuple[Direction, ...] = ("LR", "TB") if options.direction == "LR" else ("TB", "LR")
+    return Fitting(
+        plain, points(options.width), points(options.highest), tuple(show), directions, options.direction is not None
+    )
 
 
 @dataclass(frozen=True)
-class _Fitting:
-    """A figure that is to be no wider than *width* points and flows in the first of *directions* in which it fits."""
+class Layouts:
+    """The layouts of a figure before it is fitted to a page; each is made once."""
 
     figure: FigureGraph
     graph: ModelGraph
-    width: float
-    show: Sequence[Shown]
-    directions: tuple[Direction, ...]
+    _made: dict[tuple[object, ...], Cutting] = field(default_factory=dict)
 
-    def readable(self, depth: int | None, *, one_way_first: bool) -> Fitted | None:
-        """Return the figure in which all text can be read, or None if there is none."""
+    def __call__(
+        self, opened: set[str], direction: Direction, show: Sequence[Shown], broads: Sequence[float]
+    ) -> Iterator[Cutting]:
+        """Yield layouts with titles as broad as each of *broads*: with U shapes, if there are any, and then without.
+
+        Each knows where it can be cut into columns, or rows; a block ×N is not cut.
+        """
+        for u_shapes in (True, False) if direction == "TB" else (False,):
+            for broad in broads:
+                key = frozenset(opened), direction, show, broad, u_shapes
+                if key not in self._made:
+                    plain = geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
+                    whole = {name for name in plain.frames if self.figure.boxes[name].repeat > 1}
+                    self._made[key] = Cutting(plain, direction == "TB", whole)
+                yield self._made[key]
+            if not self._made[key].geometry.has_u:
+                return
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A figure that is to be no larger than *width* by *height* points, and flows in the first of *directions* in
+    which it fits; *asked*: it rather is less deep than that it flows in another.
+    """
+
+    plain: Layouts
+    width: float
+    height: float
+    show: tuple[Shown, ...]
+    directions: tuple[Direction, ...]
+    asked: bool
+
+    @property
+    def figure(self) -> FigureGraph:
+        """What is drawn."""
+        return self.plain.figure
+
+    def readable(self, depth: int | None, *, long: bool = False) -> Fitted | None:
+        """Return the figure in which all text can be read, or None if there is none.
+
+        *long*: it may be higher than asked.
+        """
         if depth is None:
             for direction in self.directions:
                 grown = self._grown(direction)
-                if grown.scale >= _LEAST:
+                if grown.scale >= LEAST:
                     return grown
-        levels = self._levels(depth or 1)[::-1]
-        choices = [(opened, direction) for opened in levels for direction in self.directions]
-        if one_way_first:
-            choices = [(opened, direction) for direction in self.directions for opened in levels]
-        for opened, direction in choices:
-            tried = self.laid_out(opened, direction)
-            if tried.scale >= _LEAST:
-                return tried
+        levels = self.levels(depth or 1)[::-1]
+        choices = [(opened, self.directions) for opened in levels]
+        if self.asked:
+            choices = [(opened, (direction,)) for direction in self.directions for opened in levels]
+        for opened, directions in choices:
+            for direction in directions:
+                tried = self.laid_out(opened, direction)
+                if tried.scale >= LEAST:
+                    return tried
+            lowest = self.lowest(opened, directions) if long else None
+            if lowest is not None:
+                return lowest
         return None
 
-    def laid_out(
-        self,
-        opened: set[str],
-        direction: Direction,
-        height: float = float("inf"),
-        titles: tuple[float, ...] = (BROAD, NARROW),
-    ) -> Fitted:
-        """Return the figure with the first of *titles*, widths at which a title is broken, that fits, or the last.
+    def lowest(self, opened: set[str], directions: Sequence[Direction]) -> Fitted | None:
+        """Return the figure that is higher than it may be by the least, or None if it is too wide to be read."""
+        sizes = ((one, direction) for direction in directions for one in self.choices(opened, direction, self.width))
+        narrow = [(one, direction) for one, direction in sizes if one.width * LEAST <= self.width]
+        if not narrow:
+            return None
+        found, direction = min(narrow, key=lambda size: size[0].height)
+        scale = min(1.0, self.width / found.width, max(LEAST, self.height / found.height))
+        return Fitted(found, scale, opened, direction, self.show)
 
-        What flows down may be a U; one that is too wide flows in one direction instead.
+    def unreadable(self) -> Fitted:
+        """Return the figure with its first level open, at a scale at which it is no wider than it may be."""
+        found = []
+        opened = {self.figure.root}
+        for direction in self.directions:
+            for cuts in self.plain(opened, direction, self.show, (TIGHT, TIGHTEST)):
+                one = cuts.geometry
+                if one.width * LEAST <= self.width:
+                    break
+            found.append(Fitted(one, min(1.0, self.width / one.width), opened, direction, self.show))
+        return max(found, key=lambda one: one.scale)
+
+    def choices(self, opened: set[str], direction: Direction, widest: float = math.inf) -> Iterator[Geometry]:
+        """Yield the layouts with the boxes *opened*: with titles in one line and in two, in one column and in more.
+
+        There are no more columns than are no wider than *widest* points where the figure flows down.
         """
-        for u_shapes, broad in product((True, False) if direction == "TB" else (False,), titles):
-            found = geometry(self.figure, self.graph, opened, direction, self.show, broad, u_shapes=u_shapes)
-            if found.width * _LEAST <= self.width or (broad == titles[-1] and not found.has_u):
-                break
-        scale = min(1.0, self.width / found.width, height / found.height)
-        return Fitted(found, scale, opened, direction)
+        for cuts in self.plain(opened, direction, self.show, (BROAD, NARROW)):
+            yield cuts.geometry
+            for columns in range(2, (_COLUMNS if cuts.down else _ROWS) + 1):
+                cut = cuts.into(columns)
+                if cut is None or (direction == "TB" and cut.geometry.width * LEAST > widest):
+                    break
+                yield cut.geometry
 
-    def _levels(self, depth: int) -> list[set[str]]:
+    def laid_out(self, opened: set[str], direction: Direction, *, even: bool = False) -> Fitted:
+        """Return the figure with titles in one line, or in two if only that fits.
+
+        *even*: it is in columns only if they are of about equal length.
+        """
+        for cuts in self.plain(opened, direction, self.show, (BROAD, NARROW)):
+            found = self._set(cuts, even=even)
+            if self._scale(found) >= LEAST:
+                break
+        return Fitted(found, self._scale(found), opened, direction, self.show)
+
+    def levels(self, depth: int) -> list[set[str]]:
         """Return the open boxes at each level down to *depth*, or to the last level that opens a box."""
         found: list[set[str]] = []
         for level in range(1, depth + 1):
@@ -110,71 +198,79 @@ class _Fitting:
             found.append(opened)
         return found
 
-    def _grown(self, direction: Direction) -> Fitted:
-        """Return the figure with the biggest boxes open, as many as fit a page; those of one kind open together.
+    def _scale(self, found: Geometry) -> float:
+        return min(1.0, self.width / found.width, self.height / found.height)
 
-        Where all of a kind do not fit, the biggest of them opens alone.
+    def _set(self, cuts: Cutting, *, even: bool) -> Geometry:
+        """Return a layout as it is, or in the fewest columns in which it fits and is not too slender; a U is not cut.
+
+        *even*: they are about equally long.
         """
-        best = self.laid_out({self.figure.root, *self.figure.start}, direction, PAGE_HEIGHT)
-        done: set[tuple[str, ...]] = set()  # kinds of which one box is open for all
+        plain = cuts.geometry
+        fits = self._scale(plain) >= LEAST
+        if plain.has_u or (fits and not self._slender(plain, down=cuts.down)):
+            return plain
+        best = plain
+        along = plain.height / self.height if cuts.down else plain.width / self.width
+        for columns in range(max(2, math.ceil(along * LEAST)), (_COLUMNS if cuts.down else _ROWS) + 1):
+            cut = cuts.into(columns)
+            if cut is None or (fits and self._scale(cut.geometry) < LEAST):
+                break
+            found = cut.geometry
+            if fits:  # only too slender
+                if cut.even and found.height <= _SHORTER * plain.height and not self._slender(found, down=cuts.down):
+                    return found
+            elif cut.even or not even:
+                if self._scale(found) >= LEAST and not self._slender(found, down=cuts.down):
+                    return found
+                if self._scale(found) > self._scale(best):
+                    best = found
+        return best
+
+    def _slender(self, found: Geometry, *, down: bool) -> bool:
+        return down and found.height > max(_LONG, _SLENDER * found.width)
+
+    def _grown(self, direction: Direction) -> Fitted:
+        """Return the figure with the biggest boxes open, as many as fit; those of one kind are all open or closed.
+
+        Of equal boxes that do not all fit, one is open for all.
+        """
+        best = self.laid_out({self.figure.root, *self.figure.start}, direction, even=True)
+        done: set[Kind] = set()
         refused: set[str | None] = set()  # the parents of boxes that do not fit: no smaller ones open in them
-        while best.scale >= _LEAST:
-            kinds = {
+        any_box = False
+        while best.scale >= LEAST:
+            columns = best.geometry.columns
+            found = {
                 kind: boxes
-                for kind, boxes in self._kinds(best.opened, best.geometry.columns).items()
+                for kind, boxes in kinds(self.figure, best.opened, columns, any_box=any_box).items()
                 if kind not in done and not any(box.parent in refused for box in boxes)
             }
-            if not kinds:
-                break
-            kind = max(kinds, key=lambda kind: sum(self._size(box) for box in kinds[kind]))
-            deeper = self._deeper(best, kinds[kind], direction)
-            if deeper is None and kind[0] != _COLUMNS:
-                deeper = self._deeper(best, [max(kinds[kind], key=self._size)], direction)
+            if not found:
+                if any_box or len(self.figure.visible(best.opened)) >= _FEW:
+                    break
+                any_box = True
+                continue
+            kind = max(found, key=lambda kind: sum(size(box) for box in found[kind]))
+            deeper = self._deeper(best, found[kind], direction)
+            if deeper is None and one_stands_for(kind, found[kind]):
+                deeper = self._deeper(best, [max(found[kind], key=size)], direction)
                 done.add(kind)
             if deeper is None:
-                refused.update(box.parent for box in kinds[kind])
+                done.add(kind)
+                refused.update(box.parent for box in found[kind])
             best = deeper or best
         return best
 
     def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
         """Return the figure with *boxes* open too, if it fits."""
-        opened = fitted.opened | {box.id for box in boxes}
+        around = (above for box in boxes for above in self.figure.chain(box.id))
+        patterns = {above for above in around if self.figure.boxes[above].kind == "pattern"}
+        opened = fitted.opened | {box.id for box in boxes} | patterns
         if len(self.figure.visible(opened)) > BOX_LIMIT:
             return None
-        tried = self.laid_out(opened, direction, PAGE_HEIGHT)
-        return tried if tried.scale >= _LEAST else None
-
-    @staticmethod
-    def _size(box: Box) -> float:
-        return box.params or box.flops / 1e3
-
-    def _kinds(self, opened: set[str], columns: Sequence[tuple[str, str]]) -> dict[tuple[str, ...], list[Box]]:
-        """Return the closed boxes that are worth opening, by kind.
-
-        An encoder and its decoder are of one kind, and so are their layers.
-        """
-        inside = {column for pair in columns for column in pair}
-        found: dict[tuple[str, ...], list[Box]] = {}
-        for name in self.figure.visible(opened):
-            box = self.figure.boxes[name]
-            if box.parts and self._worth_opening(box):
-                around = self.figure.chain(name)
-                above = next(self.figure.boxes[at] for at in around[1:] if self.figure.boxes[at].kind != "pattern")
-                kind = box.subtitle, above.subtitle
-                if inside.intersection(around):
-                    level = str(len(around)) if name in inside or box.repeat > 1 else box.subtitle
-                    kind = _COLUMNS, level
-                found.setdefault(kind, []).append(box)
-        return found
-
-    def _worth_opening(self, box: Box) -> bool:
-        """Return whether the parts of a box say more than its name: they are modules, and not mostly operations."""
-        parts = [self.figure.boxes[part] for part in box.parts]
-        modules = [part for part in parts if part.kind == "module"]
-        details = [p for p in parts if p.kind != "module" and p.id not in self.figure.signs and not p.flops]
-        if len(parts) == 1 and not parts[0].parts:
-            return False
-        return bool(modules) and box.category != "Normalization" and len(details) <= len(modules) + 1
+        tried = self.laid_out(opened, direction, even=True)
+        return tried if tried.scale >= LEAST else None
 
 
-__all__ = ["PAGE_HEIGHT", "Fitted", "fit", "opened_boxes"]
+__all__ = ["LEAST", "Fitted", "Fitting", "Layouts", "fit", "fitting", "opened_boxes"]

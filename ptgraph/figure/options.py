@@ -12,7 +12,7 @@ from ptgraph.errors import UsageError
 Direction = Literal["TB", "LR"]
 Shown = Literal["shapes", "params", "flops", "dtype"]
 
-PAGE_WIDTH = 174.0  # millimetres: two columns of a paper
+PAGE_WIDTH, PAGE_HEIGHT = 174.0, 234.0  # millimetres: two columns of a paper, and the text of its page
 _POINTS = {"mm": 72 / 25.4, "cm": 72 / 2.54, "in": 72.0, "pt": 1.0}
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(mm|cm|in|pt)")
 
@@ -25,8 +25,9 @@ class FigureOptions:
     of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``focus`` is the path of the one
     module to draw. ``show`` is the text beside names: ``shapes`` on edges; ``params``, ``flops`` and ``dtype`` in
     boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the greatest width of the figure, such
-    as ``"84mm"`` for a column: it is laid out to fit, and no text is set under 6 pt. ``legend`` adds a legend of
-    colours and marks. Raises UsageError for a value that an option does not take.
+    as ``"84mm"`` for a column, and ``height`` its greatest height: it is laid out to fit, and no text is set under
+    6 pt. Without a ``height`` it is no higher than the text of a page, but for one of a given depth. ``legend`` adds a
+    legend of colours and marks, below that height. Raises UsageError for a value that an option does not take.
     """
 
     theme: Theme = "paper"
@@ -36,6 +37,7 @@ class FigureOptions:
     font: str | None = None
     width: str = f"{PAGE_WIDTH:g}mm"
     legend: bool = False
+    height: str | None = None
 
     def __post_init__(self) -> None:
         one_of("theme", self.theme, get_args(Theme))
@@ -49,13 +51,23 @@ class FigureOptions:
             raise UsageError(f"font is {self.font!r}; it is the name of a font, such as 'Source Sans 3'")
         if not 20 <= points(self.width) * 25.4 / 72 <= 2000:
             raise UsageError(f"width is {self.width!r}; a figure is from 20mm to 2000mm wide")
+        if self.height is not None and not 20 <= points(self.height, "height") * 25.4 / 72 <= 2000:
+            raise UsageError(f"height is {self.height!r}; a figure is from 20mm to 2000mm high")
+
+    @property
+    def highest(self) -> str:
+        """The height that is asked for, or else that of a page."""
+        return self.height or f"{PAGE_HEIGHT:g}mm"
 
 
-def points(length: str) -> float:
-    """Return a length such as ``84mm``, ``3.3in``, ``8.4cm`` or ``240pt`` in points, or raise UsageError."""
+def points(length: str, name: str = "width") -> float:
+    """Return a length such as ``84mm``, ``3.3in``, ``8.4cm`` or ``240pt`` in points.
+
+    Raises UsageError, with the *name* of the option, if it is none.
+    """
     found = _LENGTH.fullmatch(length.strip()) if isinstance(length, str) else None
     if found is None:
-        raise UsageError(f"width is {length!r}; it is a length such as 84mm, 8.4cm, 3.3in or 240pt")
+        raise UsageError(f"{name} is {length!r}; it is a length such as 84mm, 8.4cm, 3.3in or 240pt")
     return float(found[1]) * _POINTS[found[2]]
 
 
@@ -65,4 +77,4 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise UsageError(f"{name} is {value!r}; there are: {', '.join(choices)}")
 
 
-__all__ = ["PAGE_WIDTH", "Direction", "FigureOptions", "Shown", "one_of", "points"]
+__all__ = ["PAGE_HEIGHT", "PAGE_WIDTH", "Direction", "FigureOptions", "Shown", "one_of", "points"]

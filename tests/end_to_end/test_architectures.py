@@ -13,7 +13,6 @@ import transformers
 from playwright.sync_api import Browser
 
 from ptgraph.figure.compose import figure
-from ptgraph.figure.fit_to_page import PAGE_HEIGHT
 from ptgraph.figure.options import FigureOptions, points
 from ptgraph.formats.export import export
 from ptgraph.formats.options import Options
@@ -39,7 +38,7 @@ def check_figures(name: str, graph: ModelGraph) -> None:
         check(drawing, widest=points(width))
         assert torn(graph, drawing) == []
         assert 5 < len(of_kind(drawing, "box", "sign")) <= BOX_LIMIT
-        assert drawing.height <= PAGE_HEIGHT + 0.1
+        assert drawing.height <= points("234mm") + 0.1
 
 
 def check_page(browser: Browser, file: Path) -> None:

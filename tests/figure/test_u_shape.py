@@ -25,7 +25,8 @@ def graph_of(name: str) -> ModelGraph:
 
 
 def drawn(name: str, depth: int | None = None, width: str = WIDE, direction: Direction | None = None) -> Drawing:
-    return figure(graph_of(name), FigureOptions(width=width, direction=direction), depth)
+    height = "900mm" if width == WIDE else None
+    return figure(graph_of(name), FigureOptions(width=width, height=height, direction=direction), depth)
 
 
 def lines(drawing: Drawing) -> dict[tuple[str, str], tuple[tuple[float, float], ...]]:

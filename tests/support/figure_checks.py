@@ -47,7 +47,7 @@ def check(drawing: Drawing, *, widest: float, smallest: float = 6.0) -> None:
     assert drawing.width <= widest + NEAR
     ids = [item.id for item in drawing.items]
     assert len(ids) == len(set(ids))
-    solid = {item.id: body(item) for item in of_kind(drawing, "box", "sign", "stub")}
+    solid = {item.id: body(item) for item in of_kind(drawing, "box", "sign", "stub", "connector")}
     frames = {item.id: body(item) for item in of_kind(drawing, "frame")}
     for (one, here), (other, there) in combinations(solid.items(), 2):
         assert not overlap(here, there), (one, other)
@@ -83,8 +83,9 @@ def _check_lines(drawing: Drawing, solid: dict[str, Spot]) -> None:
     titles = [words(t) for item in of_kind(drawing, "frame") for t in item.marks if isinstance(t, Text)]
     labels = [words(t) for item in of_kind(drawing, "label") for t in item.marks if isinstance(t, Text)]
     for item in of_kind(drawing, "edge"):
-        (path,) = (mark for mark in item.marks if isinstance(mark, Path))
-        for start, end in pairwise(path.points):
+        paths = [mark for mark in item.marks if isinstance(mark, Path)]
+        assert [path.arrow for path in paths] == [False] * (len(paths) - 1) + [True], item.id
+        for start, end in (pair for path in paths for pair in pairwise(path.points)):
             assert abs(start[0] - end[0]) < 0.05 or abs(start[1] - end[1]) < 0.05, item.id
             line = min(start[0], end[0]), min(start[1], end[1]), max(start[0], end[0]), max(start[1], end[1])
             for name, place in solid.items():

@@ -55,7 +55,7 @@ def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
     boxes = _Boxes(graph, {item.id for item in of_kind(drawing, "box", "sign")})
     auxiliary = auxiliary_operations(graph)
     flow = drawn_flow(graph, auxiliary)
-    lines = {tuple(item.id.split("→")) for item in of_kind(drawing, "edge")}
+    lines = {item.id for item in of_kind(drawing, "edge")}
     named: dict[str, set[str]] = {}
     for item in of_kind(drawing, "stub"):
         text, _, reader = item.title.rpartition(", read by ")
@@ -76,7 +76,7 @@ def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
             seen.add(name)
             if source is None:
                 waiting.extend(flow.pred[name])
-            elif (source, target) not in lines:
+            elif f"{source}→{target}" not in lines:
                 stubs = named.get(target, set())
                 if not (name in auxiliary and stubs) and not any(boxes.names(name) & _words(stub) for stub in stubs):
                     found.add(f"no line leads from {source} to {target}, which reads {name}")

@@ -5,8 +5,9 @@ Plan → sizes → positions → routes: each step is one function, whose result
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ptgraph.drawing.text_metrics import plain_width, text_width
 from ptgraph.figure.box_text import (
@@ -47,13 +48,24 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
 
 
+class Connector(NamedTuple):
+    """Where a value goes on in another column: the centres of two circles with one number, the first at its *end*."""
+
+    number: int
+    end: tuple[float, float]
+    start: tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Where everything stands, and its size together, in points at full size.
 
     *boxes* are the closed boxes, *frames* the open ones but for the root. *texts* are those in boxes and over
-    frames, *titles* where the line of text over a frame begins and ends, from left to right. *shapes* has the shape of
-    the value of each box with a line, *columns* each encoder with its decoder. *has_u*: something in it is a U.
+    frames, *insets* how far the text over a frame is from its left and its right side. *shapes* has the shape of the
+    value of each box with a line, *columns* each encoder with its decoder. *has_u*: something in it is a U.
+
+    A figure that is cut into columns (`ptgraph.figure.layout.page_columns`) has *connectors*. *frames* and *lines*
+    have the first part of a frame that is cut, and the last of a line; *frame_parts* and *line_starts* have the others.
     """
 
     width: float
@@ -61,13 +73,16 @@ class Geometry:
     boxes: dict[str, Rectangle]
     frames: dict[str, Rectangle]
     texts: dict[str, BoxText]
-    titles: dict[str, tuple[float, float]]
+    insets: dict[str, tuple[float, float]]
     lines: dict[Edge, tuple[tuple[float, float], ...]]
     labels: tuple[ShapeLabel, ...]
     stubs: tuple[StubLabel, ...]
     shapes: dict[str, str]
     columns: tuple[tuple[str, str], ...]
     has_u: bool
+    connectors: tuple[Connector, ...] = ()
+    frame_parts: Mapping[str, tuple[Rectangle, ...]] = field(default_factory=dict)
+    line_starts: Mapping[Edge, tuple[tuple[tuple[float, float], ...], ...]] = field(default_factory=dict)
 
 
 def geometry(
@@ -111,7 +126,7 @@ def geometry(
         {name: _box(axes, size[name], at[name]) for name in closed},
         {name: _frame(axes, size[name], at[name]) for name in frames},
         texts,
-        {name: _title_line(axes, sizes, name, at[name]) for name in frames},
+        {name: _insets(axes, sizes, name) for name in frames},
         {edge: tuple(map(axes.point, line)) for edge, line in lines.items()},
         tuple(shape_label(axes, name, text, size[name], at[name]) for name, text in shapes.items()),
         tuple(
@@ -125,15 +140,14 @@ def geometry(
     )
 
 
-def _title_line(axes: Axes, sizes: Sizes, name: str, at: Position) -> tuple[float, float]:
-    """Return from where to where the line of text over a frame is: over all of it, or between lines that cross it."""
-    x, _, width, _ = _frame(axes, sizes.boxes[name], at)
-    box = sizes.plan.open_boxes[name]
+def _insets(axes: Axes, sizes: Sizes, name: str) -> tuple[float, float]:
+    """Return how far the text over a frame is from its sides: it stands between lines that cross the top of it."""
+    box, size = sizes.plan.open_boxes[name], sizes.boxes[name]
     if not (axes.down and isinstance(box.tree, UShape) and box.tree.rising):
-        return x + TITLE_INSET, x + width - TITLE_INSET
-    first = max((port_position(sizes, box, port) for port in box.ports.values()), default=-sizes.boxes[name].left)
-    last = min(leaving_positions(sizes, box), default=sizes.boxes[name].right)
-    return axes.point((at.u + first + PAST_TITLE, 0))[0], axes.point((at.u + last - PAST_TITLE, 0))[0]
+        return TITLE_INSET, TITLE_INSET
+    first = max((port_position(sizes, box, port) for port in box.ports.values()), default=-size.left)
+    last = min(leaving_positions(sizes, box), default=size.right)
+    return size.left + first + PAST_TITLE, size.right - last + PAST_TITLE
 
 
 def _columns(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -181,4 +195,4 @@ def _frame(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
     return axes.rectangle(at.u - size.left, at.top(size.along), size.left + size.right, size.along)
 
 
-__all__ = ["Geometry", "geometry"]
+__all__ = ["Connector", "Geometry", "geometry"]

@@ -1,0 +1,367 @@
+"""Page columns: a long figure, cut into columns side by side; a numbered circle leads from each to the next.
+
+A figure is cut across the flow where only one value crosses. The line of that value ends at a circle, and starts again
+at a circle with the same number. A frame that is cut has a part in each column. A figure that flows to the right is cut
+into rows in the same way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+from ptgraph.drawing.text_metrics import plain_width, text_width
+from ptgraph.figure.box_text import LINE_UP, NOTE, TITLE
+from ptgraph.figure.layout.axes import Rectangle
+from ptgraph.figure.layout.layout import Connector, Geometry
+from ptgraph.figure.layout.spacing import MARGIN, PAD
+
+RADIUS = 5.5  # of a connector
+_APART = 20.0  # between columns
+_LEAD = 8.0  # from the cut to a connector
+_TITLE = TITLE * LINE_UP + 2  # the room for the title of a frame
+_LEAST_GAP = 4.0  # a cut is in a gap that is at least so long
+_FRAME = 30.0  # a column may be so much longer if it cuts a frame less
+_EVEN, _LAST = 0.6, 0.4  # columns are even if they are so long, of the longest, the last of them
+
+Point = tuple[float, float]
+Line = tuple[Point, ...]
+
+
+class _Cut(NamedTuple):
+    """A cut across the flow at *v*: one value crosses it at *u*; *frames* are cut as well, the outermost first."""
+
+    v: float
+    u: float
+    frames: tuple[str, ...]
+
+    @property
+    def before(self) -> float:
+        """The room after the last part of the column that ends here."""
+        return _LEAD + 2 * RADIUS + PAD * len(self.frames)
+
+    def after(self, *, titled: bool) -> float:
+        """The room before the first part of the column that begins here."""
+        return 2 * RADIUS + _LEAD + (PAD / 2 + _TITLE * titled) * len(self.frames)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What is from *low* to *high* along the flow, between the cuts *first* and *last* (None: a figure's end)."""
+
+    low: float
+    high: float
+    first: _Cut | None
+    last: _Cut | None
+    titled: bool
+
+    @property
+    def top(self) -> float:
+        """Where it starts, with its connector."""
+        return self.low - (self.first.after(titled=self.titled) if self.first else 0.0)
+
+    @property
+    def bottom(self) -> float:
+        """Where it ends, with its connector."""
+        return self.high + (self.last.before if self.last else 0.0)
+
+    def part(self, name: str, frame: Rectangle) -> Rectangle | None:
+        """Return the part of a frame in this column, or None."""
+        begin, end = frame.y, frame.y + frame.height
+        if end <= self.low or begin >= self.high:
+            return None
+        if self.first and name in self.first.frames:
+            begin = self.top + self.first.frames.index(name) * (PAD / 2 + _TITLE * self.titled)
+        if self.last and name in self.last.frames:
+            end = self.bottom - self.last.frames.index(name) * PAD
+        return Rectangle(frame.x, begin, frame.width, end - begin)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A figure in columns; *even*: they are of about equal length."""
+
+    geometry: Geometry
+    even: bool
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """A figure that can be cut into columns; not through the frames that are *whole*.
+
+    *down*: it flows down, and not to the right.
+    """
+
+    geometry: Geometry
+    down: bool
+    whole: Collection[str]
+
+    def into(self, columns: int) -> Cut | None:
+        """Return the figure in that many *columns* of about equal length, or None if it cannot be cut so often."""
+        upright = self._upright
+        found = _chosen(self._cuts, columns, upright.height, titled=self.down)
+        if found is None:
+            return None
+        lengths = [column.bottom - column.top for column in found]
+        even = min(lengths[:-1]) >= _EVEN * max(lengths) and lengths[-1] >= _LAST * max(lengths)
+        cut = _set(upright, found)
+        return Cut(cut if self.down else _turned(cut), even)
+
+    @cached_property
+    def _upright(self) -> Geometry:
+        return self.geometry if self.down else _turned(self.geometry)
+
+    @cached_property
+    def _cuts(self) -> list[_Cut]:
+        return _cuts(self._upright, self.whole, titled=self.down)
+
+
+def _cuts(geometry: Geometry, whole: Collection[str], *, titled: bool) -> list[_Cut]:
+    """Return where a figure that flows down can be cut."""
+    solid = [*geometry.boxes.values(), *(label.rectangle for label in geometry.labels)]
+    solid += [stub.rectangle for stub in geometry.stubs]
+    busy = [(one.y, one.y + one.height) for one in solid]
+    for name, frame in geometry.frames.items():
+        text = geometry.texts[name]
+        title = text_width(text.titles[0], TITLE) + plain_width(text.note, NOTE) + 2 * PAD
+        kept = frame.height if name in whole else _TITLE + 2 if titled else min(title, frame.height)
+        busy.append((frame.y, frame.y + kept))
+    begins: dict[float, list[_Span]] = defaultdict(list)  # what a cut goes through, by where it begins
+    ends: dict[float, list[_Span]] = defaultdict(list)
+    for span in _spans(geometry, busy):
+        begins[span.low].append(span)
+        ends[span.high].append(span)
+    found = []
+    open_spans: Counter[_Crossed] = Counter()
+    for low, high in pairwise(sorted({*begins, *ends})):
+        open_spans.update(span.crossed for span in begins[low])
+        open_spans.subtract(span.crossed for span in ends[low])
+        open_spans += Counter()  # without those that have ended
+        crossed = {one for one in open_spans if not isinstance(one, str)}
+        if high - low < _LEAST_GAP or None in crossed or len(crossed) != 1:
+            continue
+        v = (low + high) / 2
+        frames = tuple(name for name in geometry.frames if name in open_spans)
+        if all(_parts_on_both_sides(geometry, geometry.frames[name], v) for name in frames):
+            ((_, u),) = (one for one in crossed if one is not None)
+            found.append(_Cut(v, u, frames))
+    return found
+
+
+_Crossed = str | tuple[str, float] | None  # a frame, a value and where it is across the flow, or what is not cut
+
+
+class _Span(NamedTuple):
+    """What is crossed by a cut between *low* and *high*."""
+
+    low: float
+    high: float
+    crossed: _Crossed
+
+
+def _spans(geometry: Geometry, busy: Iterable[tuple[float, float]]) -> Iterator[_Span]:
+    for low, high in busy:
+        yield _Span(low, high, None)
+    for name, frame in geometry.frames.items():
+        yield _Span(frame.y, frame.y + frame.height, name)
+    for edge, line in geometry.lines.items():
+        for (u, begin), (_, end) in pairwise(line):
+            if begin != end:
+                yield _Span(min(begin, end), max(begin, end), (edge.source, u))
+
+
+def _parts_on_both_sides(geometry: Geometry, frame: Rectangle, v: float) -> bool:
+    inside = [box.y for box in geometry.boxes.values() if _holds(frame, box)]
+    return bool(inside) and min(inside) < v < max(inside)
+
+
+def _crossings(line: Line, v: float) -> Iterator[float]:
+    return (u for (u, begin), (_, end) in pairwise(line) if min(begin, end) < v < max(begin, end))
+
+
+def _chosen(cuts: Sequence[_Cut], columns: int, length: float, *, titled: bool) -> list[_Column] | None:
+    """Return the columns of which the longest is the shortest; a frame that is cut counts as some length."""
+    ends: list[_Cut | None] = [None, *cuts, None]
+    at = [0.0, *(cut.v for cut in cuts), length]
+    before = [cut.after(titled=titled) if cut else 0.0 for cut in ends]
+    after = [cut.before + _FRAME * len(cut.frames) if cut else 0.0 for cut in ends]
+    last = len(ends) - 1
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, (0,))}  # the ends so far, by the last of them
+    for number in range(1, columns + 1):
+        deeper: dict[int, tuple[float, tuple[int, ...]]] = {}
+        for end in range(1, last) if number < columns else [last]:
+            for start, (longest, so_far) in best.items():
+                if start < end:
+                    cost = max(longest, at[end] - at[start] + before[start] + after[end])
+                    if end not in deeper or cost < deeper[end][0]:
+                        deeper[end] = cost, (*so_far, end)
+        best = deeper
+    if last not in best:
+        return None
+    return [_Column(at[a], at[b], ends[a], ends[b], titled) for a, b in pairwise(best[last][1])]
+
+
+def _set(geometry: Geometry, columns: list[_Column]) -> Geometry:
+    """Return a figure that flows down with its *columns* side by side."""
+    frames: dict[str, list[Rectangle]] = {name: [] for name in geometry.frames}
+    offsets: list[Point] = []
+    left = bottom = 0.0
+    for column in columns:
+        parts = _frame_parts(geometry, column)
+        begin, end = _across(geometry, column, parts)
+        offset = left + MARGIN - begin, (MARGIN if column.first else 0.0) - column.top
+        for name, part in parts.items():
+            frames[name].append(_moved(part, offset))
+        offsets.append(offset)
+        left += end - begin + _APART
+        bottom = max(bottom, column.bottom + offset[1] + (MARGIN if column.last else 0.0))
+
+    def moved(rectangle: Rectangle) -> Rectangle:
+        return _moved(rectangle, offset_at(rectangle.y + rectangle.height / 2))
+
+    def offset_at(v: float) -> Point:
+        return next(at for column, at in zip(columns, offsets, strict=True) if v < column.high or column.last is None)
+
+    lines = {edge: _line_parts(line, columns, offsets) for edge, line in geometry.lines.items()}
+    return replace(
+        geometry,
+        width=round(left - _APART + 2 * MARGIN, 2),
+        height=round(bottom, 2),
+        boxes={name: moved(one) for name, one in geometry.boxes.items()},
+        frames={name: parts[0] for name, parts in frames.items()},
+        frame_parts={name: tuple(parts[1:]) for name, parts in frames.items() if parts[1:]},
+        lines={edge: parts[-1] for edge, parts in lines.items()},
+        line_starts={edge: tuple(parts[:-1]) for edge, parts in lines.items() if parts[:-1]},
+        labels=tuple(label._replace(rectangle=moved(label.rectangle)) for label in geometry.labels),
+        stubs=tuple(
+            stub._replace(
+                rectangle=moved(stub.rectangle),
+                line=tuple(_shifted(point, offset_at(stub.rectangle.y)) for point in stub.line),
+            )
+            for stub in geometry.stubs
+        ),
+        connectors=tuple(_connectors(columns, offsets)),
+    )
+
+
+def _frame_parts(geometry: Geometry, column: _Column) -> dict[str, Rectangle]:
+    """Return the parts of frames in a column; one that goes on from the column before is no wider than it needs.
+
+    So is each part of a frame in rows; its title is along the flow.
+    """
+    found: dict[str, Rectangle] = {}
+    for name, frame in reversed(geometry.frames.items()):  # the inner ones first
+        part = column.part(name, frame)
+        goes_on = column.first is not None and name in column.first.frames
+        is_cut = goes_on or (column.last is not None and name in column.last.frames)
+        if part is not None and (goes_on if column.titled else is_cut):
+            inner = [one for other, one in found.items() if _holds(frame, geometry.frames[other])]
+            low, high = _extent(geometry, column, inner, within=frame)
+            low = max(frame.x, low - PAD - (0.0 if column.titled else _TITLE))
+            needed = continued_width(geometry, name) if column.titled else 0.0
+            high = min(frame.x + frame.width, max(high + PAD, low + needed))
+            part = Rectangle(low, part.y, high - low, part.height)
+        if part is not None:
+            found[name] = part
+    return {name: found[name] for name in geometry.frames if name in found}
+
+
+def continued_width(geometry: Geometry, name: str) -> float:
+    """Return the width that the title of a frame needs where it goes on."""
+    return text_width(continued(geometry.texts[name].titles[0]), TITLE) + 2 * PAD
+
+
+def continued(title: str) -> str:
+    """Return the title of a frame that goes on in another column."""
+    return f"… {title}"
+
+
+def _across(geometry: Geometry, column: _Column, parts: dict[str, Rectangle]) -> tuple[float, float]:
+    """Return where a column begins and ends across the flow."""
+    everything = Rectangle(0.0, column.low, geometry.width, column.high - column.low)
+    return _extent(geometry, column, parts.values(), within=everything)
+
+
+def _extent(
+    geometry: Geometry, column: _Column, frames: Iterable[Rectangle], *, within: Rectangle
+) -> tuple[float, float]:
+    """Return how far *frames*, and what else of a column is *within* a rectangle, reach across the flow."""
+    solid = [*geometry.boxes.values(), *(label.rectangle for label in geometry.labels)]
+    solid += [stub.rectangle for stub in geometry.stubs]
+    shown = [one for one in solid if column.low <= one.y < column.high and _holds(within, one)]
+    reach = [(one.x, one.x + one.width) for one in (*shown, *frames)]
+    low, high = max(column.low, within.y), min(column.high, within.y + within.height)
+    for line in geometry.lines.values():
+        for (u, begin), (other, end) in pairwise(line):
+            if max(begin, end) >= low and min(begin, end) <= high and within.x <= u <= within.x + within.width:
+                reach.append((min(u, other), max(u, other)))
+    for cut in (column.first, column.last):
+        if cut is not None:
+            reach.append((cut.u - RADIUS, cut.u + RADIUS))
+    return min(low for low, _ in reach), max(high for _, high in reach)
+
+
+def _holds(outer: Rectangle, inner: Rectangle) -> bool:
+    across = outer.x <= inner.x and inner.x + inner.width <= outer.x + outer.width
+    return across and outer.y <= inner.y and inner.y + inner.height <= outer.y + outer.height
+
+
+def _line_parts(line: Line, columns: list[_Column], offsets: list[Point]) -> list[Line]:
+    """Return the parts of a line, each in its column."""
+    found: list[Line] = []
+    for column, offset in zip(columns, offsets, strict=True):
+        part = [point for point in line if column.low <= point[1] < column.high]
+        if column.first and next(_crossings(line, column.low), None) is not None:
+            part.insert(0, (column.first.u, column.low - _LEAD))
+        if column.last and next(_crossings(line, column.high), None) is not None:
+            part.append((column.last.u, column.high + _LEAD))
+        if part:
+            found.append(tuple(_shifted(point, offset) for point in part))
+    return found
+
+
+def _connectors(columns: list[_Column], offsets: list[Point]) -> Iterator[Connector]:
+    for number, (column, here, there) in enumerate(zip(columns, offsets, offsets[1:], strict=False), 1):
+        if column.last is not None:
+            end = column.last.u, column.high + _LEAD + RADIUS
+            start = column.last.u, column.high - _LEAD - RADIUS
+            yield Connector(number, _shifted(end, here), _shifted(start, there))
+
+
+def _shifted(point: Point, offset: Point) -> Point:
+    return round(point[0] + offset[0], 2), round(point[1] + offset[1], 2)
+
+
+def _moved(one: Rectangle, offset: Point) -> Rectangle:
+    return Rectangle(*_shifted((one.x, one.y), offset), one.width, one.height)
+
+
+def _turned(geometry: Geometry) -> Geometry:
+    """Return a figure with right and down exchanged."""
+
+    def turned(one: Rectangle) -> Rectangle:
+        return Rectangle(one.y, one.x, one.height, one.width)
+
+    def line(points: Line) -> Line:
+        return tuple((y, x) for x, y in points)
+
+    return replace(
+        geometry,
+        width=geometry.height,
+        height=geometry.width,
+        boxes={name: turned(one) for name, one in geometry.boxes.items()},
+        frames={name: turned(one) for name, one in geometry.frames.items()},
+        frame_parts={name: tuple(map(turned, parts)) for name, parts in geometry.frame_parts.items()},
+        lines={edge: line(points) for edge, points in geometry.lines.items()},
+        line_starts={edge: tuple(map(line, parts)) for edge, parts in geometry.line_starts.items()},
+        labels=tuple(label._replace(rectangle=turned(label.rectangle)) for label in geometry.labels),
+        stubs=tuple(stub._replace(rectangle=turned(stub.rectangle), line=line(stub.line)) for stub in geometry.stubs),
+        connectors=tuple(Connector(one.number, one.end[::-1], one.start[::-1]) for one in geometry.connectors),
+    )
+
+
+__all__ = ["RADIUS", "Cut", "Cutting", "continued"]
