@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ptgraph.drawing.text_metrics import cut, plain_width, text_width
 from ptgraph.figure.options import Shown
+from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
@@ -75,8 +76,9 @@ def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
 
 def _notes(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
     if box.kind in ("input", "output"):
-        dtype, _, shape = box.subtitle.partition(" ")
-        wanted = [dtype if "dtype" in show else "", shape if "shapes" in show else ""]
+        dtype, shape = _type(graph, box)
+        no_shape = "shapes" in show and shape in ("", "…") and " " in dtype  # a sequence
+        wanted = [dtype if "dtype" in show or no_shape else "", shape if "shapes" in show and not no_shape else ""]
         return [" ".join(filter(None, wanted))]
     notes = [box.subtitle] if box.subtitle and box.subtitle != box_name(box) else []
     if "params" in show and box.params:
@@ -86,6 +88,15 @@ def _notes(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
     if "dtype" in show and graph.kind.classes and (found := _dtype(graph, box)):
         notes.append(found)
     return notes
+
+
+def _type(graph: ModelGraph, box: Box) -> tuple[str, str]:
+    """Return the type and the shape of an input or output; that of a focus has both in one text."""
+    if box.op is not None and box.op in graph.ops and graph.op(box.op).kind == box.kind:
+        op = graph.op(box.op)
+        return op.dtype or "", dimensions_text(op.shape)
+    dtype, _, shape = box.subtitle.partition(" ")
+    return dtype, shape
 
 
 def _dtype(graph: ModelGraph, box: Box) -> str:

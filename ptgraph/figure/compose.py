@@ -22,7 +22,8 @@ from ptgraph.figure.legend import legend
 from ptgraph.figure.options import FigureOptions, points
 from ptgraph.figure.shortfalls import shortfalls
 from ptgraph.figure.simplify import simplify
-from ptgraph.graph.labels import count_text, shape_text
+from ptgraph.graph.dimensions import dimensions_text
+from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box
@@ -122,7 +123,7 @@ class _Composition:
             op = self.graph.op(str(box.op))
             name = f"{op.scope}: {op.target}" if op.scope else op.target
             if op.shape:
-                notes.append(f"gives {shape_text(op.shape)}")
+                notes.append(f"gives {dimensions_text(op.shape)}")
         return f"{name}: {', '.join(notes)}" if notes else name
 
     def _frames(self) -> list[Item]:

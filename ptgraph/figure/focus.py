@@ -10,7 +10,8 @@ from ptgraph.common.suggest import similar
 from ptgraph.errors import UsageError
 from ptgraph.figure.box_text import box_name
 from ptgraph.figure.figure_graph import FigureGraph, Flow
-from ptgraph.graph.labels import op_title, shape_text
+from ptgraph.graph.dimensions import dimensions_text
+from ptgraph.graph.labels import op_title
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.module_paths import moved, upwards
 from ptgraph.graph.view.model import Box
@@ -131,7 +132,7 @@ class _Focus:
 
     def _yields(self, leaf: str) -> str:
         name = self.figure.boxes[leaf].op
-        return shape_text(self.graph.op(name).shape) if name is not None and name in self.graph.ops else ""
+        return dimensions_text(self.graph.op(name).shape) if name is not None and name in self.graph.ops else ""
 
 
 def _names(graph: ModelGraph, path: str, kind: Kind, instead: str) -> dict[str, str]:

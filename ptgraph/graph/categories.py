@@ -33,17 +33,18 @@ _TORCH_MODULES = {
 }
 
 _ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
+# Short words count where they begin a word of a name: GptOssModel is no state space model (ssm).
 _WORDS = (
     (r"attention|attn", "Attention"),
-    (r"rotary|rope|embed", "Embedding"),
+    (r"rotary|(?-i:RoPE|ROPE|Rope(?![a-z])|\brope)|embed", "Embedding"),
     (r"norm", "Normalization"),
     (r"linear(\d+bit)?$|(?-i:^Conv1D$)", "Linear"),  # transformers' Conv1D is one
-    (r"mlp|feed.?forward|ffn|expert|moe|router|block|layer|stage", "Layers & blocks"),
+    (r"mlp|feed.?forward|ffn|expert|(?-i:MoE|MOE|Moe(?![a-z])|\bmoe)|router|block|layer|stage", "Layers & blocks"),
     (r"activation|gelu|relu|silu|softmax", "Activation"),
     (r"pool", "Pooling"),
     (r"drop", "Dropout"),
     (r"conv", "Convolution"),
-    (r"lstm|gru|rnn|mamba|ssm", "Recurrent"),
+    (r"lstm|(?-i:GRU|Gru(?![a-z])|\bgru|RNN|Rnn|\brnn|SSM|Ssm|\bssm)|mamba", "Recurrent"),
     (r"loss", "Loss"),
 )
 

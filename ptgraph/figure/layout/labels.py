@@ -12,7 +12,7 @@ from ptgraph.figure.layout.axes import Axes, Rectangle
 from ptgraph.figure.layout.placement import Position
 from ptgraph.figure.layout.routing_plan import Plan
 from ptgraph.figure.layout.sizes import BoxSize
-from ptgraph.graph.labels import shape_text
+from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.model import ModelGraph
 
 _STUB_GAP = 2.0  # between the stubs of one box
@@ -54,9 +54,9 @@ def _shape(figure: FigureGraph, graph: ModelGraph, name: str) -> str:
     """Return the shape of the value of a box; of a module with several calls, only its operations know it."""
     box = figure.boxes[name]
     if box.op is not None and box.op in graph.ops:
-        return shape_text(graph.op(box.op).shape)
+        return dimensions_text(graph.op(box.op).shape)
     component = graph.component(box.component) if box.kind == "module" else None
-    return shape_text(component.shape) if component is not None and component.calls == 1 else ""
+    return dimensions_text(component.shape) if component is not None and component.calls == 1 else ""
 
 
 def shape_size(axes: Axes, text: str) -> tuple[float, float]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ptgraph.graph.labels import op_title, shape_text
+from ptgraph.graph.dimensions import dimensions_text
+from ptgraph.graph.labels import op_title
 from ptgraph.graph.model import Component, ModelGraph, Parameter
 from ptgraph.graph.traversal import chains
 from ptgraph.graph.view.box_ids import call_id
@@ -96,7 +97,7 @@ class _Making:
             id=name,
             kind=kind,
             title=op_title(op.target) if is_op else op.target,
-            subtitle="" if is_op else f"{op.dtype} {shape_text(op.shape)}",
+            subtitle="" if is_op else f"{op.dtype} {dimensions_text(op.shape)}",
             category={"input": "Input", "output": "Output"}.get(op.kind, "Operation"),
             component=op.scope,
             parent=parent,

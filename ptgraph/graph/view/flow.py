@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import networkx as nx
 
-from ptgraph.graph.labels import shape_text
+from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.auxiliary import is_size, reads_size_only, useful_operations
 
@@ -48,7 +48,7 @@ def drawn_flow(graph: ModelGraph, auxiliary: set[str]) -> nx.DiGraph[str]:
         for source in reads:
             edge = graph.ops.edges[source, name]
             for drawn in drawn_sources.get(source, ()):
-                feed(flow, drawn, name, shape_text(edge["shape"]), edge["slots"])
+                feed(flow, drawn, name, dimensions_text(edge["shape"]), edge["slots"])
     return flow
 
 
