@@ -216,6 +216,8 @@ class Fitting:
             cut = cuts.into(columns)
             if cut is None or (fits and self._scale(cut.geometry) < LEAST):
                 break
+            if cuts.down and cut.geometry.width * LEAST > self.width:  # and so are all with more columns
+                break
             found = cut.geometry
             if fits:  # only too slender
                 if cut.even and found.height <= _SHORTER * plain.height and not self._slender(found, down=cuts.down):
