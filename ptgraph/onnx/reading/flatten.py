@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import networkx as nx
 import onnx
 from onnx import AttributeProto
 
 from ptgraph.common.messages import listed
-from ptgraph.common.toposort import in_order
 from ptgraph.common.unique import unique
 from ptgraph.graph.model import UNKNOWN_CLASS
 from ptgraph.graph.module_paths import moved
@@ -324,12 +324,17 @@ def _ordered(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
     Raises Contradiction where there is none.
     """
     maker = {name: index for index, node in enumerate(nodes) for name in node.output if name}
-    needs = [{maker[name] for name in _reads(node) if name in maker} for node in nodes]
-    order, circle = in_order(needs)
-    if circle:
-        stuck = [nodes[index].name or nodes[index].op_type for index in circle]
-        raise Contradiction(f"nodes read each other's results in a circle: {listed(stuck)}")
-    return [nodes[index] for index in order]
+    needs: nx.DiGraph[int] = nx.DiGraph()
+    needs.add_nodes_from(range(len(nodes)))
+    needs.add_edges_from((maker[v], index) for index, node in enumerate(nodes) for v in _reads(node) if v in maker)
+    ordered: list[int] = []
+    try:
+        for index in nx.lexicographical_topological_sort(needs):
+            ordered.append(index)
+    except nx.NetworkXUnfeasible as error:
+        stuck = [nodes[index].name or nodes[index].op_type for index in sorted({*needs}.difference(ordered))]
+        raise Contradiction(f"nodes read each other's results in a circle: {listed(stuck)}") from error
+    return [nodes[index] for index in ordered]
 
 
 __all__ = ["flatten"]

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import networkx as nx
 import onnx_ir as ir
 
-from ptgraph.common.toposort import in_order
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.traversal import chains
 from ptgraph.onnx.writing.provenance import NodeOrigin, origin_of, set_origin
@@ -255,14 +255,17 @@ def _ordered(items: list[ir.Node | _Group]) -> list[ir.Node | _Group]:
     while True:
         parts = [list(item.nodes()) if isinstance(item, _Group) else [item] for item in items]
         maker = {output: index for index, nodes in enumerate(parts) for node in nodes for output in node.outputs}
-        needs = [
-            {maker[v] for node in nodes for v in reads(node) if v in maker} - {index}
-            for index, nodes in enumerate(parts)
-        ]
-        order, circle = in_order(needs)
-        if not circle:
-            return [items[index] for index in order]
-        stuck = next(index for index in circle if isinstance(items[index], _Group))
+        needs: nx.DiGraph[int] = nx.DiGraph()
+        needs.add_nodes_from(range(len(items)))
+        reading = ((index, v) for index, nodes in enumerate(parts) for node in nodes for v in reads(node))
+        needs.add_edges_from((maker[v], index) for index, v in reading if maker.get(v, index) != index)
+        ordered: list[int] = []
+        try:
+            for index in nx.lexicographical_topological_sort(needs):
+                ordered.append(index)
+            return [items[index] for index in ordered]
+        except nx.NetworkXUnfeasible:
+            stuck = min(index for index in {*needs}.difference(ordered) if isinstance(items[index], _Group))
         group = items[stuck]
         assert isinstance(group, _Group)
         items = [*items[:stuck], *group.items, *items[stuck + 1 :]]
