@@ -89,17 +89,9 @@ def components(
 
 def _in_order(paths: Mapping[str, str]) -> list[str]:
     """Return *paths* with each part after its parent, and before what follows that."""
-    parts: dict[str, list[str]] = defaultdict(list)
-    for path in paths:
-        if path:
-            parts[parent(path, paths)].append(path)
-    found: list[str] = []
-    stack = [""]
-    while stack:
-        path = stack.pop()
-        found.append(path)
-        stack += reversed(parts[path])
-    return found
+    tree: nx.DiGraph[str] = nx.DiGraph([(parent(path, paths), path) for path in paths if path])
+    tree.add_node("")
+    return [*nx.dfs_preorder_nodes(tree, "")]
 
 
 def _category(path: str, type_: str, has_parts: bool, operators: Sequence[str]) -> str:
