@@ -223,7 +223,7 @@ class Fitting:
                 if cut.even and found.height <= _SHORTER * plain.height and not self._slender(found, down=cuts.down):
                     return found
             elif cut.even or not even:
-                if self._scale(found) >= LEAST and not self._slender(found, down=cuts.down):
+                if self._scale(found) >= LEAST and not (cut.even and self._slender(found, down=cuts.down)):
                     return found
                 if self._scale(found) > self._scale(best):
                     best = found
