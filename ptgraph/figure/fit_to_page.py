@@ -126,6 +126,8 @@ class Fitting:
         if depth is None:
             for direction in self.directions:
                 grown = self._grown(direction)
+                if grown.scale < LEAST and self.asked:  # in columns that are not even
+                    grown = self.laid_out(self.levels(1)[0], direction)
                 if grown.scale >= LEAST:
                     return grown
         levels = self.levels(depth or 1)[::-1]
