@@ -17,9 +17,9 @@ from ptgraph.figure.fit_to_page import Fitted, Layouts, fit
 from ptgraph.figure.focus import focused
 from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.layout.layout import Geometry
-from ptgraph.figure.layout.page_columns import RADIUS, continued
 from ptgraph.figure.legend import legend
 from ptgraph.figure.options import FigureOptions, points
+from ptgraph.figure.page_columns import RADIUS, continued
 from ptgraph.figure.shortfalls import shortfalls
 from ptgraph.figure.simplify import simplify
 from ptgraph.graph.dimensions import dimensions_text

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.layout import Geometry, geometry
-from ptgraph.figure.layout.page_columns import Cutting
 from ptgraph.figure.opening import Kind, kinds, one_stands_for, size
 from ptgraph.figure.options import Direction, FigureOptions, Shown, points
+from ptgraph.figure.page_columns import Cutting
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import BOX_LIMIT, Box
 

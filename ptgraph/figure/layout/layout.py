@@ -64,7 +64,7 @@ class Geometry:
     frames, *insets* how far the text over a frame is from its left and its right side. *shapes* has the shape of the
     value of each box with a line, *columns* each encoder with its decoder. *has_u*: something in it is a U.
 
-    A figure that is cut into columns (`ptgraph.figure.layout.page_columns`) has *connectors*. *frames* and *lines*
+    A figure that is cut into columns (`ptgraph.figure.page_columns`) has *connectors*. *frames* and *lines*
     have the first part of a frame that is cut, and the last of a line; *frame_parts* and *line_starts* have the others.
     """
 

@@ -14,8 +14,8 @@ from ptgraph.figure.layout.routing_plan import Hop, Leg, OpenBox, Plan
 from ptgraph.figure.layout.sizes import BoxSize, Extent, Lanes, Sizes, Stack, TitleSize
 from ptgraph.figure.layout.spacing import GAP, HEAD, LANE, PAD, TRACK
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, leaf_names, parts_of
-from ptgraph.figure.layout.u_columns import u_columns
-from ptgraph.figure.layout.u_levels import align
+from ptgraph.figure.layout.u_shape.columns import u_columns
+from ptgraph.figure.layout.u_shape.levels import align
 
 
 def measure(

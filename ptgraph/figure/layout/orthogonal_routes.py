@@ -10,7 +10,7 @@ from ptgraph.figure.layout.routing_plan import ColumnChange, Edge, EntrySide, Ho
 from ptgraph.figure.layout.sizes import Sizes
 from ptgraph.figure.layout.spacing import EXIT, STRIP
 from ptgraph.figure.layout.tree import Leaf, Parallel, Tree, UShape
-from ptgraph.figure.layout.u_columns import leaves_at_side, rises
+from ptgraph.figure.layout.u_shape.columns import leaves_at_side, rises
 
 Point = tuple[float, float]  # u and v
 

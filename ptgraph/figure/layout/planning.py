@@ -11,11 +11,11 @@ from typing import Any
 import networkx as nx
 
 from ptgraph.figure.figure_graph import FigureGraph
-from ptgraph.figure.layout.nested_levels import bottoms
 from ptgraph.figure.layout.routing_plan import ColumnChange, Edge, EntrySide, Hop, Leg, OpenBox, Plan, Wire
 from ptgraph.figure.layout.series_parallel import arrange
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, TreePath, UShape, tree_paths
-from ptgraph.figure.layout.u_shape import around_frames, around_part, with_u_shape
+from ptgraph.figure.layout.u_shape.detection import around_frames, around_part, with_u_shape
+from ptgraph.figure.layout.u_shape.nesting import bottoms
 from ptgraph.figure.shared_values import lines_and_stubs
 
 _FEW = 2  # readers of an encoder's values that make its decoder the other column of a U

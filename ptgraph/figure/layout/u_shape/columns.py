@@ -11,7 +11,7 @@ from ptgraph.figure.layout.routing_plan import Leg, OpenBox
 from ptgraph.figure.layout.sizes import Extent, Sizes, UColumns
 from ptgraph.figure.layout.spacing import ACROSS, BESIDE, ENTRY, EXIT, GAP, HEAD, LANE, STRIP, TRACK
 from ptgraph.figure.layout.tree import Leaf, Series, Tree, UShape
-from ptgraph.figure.layout.u_levels import Reach, reaches_across, sides_between
+from ptgraph.figure.layout.u_shape.levels import Reach, reaches_across, sides_between
 
 
 def u_columns(sizes: Sizes, box: OpenBox, tree: UShape, at_least: float = 0.0) -> tuple[UColumns, Extent]:
