@@ -46,6 +46,11 @@ FOLDED_FROM = "pkg.onnxscript.optimizer.folded_from"  # a Python list of the ini
 HELPER_DOMAIN = "pkg.onnxscript"  # the first part of the domains of functions that are one operation of torch
 
 
+def is_known(key: str) -> bool:
+    """Return whether *key* is one of those above, or another of torch.onnx and its optimiser."""
+    return key.startswith(("ptgraph.", "pkg.torch.", f"{HELPER_DOMAIN}.", NAMESPACE))
+
+
 def metadata_of(item: Any) -> dict[str, str]:
     """Return the metadata of a protobuf message: a model, graph, function, node or value."""
     return {entry.key: entry.value for entry in item.metadata_props}
@@ -131,6 +136,7 @@ __all__ = [
     "TREE",
     "WEIGHTS",
     "ModuleTree",
+    "is_known",
     "metadata_of",
     "tree_of_text",
     "tree_text",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import networkx as nx
 
 from ptgraph.drawing.shapes import Drawing
@@ -73,6 +75,8 @@ def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
             source = boxes.around(name)
             if name in seen or name not in alive or source == target or boxes.is_carried(name, reader):
                 continue
+            if source is None and name in boxes.unclear:
+                continue
             seen.add(name)
             if source is None:
                 waiting.extend(flow.pred[name])
@@ -88,10 +92,16 @@ def _words(text: str) -> set[str]:
 
 
 class _Boxes:
-    """The boxes of a view of *graph* around its operations, of which the ids *drawn* are those of drawn ones."""
+    """The boxes of a view of *graph* around its operations, of which the ids *drawn* are those of drawn ones.
+
+    An id that a module and an operation would both have is *unclear*.
+    """
 
     def __init__(self, graph: ModelGraph, drawn: set[str]) -> None:
-        self.graph, self.view, self.drawn = graph, view(graph), drawn
+        self.graph, self.view = graph, view(graph)
+        ids = Counter(box.removeprefix("/") or "model" for box in self.view.boxes)
+        self.unclear = {name for name, count in ids.items() if count > 1}
+        self.drawn = drawn - self.unclear
         self.leaves = {box.op: box.id for box in self.view.boxes.values() if box.op is not None}
 
     def chain(self, name: str) -> list[str]:

@@ -6,10 +6,8 @@ from typing import Any
 
 import onnx
 
-from ptgraph.onnx.metadata import NAMESPACE, metadata_of
+from ptgraph.onnx.metadata import is_known, metadata_of
 from ptgraph.onnx.reading.flat_graph import Flat
-
-_READ = ("ptgraph.", "pkg.torch.", "pkg.onnxscript.", NAMESPACE)  # metadata that is read elsewhere
 
 
 def file_facts(model: onnx.ModelProto, flat: Flat) -> dict[str, Any]:
@@ -43,7 +41,7 @@ def file_facts(model: onnx.ModelProto, flat: Flat) -> dict[str, Any]:
 
 def _said(item: Any) -> dict[str, Any]:
     """Return the doc string and the metadata of a message."""
-    metadata = {key: value for key, value in metadata_of(item).items() if not key.startswith(_READ)}
+    metadata = {key: value for key, value in metadata_of(item).items() if not is_known(key)}
     return _without_empty({"doc": item.doc_string, "metadata": metadata})
 
 
