@@ -106,8 +106,7 @@ class _Routing:
         elif end == len(tree.parts):
             points.append((points[-1][0], level))
         elif not start < tree.bottom < end:
-            gap = end - 1 if end <= tree.bottom else 2 * tree.bottom - end
-            self._add_track(points, tree, (gap, leg.value, points[-1][0]), entry)
+            self._add_track(points, tree, (tree.gap_before(end), leg.value, points[-1][0]), entry)
         else:
             self._add_skip(points, leg, tree, entry, level)
 
@@ -129,7 +128,7 @@ class _Routing:
         assert leg.change is not None
         _, start, end = leg.change
         u, at = self.sizes.u_columns[tree], self.placed.parts[tree]
-        lane, row = at.u + u.lanes.get(leg.value, 0.0), 2 * tree.bottom - end
+        lane, row = at.u + u.lanes.get(leg.value, 0.0), tree.level(end)
         if leg.from_side:
             if leg.side is not None and abs(points[-1][1] - level) < 0.01:
                 return

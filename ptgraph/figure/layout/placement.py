@@ -9,7 +9,7 @@ from ptgraph.figure.layout.columns import share_before
 from ptgraph.figure.layout.routing_plan import OpenBox, Plan
 from ptgraph.figure.layout.sizes import Sizes
 from ptgraph.figure.layout.spacing import PAD
-from ptgraph.figure.layout.tree import Leaf, Series, Tree, UShape, parts_of
+from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, parts_of
 
 
 class Position(NamedTuple):
@@ -59,20 +59,26 @@ def _place(sizes: Sizes, found: Placed, box: OpenBox, tree: Tree, at: Position) 
         if inside is not None:
             title = 0.0 if at.up else sizes.title_heights[tree.name]
             _place(sizes, found, inside, inside.tree, at._replace(v=at.along(PAD, title)))
-    elif isinstance(tree, Series):
-        for part, start in zip(tree.parts, sizes.stacks[tree].starts, strict=True):
-            _place(sizes, found, box, part, at._replace(v=at.along(start)))
-    elif isinstance(tree, UShape):
-        u = sizes.u_columns[tree]
-        for number, (part, spine, start) in enumerate(zip(tree.all_parts, u.spines, u.starts, strict=True)):
-            turned = tree.bottom < number < len(tree.parts)
-            _place(sizes, found, box, part, Position(at.u + spine, at.along(start), at.up != turned))
-    else:
-        columns, length = sizes.columns[tree], sizes.extents[tree].length
-        for part, spine in zip(tree.parts, columns.spines, strict=True):
-            spare = 0.0 if tree.across else length - sizes.extents[part].length
-            before = spare * share_before(sizes, box, tree, part)
-            _place(sizes, found, box, part, Position(at.u + spine, at.along(columns.over + before), at.up))
+        return
+    for number, part in enumerate(parts_of(tree)):
+        spine, turned = 0.0, False
+        if isinstance(tree, UShape):
+            spine, turned = sizes.u_columns[tree].spines[number], tree.bottom < number < len(tree.parts)
+        elif isinstance(tree, Parallel):
+            spine = sizes.columns[tree].spines[number]
+        begin = at.along(beginning(sizes, box, tree, number))
+        _place(sizes, found, box, part, Position(at.u + spine, begin, at.up != turned))
+
+
+def beginning(sizes: Sizes, box: OpenBox, tree: Series | Parallel | UShape, number: int) -> float:
+    """Return how far along the flow from the beginning of *tree*, a part of *box*, its own part *number* begins."""
+    if isinstance(tree, Series):
+        return sizes.stacks[tree].starts[number]
+    if isinstance(tree, UShape):
+        return sizes.u_columns[tree].starts[number]
+    part = tree.parts[number]
+    spare = 0.0 if tree.across else sizes.extents[tree].length - sizes.extents[part].length
+    return sizes.columns[tree].over + spare * share_before(sizes, box, tree, part)
 
 
 def upward_boxes(plan: Plan) -> set[str]:
@@ -93,4 +99,4 @@ def upward_boxes(plan: Plan) -> set[str]:
     return found
 
 
-__all__ = ["Placed", "Position", "place", "upward_boxes"]
+__all__ = ["Placed", "Position", "beginning", "place", "upward_boxes"]

@@ -130,7 +130,7 @@ class _Planning:
     ) -> tuple[dict[str, str], nx.DiGraph[str], Tree]:
         """Return the ports of a box that the values *entering* enter from above, the flow in it, and its layers."""
         ports = {value: f"{name}←{value}" for value in entering}
-        key = name, len(wires), tuple(ports)
+        key = name, tuple(wires), tuple(ports)
         if key not in self.arrangements:
             self.arrangements[key] = self._layers(name, wires, ports)
         return ports, *self.arrangements[key]

@@ -56,6 +56,14 @@ class UShape:
         """The number of the last part in the order of the flow that is not empty."""
         return max(number for number, part in enumerate(self.parts) if not isinstance(part, Series) or part.parts)
 
+    def level(self, number: int) -> int:
+        """Return the level at which a part of the right column stands, the first being 0."""
+        return 2 * self.bottom - number
+
+    def gap_before(self, number: int) -> int:
+        """Return the number of the gap, below the level of the same number, by which a column leads to a part."""
+        return number - 1 if number <= self.bottom else self.level(number)
+
     @property
     def all_parts(self) -> list[Tree]:
         """The parts, and the box between the columns."""

@@ -98,7 +98,7 @@ def _needs_lane(tree: UShape, leg: Leg, reaches: Mapping[Leg, Sequence[Reach]], 
     """Return whether a leg leads across the U, and neither straight nor through the gap below its level."""
     assert leg.change is not None
     _, start, end = leg.change
-    row = 2 * tree.bottom - end
+    row = tree.level(end)
     if not start < tree.bottom < end or end == len(tree.parts):
         return False
     if row != start:
@@ -210,12 +210,12 @@ def _jogs(
     for leg in legs:
         assert leg.change is not None
         _, start, end = leg.change
-        row = 2 * tree.bottom - end
+        row = tree.level(end)
         if len(tree.parts) in (start, end):
             continue
         if not start < tree.bottom < end:  # along a column
             crosses = start != tree.bottom or rises(sizes, tree.parts[start])
-            if crosses and leg.side is None and gap == (end - 1 if end <= tree.bottom else row):
+            if crosses and leg.side is None and gap == tree.gap_before(end):
                 add(leg.value, leaves(leg, start), enters(leg, end))
             continue
         beside = leg.from_side or leg.changes_beside

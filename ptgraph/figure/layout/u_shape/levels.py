@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ptgraph.figure.layout.columns import share_before
+from ptgraph.figure.layout.placement import beginning
 from ptgraph.figure.layout.routing_plan import Edge, Leg
 from ptgraph.figure.layout.sizes import Sizes
 from ptgraph.figure.layout.spacing import PAD
-from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape
+from ptgraph.figure.layout.tree import Leaf, Series, Tree, UShape
 
 _PAST = 4.0  # from the end of a part to a line across that leaves the way on from it
 
@@ -147,15 +147,7 @@ def _offset(sizes: Sizes, part: Tree, legs: Sequence[Leg], ends: Sequence[str | 
             path = path[next((k for k, (tree, _) in enumerate(path) if tree is part), len(path)) :]
         else:
             total += PAD + (0.0 if up else sizes.title_heights[leg.box])
-        for tree, number in path:
-            if isinstance(tree, Series):
-                total += sizes.stacks[tree].starts[number]
-            elif isinstance(tree, Parallel):
-                inner, columns = tree.parts[number], sizes.columns[tree]
-                spare = 0.0 if tree.across else sizes.extents[tree].length - sizes.extents[inner].length
-                total += columns.over + spare * share_before(sizes, box, tree, inner)
-            else:
-                total += sizes.u_columns[tree].starts[number]
+        total += sum(beginning(sizes, box, tree, number) for tree, number in path)
     return total
 
 
