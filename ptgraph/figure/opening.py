@@ -29,9 +29,9 @@ def kinds(
             continue
         around = figure.chain(name)
         above = next(figure.boxes[at] for at in around[1:] if figure.boxes[at].kind != "pattern")
-        kind: Kind = box.subtitle, above.subtitle, _content(figure, box)
+        kind: Kind = box.class_name, above.class_name, _content(figure, box)
         if inside.intersection(around):
-            level = str(len(around)) if name in inside or box.repeat > 1 else box.subtitle
+            level = str(len(around)) if name in inside or box.repeat > 1 else box.class_name
             kind = _COLUMNS, level
         found.setdefault(kind, []).append(box)
     return found
@@ -63,7 +63,7 @@ def _content(figure: FigureGraph, box: Box) -> frozenset[str]:
     if box.category != "Container" and box.kind == "module":
         return frozenset()
     parts = [figure.boxes[part] for part in _through_patterns(figure, box.parts)]
-    return frozenset(part.subtitle for part in parts if part.kind == "module")
+    return frozenset(part.class_name for part in parts if part.kind == "module")
 
 
 def _worth_opening(figure: FigureGraph, box: Box, *, any_box: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Text of labels: shapes, counts, sizes in bytes, titles of operations."""
+"""Text of labels: shapes, counts, sizes in bytes, titles of operations and of calls."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ def op_title(target: str) -> str:
     parts = target.split(".")
     overloaded = len(parts) > 2 and (parts[0] in ("aten", "prims") or parts[-1] == "default")
     return parts[-2] if overloaded else parts[-1]
+
+
+def call_text(name: str, number: int) -> str:
+    """Return the name of a module in one of several calls: ``encoder (2nd call)`` for *number* 2."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{name} ({number}{ending} call)"
 
 
 def shape_text(shape: Any) -> str:
@@ -44,4 +50,4 @@ def attempts_text(attempts: Iterable[tuple[str, str]]) -> str:
     return "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
 
 
-__all__ = ["attempts_text", "count_text", "op_title", "shape_text", "size_text"]
+__all__ = ["attempts_text", "call_text", "count_text", "op_title", "shape_text", "size_text"]

@@ -123,7 +123,7 @@ def _longest(picture: View, box: Box) -> tuple[str, str]:
     """Return the longest lines of a closed box: in the last period of a pattern, numbers may have more digits."""
     title, subtitle = lines(box)
     around = picture.boxes[box.parent] if box.parent is not None else box
-    digits = len(around.paths[-1]) - len(around.paths[0]) if around.kind == "pattern" else 0
+    digits = len(around.paths[-1]) - len(around.paths[0]) if around.kind == "pattern" and around.paths else 0
     return title + "0" * digits * (2 if box.repeat > 1 else 1), subtitle
 
 

@@ -121,17 +121,31 @@ def test_a_data_dependent_if_shows_the_branch_that_the_example_takes_and_says_wh
     assert [graph.op(n).target for n in graph.of_kind("op") if graph.op(n).shape is None] == []
 
 
-def test_a_module_that_runs_twice_has_two_frames() -> None:
+def test_a_module_that_is_called_on_two_branches_has_one_frame() -> None:
     graph = graph_of("reuse")
     assert graph.component("part").calls == graph.component("part.0").calls == 2
-    picture = view(graph)
-    frames = [box for box in picture.boxes.values() if box.component == "part"]
-    assert [frame.title for frame in frames] == ["part", "part · run 2"]
-    assert {len(frame.parts) for frame in frames} == {2}
-    assert {frame.params for frame in frames} == {20}
-    assert {frame.flops for frame in frames} == {2 * 4 * 4}
-    assert analyze(graph)["flops"] == 2 * 2 * 4 * 4
-    assert "part · run 2" in draw(graph, Options(depth=1))
+    (frame,) = (box for box in view(graph).boxes.values() if box.component == "part")
+    assert (frame.title, frame.repeat, len(frame.parts), frame.params) == ("part", 2, 2, 20)
+    assert frame.flops == analyze(graph)["flops"] == 2 * 2 * 4 * 4
+    assert "×2" in draw(graph, Options(depth=1))
+
+
+def test_a_module_that_is_called_again_later_has_two_frames() -> None:
+    class Again(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part, self.between = nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.LayerNorm(4)
+
+        def forward(self, x: Tensor) -> Any:
+            return self.part(self.between(self.part(x)))
+
+    graph = trace(Again(), torch.ones(1, 4))
+    boxes = view(graph).boxes.values()
+    frames = [box for box in boxes if box.component == "part"]
+    assert [frame.title for frame in frames] == ["part", "part (2nd call)"]
+    assert {(len(frame.parts), frame.params, frame.flops) for frame in frames} == {(2, 20, 2 * 4 * 4)}
+    assert [box.title for box in boxes if box.component == "part.0"] == ["0", "0"]  # the frame says which call
+    assert "part (2nd call)" in draw(graph, Options(depth=1))
 
 
 def test_a_model_in_bfloat16_is_that_throughout() -> None:
@@ -280,7 +294,7 @@ def test_modules_may_be_called_anything(device: str) -> None:
     assert len([b for b in picture.boxes.values() if b.component in HostileNames.NAMES]) == len(runs) + 1
     for name in HostileNames.NAMES:
         titles = [b.title for b in picture.boxes.values() if b.component == name]
-        assert titles == ([name, f"{name} · run 2"] if name == "we" else [name])
+        assert titles == ([name, f"{name} (2nd call)"] if name == "we" else [name])
     text = "".join(ElementTree.fromstring(draw(graph, Options(depth=2))).itertext())
     text = text.replace("\u2060", "")
     for name in ("ü ß", "a→b", "<&\">'", "a[0]", "\\N\\l", "%2192", "&bogus;", "we@1"):

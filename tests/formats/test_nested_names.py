@@ -22,11 +22,11 @@ def test_no_two_runs_stand_at_one_place() -> None:
         places = namespaces(graph)
         assert list(places) == list(graph.calls)
         assert len(set(places.values())) == len(places), name
-    assert namespaces(graph_of("hostile"))["we@1@"] == ("we · run 2",)
+    assert namespaces(graph_of("hostile"))["we@1@"] == ("we (2nd call)",)
 
 
 def test_a_name_like_that_of_a_run_is_no_trouble(tiny: ModelGraph) -> None:
-    paths = ["a", "a · run 2", "a", "a", "b", "a · run 2"]
+    paths = ["a", "a (2nd call)", "a", "a", "b", "a (2nd call)"]
     calls = {"": Call("", None), **{str(k): Call(path, "") for k, path in enumerate(paths)}}
     names = [place[0] for place in list(namespaces(replace(tiny, calls=calls)).values())[1:]]
-    assert names == ["a", "a · run 2", "a · run 3", "a · run 4", "b", "a · run 2 · run 2"]
+    assert names == ["a", "a (2nd call)", "a (3rd call)", "a (4th call)", "b", "a (2nd call) (2nd call)"]

@@ -10,7 +10,8 @@ from ptgraph.drawing.shapes import Drawing
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.auxiliary import auxiliary_operations
 from ptgraph.graph.view.build import view
-from ptgraph.graph.view.flow import drawn_flow
+from ptgraph.graph.view.flow import drawn_flow, no_ops
+from ptgraph.graph.view.sums import zeros
 from tests.support.figure_checks import of_kind
 
 _HELD = ("parameter", "buffer", "constant", "input", "output")
@@ -56,7 +57,10 @@ def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
     """Return the lines between two drawn boxes that a figure leaves out without naming the value at its reader."""
     boxes = _Boxes(graph, {item.id for item in of_kind(drawing, "box", "sign")})
     auxiliary = auxiliary_operations(graph)
-    flow = drawn_flow(graph, auxiliary)
+    flow = drawn_flow(graph, auxiliary, no_ops(graph))
+    nothing = zeros(
+        graph
+    )  # those that a sum starts with are left out, and have no more than the shape of what they read
     lines = {item.id for item in of_kind(drawing, "edge")}
     named: dict[str, set[str]] = {}
     for item in of_kind(drawing, "stub"):
@@ -75,7 +79,7 @@ def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
             source = boxes.around(name)
             if name in seen or name not in alive or source == target or boxes.is_carried(name, reader):
                 continue
-            if source is None and name in boxes.unclear:
+            if source is None and (name in boxes.unclear or name in nothing):
                 continue
             seen.add(name)
             if source is None:

@@ -329,8 +329,8 @@ class HostileNames(nn.Module):
             self.add_module(name, nn.Sequential(nn.Linear(4, 4, bias=False), nn.ReLU()))
 
     def forward(self, x: Tensor) -> Any:
-        for name in self.NAMES:
-            x = self._modules[name](x) + 1  # type: ignore[misc]
+        for number, name in enumerate(self.NAMES, 1):  # no two alike, so that none is folded away
+            x = self._modules[name](x) + number  # type: ignore[misc]
         return self._modules["we"](x)  # type: ignore[misc]
 
 

@@ -11,6 +11,7 @@ from ptgraph.figure.figure_graph import Stub
 from ptgraph.graph.labels import op_title
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box, View
+from ptgraph.graph.view.sums import SIGN
 
 _NEVER_SMALL = {
     "ArgMax",
@@ -58,7 +59,7 @@ class Draft:
         """Return whether a box is an operation that may be one of several in a box."""
         box = self.boxes[leaf]
         small = self.is_op(leaf) and not box.params and not box.flops and self.target(leaf) not in _NEVER_SMALL
-        return small and self.graph.kind.classes
+        return small and self.graph.kind.classes and box.title != SIGN
 
     def in_order(self) -> list[str]:
         """Return the boxes of the flow in topological order."""

@@ -49,8 +49,10 @@ def auxiliary_operations(graph: ModelGraph) -> set[str]:
 
 def reads_size_only(graph: ModelGraph, auxiliary: set[str], source: str, name: str) -> bool:
     """Return whether the operation *name* reads the auxiliary *source* only as sizes."""
+    if source not in auxiliary:
+        return False
     slots = _SIZE_SLOTS.get(graph.ops.nodes[name]["target"], ())
-    return source in auxiliary and all(slot in slots for slot in graph.ops.edges[source, name]["slots"])
+    return all(slot in slots for slot in graph.ops.edges[source, name]["slots"])
 
 
 def useful_operations(graph: ModelGraph, auxiliary: set[str]) -> set[str]:

@@ -5,7 +5,7 @@
     base    = "/"                      the model
             | "/" call                 a call of a module: its path, and "#2" after it for the second call
             | "#" base                 the operations on positions and masks in a box
-            | "*" count base           a pattern: the number of modules in a period, and the box of the first
+            | "*" count base           a pattern: the number of parts in a period, and the box of the first
             | operation                the name of an operation, an input or an output
     stub    = base "→" base            a value, and the box that reads it
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
+from math import prod
 from typing import Any
 
 from ptgraph.graph.dimensions import dimensions_text
-from ptgraph.graph.labels import op_title
+from ptgraph.graph.labels import call_text, op_title
 from ptgraph.graph.model import Component, ModelGraph, Parameter
+from ptgraph.graph.module_paths import is_within
 from ptgraph.graph.traversal import chains
 from ptgraph.graph.view.box_ids import call_id
 from ptgraph.graph.view.folding import Folded
+from ptgraph.graph.view.member_labels import member_labels
 from ptgraph.graph.view.model import Box
 from ptgraph.graph.view.nesting import Nesting
+from ptgraph.graph.view.sums import SIGN
 
 
 def boxes(graph: ModelGraph, nesting: Nesting, folded: Folded) -> dict[str, Box]:
@@ -65,12 +71,14 @@ class _Making:
 
     @cached_property
     def earlier_calls(self) -> dict[str, int]:
-        """How many calls of the same module there were before each call."""
-        count: Counter[str] = Counter()
+        """How many calls of the same module there were before each call, within one call of the module around it."""
+        count: Counter[tuple[str, str | None]] = Counter()
         found = {}
         for name, call in self.graph.calls.items():
-            found[name] = count[call.component]
-            count[call.component] += 1
+            above = self.graph.calls[call.parent].component if call.parent is not None else ""
+            where = call.component, call.parent if is_within(call.component, above) else None
+            found[name] = count[where]
+            count[where] += 1
         return found
 
     @cached_property
@@ -89,6 +97,25 @@ class _Making:
         only = parts[0] if len(parts) == 1 and parts[0] not in self.nesting.parts else None
         return self._module_box(name, parent, parts, only)
 
+    @cached_property
+    def told_apart(self) -> dict[str, str]:
+        """What tells members of a pattern apart that have one class."""
+        found: dict[str, str] = {}
+        for name, blocks in self.folded.blocks.items():
+            if name in self.calls:
+                continue
+            period = len(blocks) // self.folded.repeats[name]
+            members = {}
+            for part in self.nesting.parts[name]:
+                if part in self.calls:
+                    inside = [blocks.index(block) for block in self.folded.blocks.get(part, [part])]
+                    alike = [
+                        blocks[at] for start in range(0, len(blocks), period) for at in (start + k for k in inside)
+                    ]
+                    members[part] = [self.graph.calls[self.calls[block]].component for block in alike]
+            found |= member_labels(self.graph, members)
+        return found
+
     def _op_box(self, name: str, parent: str | None) -> Box:
         op = self.graph.op(name)
         is_op = op.kind == "op"
@@ -96,7 +123,7 @@ class _Making:
         return Box(
             id=name,
             kind=kind,
-            title=op_title(op.target) if is_op else op.target,
+            title=SIGN if name in self.folded.sums else op_title(op.target) if is_op else op.target,
             subtitle="" if is_op else f"{op.dtype} {dimensions_text(op.shape)}",
             category={"input": "Input", "output": "Output"}.get(op.kind, "Operation"),
             component=op.scope,
@@ -113,22 +140,26 @@ class _Making:
         return Box(name, "group", "positions & masks", text, "Operation", component, parent, parts)
 
     def _pattern_box(self, name: str, parent: str | None, parts: tuple[str, ...]) -> Box:
-        calls = [self.calls[box] for box in self.folded.blocks[name]]
+        """Return the box of a pattern: without a module in it, it is a block of so many operations."""
+        members = self.folded.blocks[name]
+        calls = [self.calls[box] for box in members if box in self.calls]
+        ops = [self.graph.op(box) for box in members if box not in self.calls]
         paths = [self.graph.calls[call].component for call in calls]
         repeat = self.folded.repeats[name]
+        period = len(members) // repeat
         return Box(
             id=name,
             kind="pattern",
-            title=self._title(calls, paths),
-            subtitle=self._classes(paths[: len(paths) // repeat]),
+            title=self._title(calls, paths, len(paths) // repeat) if paths else "block",
+            subtitle=self._classes(paths[: len(paths) // repeat]) if paths else f"{period} operations",
             category="Container",
-            component=self.graph.calls[self.graph.calls[calls[0]].parent or ""].component,
+            component=self.graph.calls[self.graph.calls[calls[0]].parent or ""].component if calls else ops[0].scope,
             parent=parent,
             parts=parts,
             repeat=repeat,
-            params=self._params(paths),
-            flops=sum(self.flops[call] for call in calls),
-            bytes=sum(self.bytes[call] for call in calls),
+            params=self._params(paths, [box for box in members if box not in self.calls]),
+            flops=sum(self.flops[call] for call in calls) + sum(op.flops for op in ops),
+            bytes=sum(self.bytes[call] for call in calls) + sum(op.activation_bytes for op in ops),
             paths=tuple(paths),
         )
 
@@ -138,11 +169,12 @@ class _Making:
         paths = [self.graph.calls[call].component for call in calls]
         component = self.graph.component(paths[0])
         stands_for_op = only is not None and parent is not None
+        says = self._class_name(component.path) if self.graph.kind.classes else self._measures(component, only)
         return Box(
             id=name,
             kind="module",
             title=self._title(calls, paths),
-            subtitle=self._class_name(component.path) if self.graph.kind.classes else self._measures(component, only),
+            subtitle=" · ".join(text for text in (says, self.told_apart.get(name)) if text),
             category=component.category,
             component=component.path,
             parent=parent,
@@ -171,8 +203,8 @@ class _Making:
             measures.append(f"{time:,.1f} ms" if time >= 0.05 else "< 0.1 ms")
         return " · ".join(measures)
 
-    def _params(self, paths: list[str]) -> int:
-        """Return how many parameter elements modules hold together, each tensor once."""
+    def _params(self, paths: list[str], ops: Iterable[str] = ()) -> int:
+        """Return how many parameter elements modules hold and *ops* read together, each tensor once."""
         found: dict[str, int] = {}
         for path in paths:
             start = bisect_left(self.parameters, path + ".", key=lambda p: p.name)
@@ -180,22 +212,48 @@ class _Making:
                 if not parameter.name.startswith(path + "."):
                     break
                 found[parameter.tied_to or parameter.name] = parameter.count
+        for op in ops:
+            for source in self.graph.ops.predecessors(op):
+                origin = self.graph.op(source)
+                if origin.kind == "parameter":
+                    found.setdefault(origin.target, prod(size for size in origin.shape or () if isinstance(size, int)))
         return sum(found.values())
 
-    def _title(self, calls: list[str], paths: list[str]) -> str:
-        """Return the name of a module within its caller; of several blocks, their numbers, or first and last."""
+    def _title(self, calls: list[str], paths: list[str], period: int = 1) -> str:
+        """Return the name of a module within its caller; of several blocks, their numbers, or first and last.
+
+        *period* of them repeat together. If those are in a module that is not called itself, it lends them its name.
+        """
         if not paths[0]:
             return self.graph.name
         above = self.graph.calls[self.graph.calls[calls[0]].parent or ""].component
-        first, last = (path.removeprefix(above + ".") if above else path for path in (paths[0], paths[-1]))
-        if first == last:
-            earlier = self.earlier_calls[calls[0]]
-            return f"{first} · run {earlier + 1}" if earlier and len(calls) == 1 else first
-        heads, _, numbers = zip(*(path.rpartition(".") for path in paths), strict=True)
-        start = int(numbers[0]) if numbers[0].isdigit() else None
-        if len(set(heads)) == 1 and start is not None and list(numbers) == [str(start + i) for i in range(len(calls))]:
-            return f"{first}–{numbers[-1]}"
-        return f"{first} … {last}"
+        own = [path.removeprefix(above + ".") if above else path for path in paths]
+        if own[0] != own[-1]:
+            return _span(_around_each(own, period))
+        earlier = self.earlier_calls[calls[0]]
+        return call_text(own[0], earlier + 1) if earlier and len(calls) == 1 else own[0]
+
+
+def _around_each(paths: list[str], period: int) -> list[str]:
+    """Return what is around each *period* of modules, if that tells them apart, or else all *paths*."""
+    periods = [paths[start : start + period] for start in range(0, len(paths), period)]
+    around = [_around(inside) for inside in periods]
+    return around if len({*around}) == len(around) else paths
+
+
+def _around(paths: list[str]) -> str:
+    """Return the path of the innermost module that all *paths* are in: of a single one, itself."""
+    steps = zip(*(path.split(".") for path in paths), strict=False)
+    return ".".join(names[0] for names in takewhile(lambda names: len({*names}) == 1, steps))
+
+
+def _span(paths: list[str]) -> str:
+    """Return ``layers.0–5`` where paths are numbered in a row, or else the first and the last."""
+    heads, _, numbers = zip(*(path.rpartition(".") for path in paths), strict=True)
+    start = int(numbers[0]) if numbers[0].isdigit() else None
+    if len({*heads}) == 1 and start is not None and list(numbers) == [str(start + i) for i in range(len(paths))]:
+        return f"{paths[0]}–{numbers[-1]}"
+    return f"{paths[0]} … {paths[-1]}"
 
 
 __all__ = ["boxes"]

@@ -7,18 +7,22 @@ and keeps every operation and edge.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import replace
 
 import networkx as nx
 
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.auxiliary import auxiliary_operations
+from ptgraph.graph.view.block_labels import LooseLabels, block_labels
 from ptgraph.graph.view.box_ids import call_id
 from ptgraph.graph.view.boxes import boxes
-from ptgraph.graph.view.flow import drawn_flow
-from ptgraph.graph.view.folding import fold
+from ptgraph.graph.view.flow import drawn_flow, no_ops
+from ptgraph.graph.view.folding import Patterns, fold
 from ptgraph.graph.view.model import Box, Link, View
 from ptgraph.graph.view.nesting import nested
+from ptgraph.graph.view.operation_labels import operation_labels, reads_weights
+from ptgraph.graph.view.sums import sums, zeros
 
 SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at all but the first
 
@@ -26,10 +30,15 @@ SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stu
 def view(graph: ModelGraph, *, patterns: bool = True) -> View:
     """Return the view of *graph*; without *patterns*, only equal blocks in a row are folded."""
     auxiliary = auxiliary_operations(graph)
-    flow = drawn_flow(graph, auxiliary)
+    same = no_ops(graph)
+    flow = drawn_flow(graph, auxiliary, same)
     nesting = nested(graph, flow, auxiliary)
-    blocks = {call_id(call): block for call, block in graph.blocks.items()}
-    folded = fold("/", nesting.parts, flow, blocks, patterns=patterns)
+    if patterns:
+        operations = operation_labels(graph, same)
+        labels = operations | block_labels(graph, nesting.parts, flow, operations)
+        folded = fold("/", nesting.parts, flow, labels, _patterns(graph, nesting.parts, flow, operations))
+    else:
+        folded = fold("/", nesting.parts, flow, {call_id(call): block for call, block in graph.blocks.items()})
     found = boxes(graph, nesting, folded)
     leaf = {box.op: box.id for box in found.values() if box.op is not None}
     for name, carried in folded.carries.items():
@@ -39,9 +48,27 @@ def view(graph: ModelGraph, *, patterns: bool = True) -> View:
     return View(found, _links(flow, found, leaf), stands)
 
 
+def _patterns(
+    graph: ModelGraph, parts: dict[str, list[str]], flow: nx.DiGraph[str], operations: dict[str, Hashable]
+) -> Patterns:
+    components = graph.components.nodes
+    return Patterns(
+        weighted={name for name in flow if reads_weights(graph, name)},
+        modules={
+            box: call.component
+            for name, call in graph.calls.items()
+            if (box := call_id(name)) in parts and components[call.component]["total_params"]
+        },
+        loose=LooseLabels(graph, parts, flow, operations),
+        sums=sums(graph),
+        zeros=zeros(graph),
+        outputs=set(graph.of_kind("output")),
+    )
+
+
 def _links(flow: nx.DiGraph[str], boxes: dict[str, Box], leaf: dict[str, str]) -> tuple[Link, ...]:
     """Return the edges of *flow* between boxes without parts; *leaf* is the box of each operation."""
-    order = {name: index for index, name in enumerate(flow)}
+    order = {boxes[name].op: index for index, name in enumerate(boxes)}
     edges = sorted(flow.edges(data=True), key=lambda edge: (order[edge[1]], edge[2]["slots"]))
     links = [
         Link(leaf[source], leaf[target], edge["label"], tuple(edge["slots"]))

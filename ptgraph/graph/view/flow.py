@@ -6,7 +6,7 @@ it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import networkx as nx
 
@@ -30,8 +30,28 @@ _NO_OPS = {
 }
 
 
-def drawn_flow(graph: ModelGraph, auxiliary: set[str]) -> nx.DiGraph[str]:
-    """Return the flow of *graph*: the readers of an operation that is not drawn read the values that it reads."""
+def no_ops(graph: ModelGraph) -> dict[str, str]:
+    """Return the operations of *graph* that yield what they read, with its shape and type, and what each reads.
+
+    That of a number 0 is one, too: Python's ``sum`` starts with it.
+    """
+    found = {}
+    for name, op in graph.ops.nodes(data=True):
+        if op["target"] in _NO_OPS or (op["target"] == "aten.add.Tensor" and op["attributes"].get("other") == 0):
+            reads = graph.ops.pred[name]
+            values = [source for source in reads if graph.ops.nodes[source]["kind"] != "constant"]
+            if len(values) == 1:
+                edge = reads[values[0]]
+                if edge["shape"] == op["shape"] and edge["dtype"] == op["dtype"]:
+                    found[name] = values[0]
+    return found
+
+
+def drawn_flow(graph: ModelGraph, auxiliary: set[str], no_ops: Mapping[str, str]) -> nx.DiGraph[str]:
+    """Return the flow of *graph*: the readers of an operation that is not drawn read the values that it reads.
+
+    *no_ops* are those that yield what they read.
+    """
     flow: nx.DiGraph[str] = nx.DiGraph()
     useful = useful_operations(graph, auxiliary)
     drawn_sources: dict[str, list[str]] = {}  # an operation → the drawn ones that whoever reads it reads
@@ -39,7 +59,7 @@ def drawn_flow(graph: ModelGraph, auxiliary: set[str]) -> nx.DiGraph[str]:
         if op["kind"] in ("parameter", "buffer", "constant") or name not in useful:
             continue
         reads = _values_read(graph, auxiliary, name)
-        if op["shape"] is None or _is_no_op(graph, name, reads):  # a number of Python's has no shape, and is no box
+        if op["shape"] is None or _hands_on(graph, no_ops, name):  # a number of Python's has no shape, and is no box
             sources = [] if is_size(op["target"]) else reads
             drawn_sources[name] = [drawn for source in sources for drawn in drawn_sources.get(source, ())]
             continue
@@ -52,20 +72,16 @@ def drawn_flow(graph: ModelGraph, auxiliary: set[str]) -> nx.DiGraph[str]:
     return flow
 
 
+def _hands_on(graph: ModelGraph, no_ops: Mapping[str, str], name: str) -> bool:
+    """Return whether the readers of an operation read what it reads; a copy of a parameter is drawn as an operation."""
+    return name in no_ops and graph.ops.nodes[no_ops[name]]["kind"] != "parameter"
+
+
 def _values_read(graph: ModelGraph, auxiliary: set[str], name: str) -> list[str]:
     """Return what an operation reads but for parameters, buffers and sizes."""
     ops = graph.ops
     values = [source for source in ops.predecessors(name) if ops.nodes[source]["kind"] not in ("parameter", "buffer")]
     return [source for source in values if not reads_size_only(graph, auxiliary, source, name)]
-
-
-def _is_no_op(graph: ModelGraph, name: str, reads: list[str]) -> bool:
-    """Return whether an operation yields what it reads, with its shape and type."""
-    op = graph.ops.nodes[name]
-    if op["target"] not in _NO_OPS or len(reads) != 1:
-        return False
-    edge = graph.ops.edges[reads[0], name]
-    return bool(edge["shape"] == op["shape"] and edge["dtype"] == op["dtype"])
 
 
 def feed(flow: nx.DiGraph[str], source: str, target: str, label: str, slots: Iterable[int]) -> None:
@@ -74,4 +90,4 @@ def feed(flow: nx.DiGraph[str], source: str, target: str, label: str, slots: Ite
     flow.add_edge(source, target, label=before["label"], slots=sorted({*before["slots"], *slots}))
 
 
-__all__ = ["drawn_flow", "feed"]
+__all__ = ["drawn_flow", "feed", "no_ops"]

@@ -1,24 +1,30 @@
 """Folding: equal blocks in a row become one, which stands for all of them, if each feeds only the next.
 
-So do patterns of several blocks that repeat: five layers with local attention and one with global, again and again.
-The blocks that repeat together are a *period*, a single block is a period of one, and periods in a row of which the
-first can stand for all are a *repetition*.
+So do patterns of several that repeat: five layers with local attention and one with global, again and again; attention
+and ⊕, feed-forward and ⊕; or forty operations of a file without modules. What repeats together is a *period*, a single
+block is a period of one, and periods in a row of which the first can stand for all are a *repetition*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Hashable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, NamedTuple
+from itertools import takewhile
+from typing import NamedTuple
 
 import networkx as nx
 
 from ptgraph.graph.view.flow import feed
+from ptgraph.graph.view.parallel import Parallels, in_order
+from ptgraph.graph.view.periods import Periods
+from ptgraph.graph.view.repetitions import Candidates, Wiring
+from ptgraph.graph.view.sums import add_up
 
-# The values that boxes read from outside: (number of the leaf that reads, slot) → ("before", number of a leaf in the
-# period before) or ("elsewhere", leaf).
-Reads = dict[tuple[int, int], tuple[str, Any]]
+_MIXED = 8  # leaves in a period of modules and operations that is a repetition with two periods already
+_LONG = 6  # operations in a period without modules of which two are a repetition, if it reads weights
+_SHIFTS = 8  # later starts of a repetition that are tried
+
+Edge = tuple[str, str, str, list[int]]  # source, target, label, slots
 
 
 class Carry(NamedTuple):
@@ -30,59 +36,78 @@ class Carry(NamedTuple):
     slots: tuple[int, ...]
 
 
-class _Wiring(NamedTuple):
-    """The wiring of a block among the parts of a box, which is the one with that *number*.
+@dataclass(frozen=True)
+class Patterns:
+    """What is known of leaves and boxes, to fold more than single blocks in a row.
 
-    *reads* maps (number of a leaf, slot) to the leaf read there and the number of the block that has it, or -1. *reach*
-    is the number of the last block that it feeds.
+    *weighted* are the leaves that read weights. *modules* maps the boxes of modules with parameters to their paths,
+    *loose* gives boxes and leaves that are alike but for the sizes of values the same label, *sums* maps additions in
+    a row to the last of them, *zeros* are the leaves that yield zeros, and *outputs* those of the model.
     """
 
-    number: int
-    reads: dict[tuple[int, int], tuple[str, int]]
-    reach: int
+    weighted: Container[str]
+    modules: Mapping[str, str]
+    loose: Callable[[str], Hashable]
+    sums: Mapping[str, str]
+    zeros: Container[str]
+    outputs: Container[str]
 
 
 @dataclass(frozen=True)
 class Folded:
     """The folds by the box that stands for all: the first block, or for a pattern a box of its own around one period.
 
-    ``blocks`` are the blocks of each, period after period, and ``repeats`` the number of periods; ``carries`` is what
-    one feeds the next. ``stands`` maps a leaf that was folded away to the leaf that stands for it, and the number of
-    its period in each fold that it was in.
+    ``blocks`` are the blocks and operations of each, period after period, and ``repeats`` the number of periods;
+    ``carries`` is what one feeds the next: nothing if the periods are parallel. ``stands`` maps a leaf that was folded
+    away to the leaf that stands for it, and the number of its period in each fold that it was in. ``sums`` are the
+    additions that stand for several in a row.
     """
 
     blocks: dict[str, list[str]]
     repeats: dict[str, int]
     carries: dict[str, list[Carry]]
     stands: dict[str, tuple[str, dict[str, int]]]
+    sums: set[str]
 
 
 def fold(
-    root: str, parts: dict[str, list[str]], flow: nx.DiGraph[str], blocks: dict[str, str], *, patterns: bool = True
+    root: str,
+    parts: dict[str, list[str]],
+    flow: nx.DiGraph[str],
+    labels: dict[str, Hashable],
+    patterns: Patterns | None = None,
 ) -> Folded:
     """Fold the boxes inside of the box *root*, in place.
 
-    *parts* are the boxes inside of each, *flow* the edges between leaves, and *blocks* maps boxes to ids that equal
-    ones share. Of each fold, all periods but the first leave *parts* and *flow*; that of a pattern moves into a box of
-    its own. Without *patterns*, only single blocks fold.
+    *parts* are the boxes inside of each, *flow* the edges between leaves, and *labels* maps boxes and leaves to labels
+    that equal ones share. Of each fold, all periods but the first leave *parts* and *flow*; that of a pattern moves
+    into a box of its own. Without *patterns*, only single blocks in a row fold.
     """
-    folding = _Folding(parts, flow, blocks, patterns)
+    folding = _Folding(parts, flow, labels, patterns)
     folding.within(root)
     return folding.result()
 
 
 class _Folding:
     def __init__(
-        self, parts: dict[str, list[str]], flow: nx.DiGraph[str], blocks: dict[str, str], patterns: bool
+        self,
+        parts: dict[str, list[str]],
+        flow: nx.DiGraph[str],
+        labels: dict[str, Hashable],
+        patterns: Patterns | None,
     ) -> None:
         self.parts = parts
         self.flow = flow
-        self.blocks = blocks
+        self.labels = labels
         self.patterns = patterns
         self.order = {name: rank for rank, name in enumerate(flow)}
+        self.periods = Periods(parts, flow, labels, self.order, shorter=patterns is not None)
         self.folded: dict[str, list[str]] = {}
         self.repeats: dict[str, int] = {}
         self.carries: dict[str, list[Carry]] = {}
+        self.sums: set[str] = set()
+        self.joined: dict[str, list[Edge]] = {}  # what parallel blocks but the first read and feed, by their fold
+        self.gone: dict[str, str] = {}  # a fold that was folded away itself → the one that stands for it
         self.stands: dict[str, tuple[str, str, int]] = {}  # a leaf that is gone → its stand-in, the fold, its number
 
     def result(self) -> Folded:
@@ -95,178 +120,199 @@ class _Folding:
             ]
             for first, carried in self.carries.items()
         }
-        return Folded(self.folded, self.repeats, carries, stands)
+        return Folded(self.folded, self.repeats, carries, stands, self.sums)
 
     def _stand_in(self, leaf: str) -> tuple[str, dict[str, int]]:
         numbers: dict[str, int] = {}
         while leaf in self.stands:
-            leaf, fold, numbers[fold] = self.stands[leaf]
+            leaf, fold, number = self.stands[leaf]
+            while fold in self.gone:
+                fold = self.gone[fold]
+            numbers[fold] = number
         return leaf, numbers
 
     def within(self, box: str) -> None:
         """Fold the repetitions among the parts of *box*, then those within what is left."""
-        wirings = self._wirings(box)
+        if self.patterns is not None:
+            self._fold_parallel(box, self.patterns)
+        parts = self.parts[box]
+        candidates = self._candidates(parts)
+        left: list[str] = []
         start = 0
-        while start < len(self.parts[box]):
-            repetition = self._longest_repetition(self.parts[box], start, wirings)
-            if len(repetition) > 1:
-                self._fold(box, repetition)
-            start += 1
-        for part in self.parts[box]:
+        while start < len(parts):
+            shift, repetition = self._best(parts, start, candidates)
+            left += parts[start : start + shift]
+            left.append(self._fold(repetition) if len(repetition) > 1 else parts[start])
+            start += shift + len(repetition) * len(repetition[0])
+        self.parts[box] = left
+        for part in left:
             if part in self.parts:
+                others = self._without(self.joined.get(part, []))
                 self.within(part)
+                for source, target, label, slots in others:
+                    ends = [self._stand_in(end)[0] for end in (source, target)]
+                    feed(self.flow, ends[0], ends[1], label, slots)
 
-    def _wirings(self, box: str) -> dict[str, _Wiring]:
-        """Return the wiring of each block in *box*, by which most repetitions that cannot be are ruled out."""
-        blocks = {part: number for number, part in enumerate(self.parts[box]) if self._is_block(part)}
-        made = {leaf: number for part, number in blocks.items() for leaf in self._leaves([part])}
-        found = {}
-        for part, number in blocks.items():
-            targets = {t for leaf in self._leaves([part]) for t in self.flow.successors(leaf)}
-            reads = {where: (source, made.get(source, -1)) for where, (_, source) in self._reads([part]).items()}
-            reach = max((made.get(target, len(self.parts[box])) for target in targets), default=number)
-            found[part] = _Wiring(number, reads, reach)
-        return found
+    def _without(self, edges: list[Edge]) -> list[Edge]:
+        """Take out *edges* of parallel blocks but the first, as what folds in the first is found by its own.
 
-    def _longest_repetition(self, parts: list[str], start: int, wirings: dict[str, _Wiring]) -> list[list[str]]:
-        """Return the repetition from *start* with the most blocks, of those the one with the shortest period."""
-        found, best = [parts[start : start + 1]], (0, 0)
-        for blocks, shorter in sorted(self._periods(parts, start, wirings), reverse=True):
-            if (blocks, shorter) <= best:
-                break
-            repetition = self._repetition(parts, start, -shorter)
-            if len(repetition) > 1 and (len(repetition) * -shorter, shorter) > best:
-                found, best = repetition, (len(repetition) * -shorter, shorter)
-        return found
-
-    def _periods(self, parts: list[str], start: int, wirings: dict[str, _Wiring]) -> Iterator[tuple[int, int]]:
-        """Yield the most blocks that a repetition from *start* may have, and the length of its period, negated."""
-        longest = (len(parts) - start) // 2 if self.patterns else min(1, (len(parts) - start) // 2)
-        if parts[start] not in wirings:
-            return
-        first, reach = wirings[parts[start]].number, 0
-        for period in range(1, longest + 1):
-            last = parts[start + period - 1]
-            if last not in wirings:
-                return
-            reach = max(reach, wirings[last].reach)
-            if reach >= first + 2 * period:  # the first period feeds more than the second
-                continue
-            end = start
-            while end + period < len(parts) and self._wired_alike(parts[end], parts[end + period], first, wirings):
-                end += 1
-            if end - start >= period:
-                yield (end - start) // period * period + period, -period
-
-    def _wired_alike(self, here: str, after: str, first: int, wirings: dict[str, _Wiring]) -> bool:
-        """Return whether two blocks may be the same one of two periods in a row, where the first block is *first*."""
-        if here not in wirings or after not in wirings or self.blocks[here] != self.blocks[after]:
-            return False
-        (number, reads, _), (later, again, _) = wirings[here], wirings[after]
-        period = later - number
-        return reads.keys() == again.keys() and all(
-            source == other  # from elsewhere
-            or (at >= 0 and home - at == period)  # from the same period, or the one before
-            or (number < first + period and at < first <= home < first + period)  # into the first period
-            for (source, at), (other, home) in ((reads[where], again[where]) for where in reads)
-        )
-
-    def _repetition(self, parts: list[str], start: int, period: int) -> list[list[str]]:
-        """Return the longest repetition from *start* of periods with *period* blocks each.
-
-        Each period feeds the next and nothing else; but for that, all read the same values at the same leaf and slot.
+        Returns those that were there.
         """
-        periods = [parts[at : at + period] for at in range(start, len(parts) - period + 1, period)]
-        found = periods[:1]
-        reads: Reads | None = None
-        for here, after in pairwise(periods):
-            if not self._are_equal(here, after) or not self._feeds_only(here, after):
-                break
-            entry = self._reads(after, here)
-            if reads is None and not self._reads_alike(here, entry):
-                break
-            if reads is not None and reads != entry:
-                break
-            reads = entry
-            found.append(after)
+        found = [edge for edge in edges if self.flow.has_edge(*edge[:2])]
+        self.flow.remove_edges_from([edge[:2] for edge in found])
         return found
 
-    def _is_block(self, box: str) -> bool:
-        return box in self.blocks and box in self.parts
-
-    def _are_equal(self, here: list[str], after: list[str]) -> bool:
-        """Return whether the blocks of two periods are equal one by one, and feed each other alike."""
-        return all(
-            self._is_block(one) and self.blocks.get(other) == self.blocks[one]
-            for one, other in zip(here, after, strict=True)
-        ) and (len(here) == 1 or self._edges(here) == self._edges(after))
-
-    def _edges(self, boxes: list[str]) -> dict[tuple[int, int], list[int]]:
-        number = {leaf: index for index, leaf in enumerate(self._leaves(boxes))}
-        return {
-            (number[leaf], number[target]): edge["slots"]
-            for leaf in number
-            for target, edge in self.flow.adj[leaf].items()
-            if target in number
+    def _candidates(self, parts: list[str]) -> Candidates:
+        """Return what may repeat among *parts*, by which most repetitions that cannot be are ruled out."""
+        single = self.patterns is None
+        labels = [None if single and part not in self.parts else self.labels.get(part) for part in parts]
+        numbers = {
+            leaf: number
+            for number, part in enumerate(parts)
+            if labels[number] is not None
+            for leaf in self.periods.leaves([part])
         }
 
-    def _feeds_only(self, here: list[str], after: list[str]) -> bool:
-        ours, following = self._leaves(here), self._leaves(after)
-        inside, next_ = set(ours), set(following)
-        targets = {t for s in ours for t in self.flow.successors(s) if t not in inside}
-        return bool(targets) and targets <= next_ and self._ranks(ours) == self._ranks(following)
+        def wirings() -> list[Wiring]:
+            return [self._wiring(part, numbers, number, len(parts)) for number, part in enumerate(parts)]
 
-    def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
-        """Return the number of each leaf among them in order of execution, and its operator."""
-        rank = {leaf: index for index, leaf in enumerate(sorted(leaves, key=self.order.__getitem__))}
-        return [(rank[leaf], self.flow.nodes[leaf]["target"]) for leaf in leaves]
+        return Candidates(labels, [part in self.parts for part in parts], wirings, self.patterns is not None)
 
-    def _reads(self, boxes: list[str], before: list[str] | None = None) -> Reads:
-        """Return the values that *boxes* read from outside; those from the boxes *before* them by leaf number."""
-        leaves = self._leaves(boxes)
-        inside = set(leaves)
-        previous = {leaf: number for number, leaf in enumerate(self._leaves(before))} if before is not None else {}
-        found: Reads = {}
-        for number, leaf in enumerate(leaves):
-            for source in self.flow.predecessors(leaf):
-                if source not in inside:
-                    what = ("before", previous[source]) if source in previous else ("elsewhere", source)
-                    found |= {(number, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
-        return found
+    def _wiring(self, part: str, numbers: dict[str, int], number: int, beyond: int) -> Wiring:
+        leaves = self.periods.leaves([part])
+        targets = {target for leaf in leaves for target in self.flow.succ[leaf]}
+        reads = {where: (source, numbers.get(source, -1)) for where, (_, source) in self.periods.reads([part]).items()}
+        return Wiring(reads, max((numbers.get(target, beyond) for target in targets), default=number))
 
-    def _reads_alike(self, first: list[str], entry: Reads) -> bool:
-        """Return whether the *first* period reads what the next one reads (*entry*).
+    def _best(self, parts: list[str], start: int, candidates: Candidates) -> tuple[int, list[list[str]]]:
+        """Return the repetition at *start* with the most members, of those the one with the shortest period.
 
-        For each value that the next one reads from the first, the first reads one value from outside. In a pattern
-        these must differ from each other: other folds inside of it are found by what its first period reads.
+        A pattern may start later within its first period: the number is by how many parts. It does where its periods
+        hand on fewer values then, or have a module around each.
         """
-        reads = self._reads(first)
-        given: dict[int, tuple[str, Any]] = {}
-        return (
-            reads.keys() == entry.keys()
-            and all(
-                (given.setdefault(value, reads[number]) == reads[number])
-                if origin == "before"
-                else (reads[number][1] == value)
-                for number, (origin, value) in entry.items()
-            )
-            and (len(first) == 1 or len(set(given.values())) == len(given))
-        )
+        found, best = [parts[start : start + 1]], 0
+        for size, period in candidates.at(start):
+            if size <= best:
+                break
+            repetition = self.periods.repetition(parts, start, period)
+            if len(repetition) * period > best and self._is_worth_it(repetition):
+                found, best = repetition, len(repetition) * period
+        count, period = len(found), len(found[0])
+        if period == 1:
+            return 0, found
+        shifts = candidates.shifts(start, period, count)[:_SHIFTS]
+        shifted = [(shift, self.periods.repetition(parts, start + shift, period)) for shift in shifts]
+        good = [(shift, repetition) for shift, repetition in shifted if len(repetition) == count]
+        return next((one for one in good if _have_modules_around(one[1])), good[0] if good else (0, found))
 
-    def _leaves(self, boxes: list[str]) -> list[str]:
-        found: list[str] = []
-        for box in boxes:
-            found += self._leaves(self.parts[box]) if box in self.parts else [box]
-        return found
+    def _is_worth_it(self, repetition: list[list[str]]) -> bool:
+        """Return whether a repetition says more than its parts: any of modules; of operations, not too small a one."""
+        first, count = repetition[0], len(repetition)
+        modules = sum(part in self.parts for part in first)
+        if count == 1 or modules == len(first):
+            return count > 1
+        if modules:
+            return count >= 3 or len(self.periods.leaves(first)) >= _MIXED
+        return count >= 3 <= len(first) or (len(first) >= _LONG and self._reads_weights(first))
 
-    def _fold(self, box: str, repetition: list[list[str]]) -> None:
-        """Let the first period stand for the *repetition*: it feeds what the last one feeds."""
-        first, *rest = repetition
-        name = first[0] if len(first) == 1 else f"*{len(first)}{first[0]}"
-        ours = self._leaves(first)
-        gone = set()
+    def _reads_weights(self, leaves: list[str]) -> bool:
+        return self.patterns is not None and any(leaf in self.patterns.weighted for leaf in leaves)
+
+    def _fold_parallel(self, box: str, patterns: Patterns) -> None:
+        """Fold the parallel blocks among the parts of *box*: one reads and feeds what all of them do."""
+        parts = self.parts[box]
+        if not any(part in patterns.modules for part in parts):
+            return
+        leaves = {part: self.periods.leaves([part]) for part in parts}
+        of, outputs = patterns, patterns.outputs
+        found = Parallels(parts, leaves, of.modules, of.loose, self.flow, self.order, of.sums, outputs).found()
+        for periods in self._not_in_a_row(parts, found, of.sums) if found else ():
+            gone = {part for period in periods[1:] for part in period}
+            inside = {leaf for period in periods for part in period for leaf in leaves[part]}
+            last = add_up(self.flow, inside, of.sums, of.zeros)
+            self.sums |= last.keys()
+            gone.update(*last.values())
+            name = self._join(periods)
+            parts = [name if part == periods[0][0] else part for part in parts if part not in gone]
+            parts = [part for part in parts if part == name or part not in periods[0]]
+        self.parts[box] = in_order(parts, self.periods.leaves, self.flow) if found else parts
+
+    def _not_in_a_row(
+        self, parts: list[str], found: list[list[list[str]]], sums: Mapping[str, str]
+    ) -> list[list[list[str]]]:
+        """Return the parallel blocks that are not part of larger repetitions in a row, but for sums of what they yield.
+
+        The skip connections of a chain of blocks are equal and parallel, but each belongs to its block.
+        """
+        in_a_row: list[set[str]] = []
+        candidates = self._candidates(parts)
+        start = 0
+        while start < len(parts):
+            shift, repetition = self._best(parts, start, candidates)
+            if len(repetition) > 1:
+                in_a_row.append({part for period in repetition for part in period if part not in sums})
+            start += shift + len(repetition) * len(repetition[0])
+        members = [{part for period in periods for part in period} for periods in found]
+        return [
+            periods
+            for periods, own in zip(found, members, strict=True)
+            if all(row <= own or row.isdisjoint(own) for row in in_a_row)
+        ]
+
+    def _join(self, periods: list[list[str]]) -> str:
+        """Let the first of parallel *periods* read and feed what they all do; return the box that stands for them."""
+        first, *rest = periods
+        name = self._named(periods)
+        ours = self.periods.leaves(first)
+        self.carries[name] = []
+        self.joined[name] = []
+        sizes = {leaf: self._sizes(leaf) for leaf in ours}
         for number, period in enumerate(rest, 1):
-            for stand_in, leaf in zip(ours, self._leaves(period), strict=True):
+            stand_in = dict(zip(self.periods.leaves(period), ours, strict=True))
+            self.stands |= {leaf: (one, name, number) for leaf, one in stand_in.items()}
+            uneven = {one for leaf, one in stand_in.items() if self._sizes(leaf) != sizes[one]}
+            edges = [*self.flow.in_edges(stand_in, data=True), *self.flow.out_edges(stand_in, data=True)]
+            for source, target, edge in edges:
+                ends = stand_in.get(source, source), stand_in.get(target, target)
+                known = self.flow.get_edge_data(*ends)
+                if known is None:
+                    taken = [slot for one in self.flow.pred[ends[1]].values() for slot in one["slots"]]
+                    slots = [slot + (max(taken) + 1 if target in stand_in else 0) for slot in edge["slots"]]
+                    self.joined[name].append((*ends, edge["label"], slots))
+                    self.flow.add_edge(*ends, label=edge["label"], slots=slots)
+                elif source in stand_in:
+                    slots = sorted({*known["slots"], *edge["slots"]}) if target not in stand_in else known["slots"]
+                    self.flow.add_edge(*ends, label=known["label"], slots=slots)
+            for edge in self.flow.edges(uneven):  # of values of several sizes, it says none
+                self.flow.edges[edge]["label"] = ""
+            self.flow.remove_nodes_from(stand_in)
+        return name
+
+    def _sizes(self, leaf: str) -> list[str]:
+        """Return the shapes of what a leaf yields, once each."""
+        return sorted({edge["label"] for edge in self.flow.succ[leaf].values()})
+
+    def _named(self, periods: list[list[str]]) -> str:
+        """Keep *periods* as a fold, and return its box: the first block, or one around the parts of the first."""
+        first = periods[0]
+        name = first[0] if len(first) == 1 else f"*{len(first)}{first[0]}"
+        if len(first) > 1:
+            self.parts[name] = first
+        blocks = [block for period in periods for block in period]
+        self.folded[name] = [one for block in blocks for one in self.folded.get(block, [block])]
+        self.repeats[name] = len(periods)
+        return name
+
+    def _fold(self, repetition: list[list[str]]) -> str:
+        """Let the first period stand for the *repetition*, and return its box: it feeds what the last one feeds."""
+        first, *rest = repetition
+        ours = self.periods.leaves(first)
+        name = self._named(repetition)
+        gone = set()
+        for period in rest:
+            self.gone |= {other: one for one, other in zip(first, period, strict=True) if other in self.folded}
+        for number, period in enumerate(rest, 1):
+            for leaf, stand_in in self.periods.counterparts(first, period).items():
                 self.stands[leaf] = stand_in, name, number
                 gone.add(leaf)
         self.carries[name] = [
@@ -275,17 +321,21 @@ class _Folding:
             for target, edge in self.flow.adj[source].items()
             if target in gone
         ]
-        for stand_in, leaf in zip(ours, self._leaves(rest[-1]), strict=True):
+        for leaf, stand_in in self.periods.counterparts(first, rest[-1]).items():
             for target, edge in list(self.flow.adj[leaf].items()):
                 if target not in gone:
                     feed(self.flow, stand_in, target, edge["label"], edge["slots"])
         self.flow.remove_nodes_from(gone)
-        start = self.parts[box].index(first[0])
-        self.parts[box][start : start + len(first) * len(repetition)] = [name]
-        if len(first) > 1:
-            self.parts[name] = first
-        self.folded[name] = [block for period in repetition for block in period]
-        self.repeats[name] = len(repetition)
+        return name
+
+
+def _have_modules_around(repetition: list[list[str]]) -> bool:
+    """Return whether the modules in each period are in one of their own, such as ``layers.3``, by their ids."""
+    around = set()
+    for period in repetition:
+        paths = [box.split(".") for box in period if box.startswith("/")]
+        around.add(tuple(names[0] for names in takewhile(lambda names: len({*names}) == 1, zip(*paths, strict=False))))
+    return len(around) == len(repetition)
 
 
 __all__ = ["Carry", "Folded", "fold"]

@@ -20,10 +20,10 @@ class Box:
     for it (``op``). ``repeat`` counts the equal blocks that the box stands for, ``paths`` are those of their
     modules, and ``carries`` are the values that each feeds the next. ``bytes`` are those of activations.
 
-    A pattern stands for several blocks in a row that repeat as a whole: its ``parts`` are those of one period, which
-    may be folds again, ``repeat`` counts the periods, and ``paths`` has those of all of them, period after period.
-    It is no module; its ``component`` is the one that it is in. ``id`` is ``*``, the length of a period, and the id
-    of its first block.
+    A pattern stands for several blocks or operations in a row that repeat as a whole: its ``parts`` are those of one
+    period, which may be folds again, ``repeat`` counts the periods, and ``paths`` has those of the modules of all of
+    them, period after period; it is empty if there are only operations. A pattern is no module; its ``component`` is
+    the one that it is in. ``id`` is ``*``, the number of parts in a period, and the id of the first.
     """
 
     id: str
@@ -41,6 +41,11 @@ class Box:
     bytes: int = 0
     paths: tuple[str, ...] = ()
     carries: tuple[Carry, ...] = ()
+
+    @property
+    def class_name(self) -> str:
+        """The class in the subtitle of a module, without what tells it from others in its pattern."""
+        return self.subtitle.partition(" · ")[0]
 
 
 @dataclass(frozen=True, slots=True)

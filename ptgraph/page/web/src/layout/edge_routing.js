@@ -132,6 +132,7 @@ function endOf(diagram, scene, leaf, side, link, block = null) {
     numbers.push(null);
     if (!at || !at.isColumn) continue;
     if (side === 1 && !diagram.dataflow.isEntry(base, link)) break; // every block reads it: it ends at the frame
+    if (side === 0 && !diagram.base(base).carries.length) break; // parallel blocks: it leaves the frame
     numbers[numbers.length - 1] = side === 1 ? 0 : at.items.length - 1;
     enter(at.items[numbers[numbers.length - 1]]);
   }

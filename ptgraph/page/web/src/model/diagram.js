@@ -3,7 +3,8 @@
 // A box that stands for 24 equal blocks (a fold) is stored as its first block. Open, it shows one of them, the picked
 // one; unfolded, it holds all. Ids tell the blocks of an unfolded fold apart: `/layers.0.attention~17` is what
 // `/layers.0.attention` is in the first, and `~3.5` has a number for each fold around it, the outermost first.
-// A pattern is a fold whose blocks are periods of several modules: its `runs` are those of all periods, one by one.
+// A pattern is a fold whose blocks are periods of several modules and operations: its `runs` are the modules of all
+// periods, one by one.
 
 import { FOLDED, joinId, splitId } from './box_id.js';
 import { Dataflow } from './dataflow.js';
@@ -41,6 +42,7 @@ export class Diagram {
       if (found.op === null && ['op', 'input', 'output'].includes(found.kind)) found.op = id;
       found.isFold = found.repeat > 1;
       found.period = found.runs.length / found.repeat; // how many modules each block of a fold is
+      found.around = aroundEach(found.runs, found.period);
       if (found.kind === 'pattern') found.each = this.sumOf(found.parts);
       found.folds = (parent === null ? 0 : this.base(parent).folds) + (found.isFold ? 1 : 0);
       this.bases.set(id, found);
@@ -100,18 +102,19 @@ export class Diagram {
 
   /** The name of one block of a fold: its path within the module around it; of a period, those of first and last. */
   nameOf(id, number) {
-    const { runs, period, parent } = this.base(this.split(id).base);
-    const around = this.parent(this.number(id) === FOLDED ? id : this.parent(id));
-    const paths = runs.slice(number * period, (number + 1) * period).map((path) => this.rename(around, path));
-    const name = spanOf(paths.map((path) => this.relative(path, parent)));
-    return runs[0] === runs[period] ? `${name} · run ${number + 1}` : name;
+    const { title, runs, period, parent, around } = this.base(this.split(id).base);
+    if (!runs.length) return `${title.replace(/ ×\d+$/, '')} ${number + 1}`; // there are only operations
+    const outer = this.parent(this.number(id) === FOLDED ? id : this.parent(id));
+    const own = around ? [around[number]] : runs.slice(number * period, (number + 1) * period);
+    const name = spanOf(own.map((path) => this.relative(this.rename(outer, path), parent)));
+    return runs[0] === runs[period] ? callText(name, number + 1) : name;
   }
 
   /** The title of a closed member of a pattern, in the period that shows. */
   titleOf(id) {
-    const { title, kind, runs, repeat, parent, component } = this.base(this.split(id).base);
-    if (kind !== 'module' && kind !== 'pattern') return title;
-    const own = runs.length ? runs : [component];
+    const { title, kind, runs, repeat, parent, component, around } = this.base(this.split(id).base);
+    if (kind !== 'module' && !runs.length) return title;
+    const own = around || (runs.length ? runs : [component]);
     const paths = own.map((path) => this.rename(this.parent(id), path));
     if (paths.every((path, k) => path === own[k])) return title;
     const name = spanOf(paths.map((path) => this.relative(path, parent)));
@@ -260,6 +263,24 @@ export class Diagram {
     const part = this.component(id);
     return part && this.texts().classes[part.type];
   }
+}
+
+/** What is around the modules of each period, if there are several and that tells them apart, or null. */
+function aroundEach(runs, period) {
+  if (!(period > 1)) return null;
+  const found = [];
+  for (let start = 0; start < runs.length; start += period) {
+    const [first, ...rest] = runs.slice(start, start + period).map((path) => path.split('.'));
+    const apart = first.findIndex((name, k) => rest.some((names) => names[k] !== name));
+    found.push((apart < 0 ? first : first.slice(0, apart)).join('.'));
+  }
+  return new Set(found).size === found.length ? found : null;
+}
+
+/** What a module is called in one of several calls: `encoder (2nd call)`. */
+function callText(name, number) {
+  const isTeen = [11, 12, 13].includes(number % 100);
+  return `${name} (${number}${(!isTeen && ['th', 'st', 'nd', 'rd'][number % 10]) || 'th'} call)`;
 }
 
 /** What several modules are called: the first and the last, or `layers.0–5` where they are numbered in a row. */

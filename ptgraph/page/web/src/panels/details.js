@@ -130,9 +130,16 @@ export class Details {
   folds(id, box) {
     const all = this.app.diagram.folds(id);
     if (!all.length) return null;
-    const what = box.kind === 'pattern' ? `repetitions of a pattern of ${full(box.period)} blocks` : 'equal blocks in a row';
+    const what = box.kind === 'pattern' ? `repetitions of a pattern of ${this.partsOf(box)}`
+      : box.carries.length ? 'equal blocks in a row' : 'equal blocks side by side';
     const says = box.repeat > 1 ? `Stands for ${full(box.repeat)} ${what}.` : box.of > 1 ? `One of ${full(box.of)} ${what}.` : '';
     return el('div', { class: 'folds' }, says ? el('p', {}, says) : null, all.map((fold, k) => this.picker(fold, k)));
+  }
+
+  /** How many parts a pattern has in each period: blocks, or also operations. */
+  partsOf({ parts, period }) {
+    const isOp = (part) => this.app.diagram.base(this.app.diagram.split(part).base).kind === 'op';
+    return parts.some(isOp) ? `${full(parts.length)} parts` : `${full(period)} blocks`;
   }
 
   picker({ id, repeat, runs, period, picked }, k) {
@@ -142,7 +149,7 @@ export class Details {
     const first = Number(numbers[0]);
     const isNumbered = period === 1 && numbers.every((number, at) => Number(number) === first + at);
     const base = isNumbered ? first : 1;
-    const prefix = isNumbered ? paths[0].replace(/\d+$/, '') : period > 1 ? 'repetition ' : 'block ';
+    const prefix = isNumbered ? paths[0].replace(/\d+$/, '') : period === 1 ? 'block ' : 'repetition ';
     const pick = (number) => app.expansion.pick(id, Math.max(0, Math.min(repeat - 1, number)));
     const input = el('input', {
       type: 'number', min: base, max: base + repeat - 1, step: 1, value: base + picked, 'data-act': `pick ${id}`,

@@ -1,0 +1,106 @@
+"""Repetitions of other kinds than equal blocks in a row: each is drawn once, and no edge is lost or made up."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from onnx.numpy_helper import from_array
+
+from ptgraph import trace
+from ptgraph.figure.compose import figure
+from ptgraph.figure.options import FigureOptions
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.build import view
+from ptgraph.onnx.reading.read import graph_of_model
+from tests.graph.test_folding import check, said
+from tests.support.figure_truth import torn
+from tests.support.repeat_models import MODELS
+
+
+@cache
+def graph_of(name: str) -> ModelGraph:
+    model, inputs = MODELS[name]
+    return trace(model, *inputs)
+
+
+PAIR = [("layers.0.0", 1), ("layers.0.1", 1)]
+DOWNS = [("stem", 1), ("downs.0", 1), ("downs.1", 1), ("downs.2", 1)]
+EXPECTED: dict[str, list[Any]] = {
+    "pairs": [("layers.0–5", 6, PAIR)],
+    "last has less": [("blocks.0–4", 5)],
+    "streams": [("blocks.0–2", 3), ("blocks.3", 1)],  # the second stream does not end in the first three
+    "last casts": [("blocks.0–4", 5)],
+    "windows": [("blocks.0–5", 3, [("blocks.0", 1), ("blocks.1", 1)])],
+    "residuals": [("0–7", 4, [("0", 1), ("1", 1)])],
+    "siamese": [("encoder", 2), ("head", 1)],
+    "experts": [("gate", 1), ("experts.0–7", 8, [("experts.0", 1)])],
+    "stacked experts": [("gate", 1), ("experts.0–7", 8)],
+    "ensemble": [("members.0–4", 5)],
+    "heads": [*DOWNS, ("heads.0–3", 4)],
+    "shared head": [*DOWNS, ("heads.0", 4)],
+    "projections": [(f"linears.{k}", 1) for k in range(4)],
+    "skip sum": [("blocks.0 … skips.4", 5, [("blocks.0", 1), ("skips.0", 1)])],
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_repeats_is_one_box_and_no_edge_is_lost(name: str) -> None:
+    graph = graph_of(name)
+    picture = view(graph)
+    assert said(picture) == EXPECTED[name]
+    check(graph, picture)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("depth", [1, 2, None, 9])
+def test_the_figure_shows_every_way(name: str, depth: int | None) -> None:
+    graph = graph_of(name)
+    assert torn(graph, figure(graph, FigureOptions(), depth)) == []
+
+
+def subtitles(name: str, *paths: str) -> list[str]:
+    boxes = [box for box in view(graph_of(name)).boxes.values() if box.component in paths and box.kind == "module"]
+    return [box.subtitle for box in boxes]
+
+
+def test_members_of_a_pattern_say_what_tells_them_apart() -> None:
+    assert subtitles("windows", "blocks.0", "blocks.1") == ["Block · window 3", "Block · no window"]
+    assert subtitles("residuals", "0", "1") == ["Residual · Attention", "Residual · FeedForward"]
+    assert subtitles("pairs", "layers.0.0", "layers.0.1") == ["Attention", "FeedForward"]  # their classes do
+
+
+def test_what_parallel_blocks_yield_is_added_up_at_once() -> None:
+    for name in ("experts", "ensemble"):
+        picture = view(graph_of(name))
+        titles = [box.title for box in picture.boxes.values() if box.parent == "/"]
+        assert titles.count("Σ") == 1 and "zeros_like" not in titles
+        assert titles.count("add") == (name == "experts")  # the residual connection
+    assert "Σ" not in {box.title for box in view(graph_of("skip sum")).boxes.values()}
+
+
+def test_a_file_without_modules_has_the_block_that_repeats() -> None:
+    rng = np.random.default_rng(0)
+    nodes, weights = [], []
+    for n in range(12):
+        for part, (rows, columns) in {"a": (8, 16), "b": (16, 8)}.items():
+            weights.append(from_array(rng.random((rows, columns), np.float32), f"{part}{n}"))
+        nodes += [
+            helper.make_node("MatMul", [f"x{n}", f"a{n}"], [f"wide{n}"]),
+            helper.make_node("Sigmoid", [f"wide{n}"], [f"gate{n}"]),
+            helper.make_node("Mul", [f"wide{n}", f"gate{n}"], [f"gated{n}"]),
+            helper.make_node("MatMul", [f"gated{n}", f"b{n}"], [f"narrow{n}"]),
+            helper.make_node("Add", [f"x{n}", f"narrow{n}"], [f"sum{n}"]),
+            helper.make_node("Softmax", [f"sum{n}"], [f"x{n + 1}"]),
+        ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 8]) for name in ("x0", "x12")]
+    graph = graph_of_model(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)), "flat")
+    picture = view(graph)
+    (block,) = (box for box in picture.boxes.values() if box.kind == "pattern")
+    assert (block.title, block.subtitle, block.repeat, len(block.parts)) == ("block", "6 operations", 12, 6)
+    assert block.params == 12 * 2 * 8 * 16
+    check(graph, picture)
+    assert torn(graph, figure(graph, FigureOptions(), None)) == []
