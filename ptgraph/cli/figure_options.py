@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from ptgraph.drawing.palettes import Theme
-from ptgraph.figure.options import PAGE_HEIGHT, PAGE_WIDTH, Direction, FigureOptions, Shown
+from ptgraph.figure.options import PAGE_HEIGHT, PAGE_WIDTH, Direction, FigureOptions, Layout, Shown
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -19,6 +19,12 @@ _OPTIONS = (
         type=click.Choice(get_args(Direction)),
         help="The direction of the flow in figures: TB (top to bottom) or LR (left to right). If only the other one "
         "fits --width, a figure has that one. Default: TB.",
+    ),
+    click.option(
+        "--layout",
+        type=click.Choice(get_args(Layout)),
+        help="How figures are laid out. flow: along one direction. u: as a U, for models with nested skips, even if "
+        "fewer modules are open then. dot: by Graphviz. auto: as a U if it fits, or else as flow. Default: auto.",
     ),
     click.option(
         "--focus",

@@ -42,7 +42,7 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     options = options or FigureOptions()
     whole = simplify(graph, view(graph))
     shown = focused(whole, graph, options.focus) if options.focus else whole
-    plain = Layouts(shown, graph)
+    plain = Layouts(shown, graph, options.layout)
     fitted = fit(plain, depth, options)
     for shortfall in shortfalls(plain, depth, options, fitted):
         warnings.warn(PtgraphWarning(f"figure of {graph.name}: {shortfall}"), stacklevel=2)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import networkx as nx
 
 from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from ptgraph.figure.figure_graph import FigureGraph
+from ptgraph.figure.layout.dot.geometry import dot_geometry
 from ptgraph.figure.layout.layout import Geometry, geometry
 from ptgraph.figure.opening import Kind, kinds, one_stands_for, size
-from ptgraph.figure.options import Direction, FigureOptions, Shown, points
+from ptgraph.figure.options import Direction, FigureOptions, Layout, Shown, points
 from ptgraph.figure.page_columns import Cutting
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import BOX_LIMIT, Box
@@ -23,6 +26,7 @@ _SLENDER = 2.2  # a figure that is higher than so many widths is set in columns
 _LONG = 330.0  # points: no shorter one is
 _SHORTER = 0.75  # columns are at most so long, of what they are cut from
 _COLUMNS, _ROWS = 8, 20  # at most
+_DEEPEST = 9  # level at which a U is looked for
 _FEW = 8  # a figure with fewer boxes opens those that are not worth it otherwise
 
 
@@ -45,8 +49,15 @@ def fit(plain: Layouts, depth: int | None, options: FigureOptions) -> Fitted:
 
     A figure that does not fit is set in columns, flows the other way, or is less deep, and if a direction is asked
     for, rather is less deep; then it shows less of what *options* name, the last first. If none of that helps it is
-    higher than asked. Only if it is still too wide then is its text smaller than can be read.
+    higher than asked. Only if it is still too wide then is its text smaller than can be read. If a U is asked for, it
+    rather is less deep than no U.
     """
+    if plain.layout == "u":
+        return _with_u(plain, depth, options) or _fitted(plain.without_u(), depth, options)
+    return _fitted(plain, depth, options)
+
+
+def _fitted(plain: Layouts, depth: int | None, options: FigureOptions) -> Fitted:
     shown = [options.show[:count] for count in range(len(options.show), -1, -1)]
     long = depth is not None and options.height is None
     for show in shown:
@@ -60,9 +71,29 @@ def fit(plain: Layouts, depth: int | None, options: FigureOptions) -> Fitted:
     return fitting(plain, options, ()).unreadable()
 
 
+def _with_u(plain: Layouts, depth: int | None, options: FigureOptions) -> Fitted | None:
+    """Return the figure in which something is a U, as deep as fits, or None if there is none that fits."""
+    if options.direction == "LR":
+        return None
+    found = _fitted(plain, depth, replace(options, direction="TB"))
+    if found.geometry.has_u and found.scale >= LEAST:
+        return found
+    for count in range(len(options.show), -1, -1):
+        asked = fitting(plain, options, options.show[:count])
+        for opened in asked.with_u(depth)[::-1]:
+            tried = asked.laid_out(opened, "TB")
+            if tried.scale >= LEAST:
+                return tried
+    return None
+
+
 def opened_boxes(figure: FigureGraph, graph: ModelGraph, depth: int | None, options: FigureOptions) -> set[str]:
     """Return the boxes that are open with *depth* levels, or None for as many as fit the size of *options*."""
-    return figure.at_depth(depth) if depth is not None else fit(Layouts(figure, graph), None, options).opened
+    return (
+        figure.at_depth(depth)
+        if depth is not None
+        else fit(Layouts(figure, graph, options.layout), None, options).opened
+    )
 
 
 def fitting(plain: Layouts, options: FigureOptions, show: Sequence[Shown]) -> Fitting:
@@ -79,6 +110,7 @@ class Layouts:
 
     figure: FigureGraph
     graph: ModelGraph
+    layout: Layout = "auto"
     _made: dict[tuple[object, ...], Cutting] = field(default_factory=dict)
 
     def __call__(
@@ -86,18 +118,39 @@ class Layouts:
     ) -> Iterator[Cutting]:
         """Yield layouts with titles as broad as each of *broads*: with U shapes, if there are any, and then without.
 
-        Each knows where it can be cut into columns, or rows; a block ×N is not cut.
+        Each knows where it can be cut into columns, or rows; a block ×N is not cut. If a U is asked for, no layout is
+        without those that there are.
         """
-        for u_shapes in (True, False) if direction == "TB" else (False,):
+        for u_shapes in self._u_shapes(direction):
             for broad in broads:
                 key = frozenset(opened), direction, show, broad, u_shapes
                 if key not in self._made:
-                    plain = geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
+                    plain = self._laid_out(opened, direction, show, broad, u_shapes=u_shapes)
                     whole = {name for name in plain.frames if self.figure.boxes[name].repeat > 1}
                     self._made[key] = Cutting(plain, direction == "TB", whole)
                 yield self._made[key]
             if not self._made[key].geometry.has_u:
                 return
+
+    def without_u(self) -> Layouts:
+        """Return the layouts in which nothing is a U."""
+        return Layouts(self.figure, self.graph, "flow")
+
+    def _u_shapes(self, direction: Direction) -> tuple[bool, ...]:
+        if direction == "LR" or self.layout in ("flow", "dot"):
+            return (False,)
+        return (True,) if self.layout == "u" else (True, False)
+
+    def _laid_out(
+        self, opened: set[str], direction: Direction, show: Sequence[Shown], broad: float, *, u_shapes: bool
+    ) -> Geometry:
+        """Return one layout: that of Graphviz if it is asked for, or if values flow in a circle between boxes."""
+        if self.layout != "dot":
+            try:
+                return geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
+            except nx.NetworkXUnfeasible:
+                pass
+        return dot_geometry(self.figure, self.graph, opened, direction, show, broad)
 
 
 @dataclass(frozen=True)
@@ -199,6 +252,14 @@ class Fitting:
                 break
             found.append(opened)
         return found
+
+    def with_u(self, depth: int | None) -> list[set[str]]:
+        """Return the levels down to *depth*, or None for those with no more boxes than are readable, with a U."""
+        levels = self.levels(_DEEPEST if depth is None else depth)
+        if depth is None:
+            levels = [opened for opened in levels if len(self.figure.visible(opened)) <= BOX_LIMIT]
+        layouts = ((opened, cuts) for opened in levels for cuts in self.plain(opened, "TB", self.show, (NARROW,)))
+        return [opened for opened, cuts in layouts if cuts.geometry.has_u]
 
     def _scale(self, found: Geometry) -> float:
         return min(1.0, self.width / found.width, self.height / found.height)

@@ -10,6 +10,7 @@ from ptgraph.drawing.palettes import Theme
 from ptgraph.errors import UsageError
 
 Direction = Literal["TB", "LR"]
+Layout = Literal["auto", "flow", "u", "dot"]
 Shown = Literal["shapes", "params", "flops", "dtype"]
 
 PAGE_WIDTH, PAGE_HEIGHT = 174.0, 234.0  # millimetres: two columns of a paper, and the text of its page
@@ -22,7 +23,9 @@ class FigureOptions:
     """Options of the formats that draw a figure.
 
     ``theme`` is ``paper`` (reads in greyscale, and for the colour-blind), ``screen`` or ``dark``. ``direction`` is that
-    of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``focus`` is the path of the one
+    of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``layout`` is ``auto`` (a U where
+    the model has the skips for it and it fits), ``flow`` (never a U), ``u`` (a U, even if fewer modules are open for
+    it) or ``dot`` (positions and lines by Graphviz). ``focus`` is the path of the one
     module to draw. ``show`` is the text beside names: ``shapes`` on edges; ``params``, ``flops`` and ``dtype`` in
     boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the greatest width of the figure, such
     as ``"84mm"`` for a column, and ``height`` its greatest height: it is laid out to fit, and no text is set under
@@ -38,11 +41,13 @@ class FigureOptions:
     width: str = f"{PAGE_WIDTH:g}mm"
     legend: bool = False
     height: str | None = None
+    layout: Layout = "auto"
 
     def __post_init__(self) -> None:
         one_of("theme", self.theme, get_args(Theme))
         if self.direction is not None:
             one_of("direction", self.direction, get_args(Direction))
+        one_of("layout", self.layout, get_args(Layout))
         if isinstance(self.show, str):
             raise UsageError(f"show is {self.show!r}; it is a tuple of: {', '.join(get_args(Shown))}")
         for word in self.show:
@@ -77,4 +82,4 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise UsageError(f"{name} is {value!r}; there are: {', '.join(choices)}")
 
 
-__all__ = ["PAGE_HEIGHT", "PAGE_WIDTH", "Direction", "FigureOptions", "Shown", "one_of", "points"]
+__all__ = ["PAGE_HEIGHT", "PAGE_WIDTH", "Direction", "FigureOptions", "Layout", "Shown", "one_of", "points"]

@@ -169,9 +169,9 @@ def _spans(geometry: Geometry, busy: Iterable[tuple[float, float]]) -> Iterator[
     for name, frame in geometry.frames.items():
         yield _Span(frame.y, frame.y + frame.height, name)
     for edge, line in geometry.lines.items():
-        for (u, begin), (_, end) in pairwise(line):
+        for (u, begin), (other, end) in pairwise(line):
             if begin != end:
-                yield _Span(min(begin, end), max(begin, end), (edge.source, u))
+                yield _Span(min(begin, end), max(begin, end), (edge.source, u) if u == other else None)
 
 
 def _parts_on_both_sides(geometry: Geometry, frame: Rectangle, v: float) -> bool:

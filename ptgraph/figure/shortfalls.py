@@ -15,6 +15,9 @@ _MILLIMETRES = 25.4 / 72
 
 def shortfalls(plain: Layouts, depth: int | None, options: FigureOptions, fitted: Fitted) -> Iterator[str]:
     """Yield a sentence for each thing that was asked of the figure and that *fitted* is without."""
+    if plain.layout == "u" and not fitted.geometry.has_u:
+        yield _no_u(fitting(plain, options, options.show), depth, options)
+        plain = plain.without_u()
     asked = fitting(plain, options, options.show)
     levels = asked.levels(depth or 1)
     room = f"{options.width} × {options.highest}"
@@ -36,6 +39,15 @@ def shortfalls(plain: Layouts, depth: int | None, options: FigureOptions, fitted
     missing = [word for word in options.show if word not in fitted.show]
     if missing and options.show != FigureOptions().show:
         yield f"{' and '.join(missing)} do not fit {room}, and are left out"
+
+
+def _no_u(asked: Fitting, depth: int | None, options: FigureOptions) -> str:
+    if options.direction == "LR":
+        return f"it is no U, as a figure that flows {_WAYS['LR']} has none"
+    levels = asked.with_u(depth)
+    if not levels:
+        return "it is no U, as the values that it draws do not skip from one half to the other"
+    return f"no U fits {options.width} × {options.highest}: {_needs(asked, levels[0], 'TB')}"
 
 
 def _needs(asked: Fitting, opened: set[str], direction: Direction) -> str:

@@ -1,22 +1,14 @@
-"""Graphviz, from the wheel ``graphviz-pure``: running it, and the positions of boxes in a graph."""
+"""The positions of boxes in a graph, by Graphviz."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import graphviz
 
-from ptgraph.errors import ExportError
+from ptgraph.common.graphviz_program import run
 
-PROGRAM = "graphviz-pure"
-SECONDS = 600  # of processor time: then Graphviz ends by itself, even if this process is gone
 POINTS = 72  # Graphviz measures boxes in inches of 72 points; everything here is in points
 
 
@@ -26,36 +18,6 @@ class FlatGraph:
 
     sizes: tuple[tuple[float, float], ...]
     edges: tuple[tuple[int, int], ...]
-
-
-def program() -> str:
-    """Return the path of the Graphviz program. Raises ExportError, which says how to install it, if it is missing."""
-    beside = Path(sys.executable).parent / PROGRAM
-    found = str(beside) if beside.exists() else shutil.which(PROGRAM)
-    if found is None:
-        raise ExportError(f"the program {PROGRAM} is missing; install it: pip install {PROGRAM}")
-    return found
-
-
-def run(source: str, format: str) -> str:
-    """Run ``dot`` on the DOT text *source* (one graph or several), and return its output.
-
-    Raises ExportError if the program is missing, fails, or takes too long.
-    """
-    command = [program(), "-Kdot", f"-T{format}"]
-    shell = shutil.which("sh") if os.name == "posix" else None
-    if shell is not None:
-        command = [shell, "-c", f'ulimit -S -t {SECONDS} 2>/dev/null; exec "$0" "$@"', *command]
-    try:
-        result = subprocess.run(command, input=source, encoding="utf-8", capture_output=True, check=False)
-    except OSError as error:
-        raise ExportError(f"the program {PROGRAM} cannot be run: {error.strerror or error}") from error
-    if os.name == "posix" and result.returncode == -signal.SIGXCPU:
-        raise ExportError(f"Graphviz did not end within {SECONDS} seconds of processor time")
-    if result.returncode:
-        lines = result.stderr.strip().splitlines() or [f"it says nothing (exit code {result.returncode})"]
-        raise ExportError(f"Graphviz failed: {next((s for s in lines if s.startswith('Error')), lines[0])}")
-    return result.stdout
 
 
 def centres(graphs: Sequence[FlatGraph]) -> list[list[tuple[float, float]]]:
@@ -93,4 +55,4 @@ def _read_plain(text: str) -> list[list[tuple[float, float]]]:
     return found
 
 
-__all__ = ["FlatGraph", "centres", "program", "run"]
+__all__ = ["FlatGraph", "centres"]

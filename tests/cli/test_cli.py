@@ -449,6 +449,11 @@ def test_arguments_given_are_used_in_place_of_those_of_the_process(monkeypatch):
             "Invalid value for '--structure': 'nested' is not one of 'functions', 'flat'; see `ptgraph export --help`",
         ),
         (
+            ["export", "tiny", "--layout", "neato"],
+            "Invalid value for '--layout': 'neato' is not one of 'auto', 'flow', 'u', 'dot'; "
+            "see `ptgraph export --help`",
+        ),
+        (
             ["export", "tiny", "--opset", "17"],
             "Invalid value for '--opset': 17 is not in the range 18<=x<=25; see `ptgraph export --help`",
         ),

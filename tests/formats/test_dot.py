@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from ptgraph import trace
+from ptgraph.common import graphviz_program
 from ptgraph.drawing.palettes import palette
 from ptgraph.figure.options import FigureOptions
 from ptgraph.formats.dot import render
 from ptgraph.formats.flowchart import box_lines, chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
-from ptgraph.page import graphviz_layout as layout
 from tests.support.odd_names import Odd
 from tests.support.zoo import graph_of
 
@@ -34,7 +34,7 @@ def dot(graph: ModelGraph, options: Options) -> str:
 
 def read(text: str) -> dict[str, Any]:
     """Return the graph as Graphviz has it, laid out."""
-    found: dict[str, Any] = json.loads(layout.run(text, "json"))
+    found: dict[str, Any] = json.loads(graphviz_program.run(text, "json"))
     return found
 
 
@@ -62,14 +62,14 @@ def test_graphviz_has_every_box_frame_and_arrow(
 
 def test_names_are_written_as_they_are(odd: ModelGraph) -> None:
     for depth in (1, 2):
-        root = ElementTree.fromstring(layout.run(dot(odd, Options(depth=depth)), "svg"))
+        root = ElementTree.fromstring(graphviz_program.run(dot(odd, Options(depth=depth)), "svg"))
         whole = {"".join(text.itertext()).replace("\u2060", "").replace("\u00a0", " ") for text in root.iter()}
         for name in NAMES:
             assert name in whole, name
 
 
 def test_a_box_says_what_the_chart_says(tiny: ModelGraph) -> None:
-    root = ElementTree.fromstring(layout.run(dot(tiny, Options(depth=1)), "svg"))
+    root = ElementTree.fromstring(graphviz_program.run(dot(tiny, Options(depth=1)), "svg"))
     made = chart(tiny, Options(depth=1))
     texts = {"".join(text.itertext()) for text in root.iter()}
     for box in made.inside(made.root):

@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
+from ptgraph.common import graphviz_program
 from ptgraph.errors import ExportError
 from ptgraph.figure.layout.scope_layout import Scope, ScopeBox
 from ptgraph.page import box_sizes, graphviz_layout, scopes
@@ -188,7 +189,7 @@ def test_a_box_that_only_gives_stands_just_above_the_first_that_takes() -> None:
 
 def test_graphviz_that_does_not_end_is_ended_by_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is the program's, and holds also when nobody waits for it any more."""
-    monkeypatch.setattr(graphviz_layout, "SECONDS", 1)
+    monkeypatch.setattr(graphviz_program, "SECONDS", 1)
     count, edges = dense(60)
     graph = graphviz_layout.FlatGraph(((100.0, 30.0),) * count, tuple(edges))
     with pytest.raises(ExportError, match="Graphviz did not end within 1 seconds of processor time"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations, pairwise
+from math import hypot
 
 from ptgraph.drawing.shapes import Circle, Drawing, Item, Path, Rect, Text
 from tests.support import fonts
@@ -42,8 +43,8 @@ def of_kind(drawing: Drawing, *kinds: str) -> list[Item]:
     return [item for item in drawing.items if item.kind.split()[0] in kinds]
 
 
-def check(drawing: Drawing, *, widest: float, smallest: float = 6.0) -> None:
-    """Assert all of it; *widest* and *smallest*, of text, are in points."""
+def check(drawing: Drawing, *, widest: float, smallest: float = 6.0, straight: bool = True) -> None:
+    """Assert all of it; *widest* and *smallest*, of text, are in points. *straight*: lines run right and down only."""
     assert drawing.width <= widest + NEAR
     ids = [item.id for item in drawing.items]
     assert len(ids) == len(set(ids))
@@ -59,7 +60,7 @@ def check(drawing: Drawing, *, widest: float, smallest: float = 6.0) -> None:
     page = 0.0, 0.0, drawing.width, drawing.height
     assert all(holds(page, place) for place in [*solid.values(), *frames.values()])
     _check_text(drawing, solid, smallest)
-    _check_lines(drawing, solid)
+    _check_lines(drawing, solid, straight=straight)
 
 
 def _check_text(drawing: Drawing, solid: dict[str, Spot], smallest: float) -> None:
@@ -79,22 +80,45 @@ def _check_text(drawing: Drawing, solid: dict[str, Spot], smallest: float) -> No
             assert not overlap(here, there), (one, other)
 
 
-def _check_lines(drawing: Drawing, solid: dict[str, Spot]) -> None:
+def _check_lines(drawing: Drawing, solid: dict[str, Spot], *, straight: bool) -> None:
     titles = [words(t) for item in of_kind(drawing, "frame") for t in item.marks if isinstance(t, Text)]
     labels = [words(t) for item in of_kind(drawing, "label") for t in item.marks if isinstance(t, Text)]
+    round_ones = {item.id for item in of_kind(drawing, "sign")}
     for item in of_kind(drawing, "edge"):
         paths = [mark for mark in item.marks if isinstance(mark, Path)]
         assert [path.arrow for path in paths] == [False] * (len(paths) - 1) + [True], item.id
         for start, end in (pair for path in paths for pair in pairwise(path.points)):
-            assert abs(start[0] - end[0]) < 0.05 or abs(start[1] - end[1]) < 0.05, item.id
-            line = min(start[0], end[0]), min(start[1], end[1]), max(start[0], end[0]), max(start[1], end[1])
+            is_straight = abs(start[0] - end[0]) < 0.05 or abs(start[1] - end[1]) < 0.05
+            assert is_straight or not straight, item.id
+            line = *start, *end
             for name, place in solid.items():
-                assert not crosses(line, place), (item.id, name)
+                inside = crosses(line, place) if straight or name not in round_ones else enters(line, place)
+                assert not inside, (item.id, name)
             for place in [*titles, *labels]:
                 assert not crosses(line, place), (item.id, place)
 
 
+def enters(line: Spot, place: Spot) -> bool:
+    """Return whether a line, by its two ends, goes through the inside of the circle in a square place."""
+    x, y, end_x, end_y = line
+    middle_x, middle_y = (place[0] + place[2]) / 2, (place[1] + place[3]) / 2
+    length = hypot(end_x - x, end_y - y) or 1.0
+    along = ((middle_x - x) * (end_x - x) + (middle_y - y) * (end_y - y)) / length
+    share = min(max(along / length, 0.0), 1.0)
+    away = hypot(x + share * (end_x - x) - middle_x, y + share * (end_y - y) - middle_y)
+    return away < (place[2] - place[0]) / 2 - NEAR
+
+
 def crosses(line: Spot, place: Spot) -> bool:
-    """Return whether a line goes through the inside of a place, and not just to its border."""
-    left, top, right, bottom = place[0] + NEAR, place[1] + NEAR, place[2] - NEAR, place[3] - NEAR
-    return line[0] < right and left < line[2] and line[1] < bottom and top < line[3]
+    """Return whether a line, by its two ends, goes through the inside of a place, and not just to its border."""
+    begin, end = 0.0, 1.0  # the share of the line that is inside
+    for axis in (0, 1):
+        start, way = line[axis], line[axis + 2] - line[axis]
+        low, high = place[axis] + NEAR, place[axis + 2] - NEAR
+        if way == 0:
+            if not low < start < high:
+                return False
+        else:
+            first, last = sorted(((low - start) / way, (high - start) / way))
+            begin, end = max(begin, first), min(end, last)
+    return begin < end

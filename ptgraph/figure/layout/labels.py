@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ptgraph.drawing.text_metrics import plain_width
@@ -10,7 +10,7 @@ from ptgraph.figure.box_text import LINE_UP, NOTE, STUB_AWAY, STUB_HEIGHT
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.axes import Axes, Rectangle
 from ptgraph.figure.layout.placement import Position
-from ptgraph.figure.layout.routing_plan import Plan
+from ptgraph.figure.layout.routing_plan import Edge
 from ptgraph.figure.layout.sizes import BoxSize
 from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.model import ModelGraph
@@ -36,14 +36,19 @@ class StubLabel(NamedTuple):
     line: tuple[tuple[float, float], ...]
 
 
-def shape_texts(figure: FigureGraph, graph: ModelGraph, plan: Plan) -> dict[str, str]:
-    """Return the shapes of values that their figure shows, by box: those of another shape than what the box reads."""
-    shapes = {source: _shape(figure, graph, source) or shape for source, shape in plan.shapes.items()}
+def shape_texts(
+    figure: FigureGraph, graph: ModelGraph, edges: Iterable[Edge], carried: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the shapes of values that their figure shows, by box: those of another shape than what the box reads.
+
+    *carried* maps each box that *edges* lead from to the shape of its value.
+    """
+    shapes = {source: _shape(figure, graph, source) or shape for source, shape in carried.items()}
     reads: dict[str, set[str]] = {}
-    for source, target in plan.edges:
-        reads.setdefault(target, set()).update((shapes[source], plan.shapes[source]))
+    for source, target in edges:
+        reads.setdefault(target, set()).update((shapes[source], carried[source]))
     found = {}
-    for source, shape in plan.shapes.items():
+    for source, shape in carried.items():
         text = shapes[source]
         if text and figure.boxes[source].kind != "input" and not reads.get(source, set()) & {text, shape}:
             found[source] = text

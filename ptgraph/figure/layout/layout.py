@@ -105,15 +105,15 @@ def geometry(
     frames = [name for name in planned.open_boxes if name != figure.root]
     texts = {name: box_text(graph, figure.boxes[name], show, broad) for name in closed if name not in figure.signs}
     texts |= {name: frame_text(figure.boxes[name], broad) for name in frames}
-    shapes = shape_texts(figure, graph, planned) if "shapes" in show else {}
+    shapes = shape_texts(figure, graph, planned.edges, planned.shapes) if "shapes" in show else {}
     stubs = {name: [short(text, broad) for text in names] for name, names in planned.stubs.items()}
 
     turned = upward_boxes(planned)
     boxes = {
-        name: _box_size(axes, texts.get(name), shapes.get(name, ""), stubs.get(name, ()), up=name in turned)
+        name: box_size(axes, texts.get(name), shapes.get(name, ""), stubs.get(name, ()), up=name in turned)
         for name in closed
     }
-    titles = {name: _title_size(figure.boxes[name], texts[name]) for name in frames}
+    titles = {name: title_size(figure.boxes[name], texts[name]) for name in frames}
     sizes = measure(planned, boxes, titles, turned, title_first=axes.down)
     placed = place(sizes)
     lines = routes(sizes, placed)
@@ -157,7 +157,7 @@ def _columns(plan: Plan) -> Iterator[tuple[str, str]]:
             yield leg.source, leg.target
 
 
-def _box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str], *, up: bool) -> BoxSize:
+def box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str], *, up: bool) -> BoxSize:
     """Return the size of a closed box with a *text*, or None for a sign, with the *shape* of its value and *stubs*.
 
     *up*: it flows against the figure, and its stubs are at its right.
@@ -181,7 +181,7 @@ def _box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str]
     return BoxSize(across, along, left, right, after, round=text is None)
 
 
-def _title_size(box: Box, text: BoxText) -> TitleSize:
+def title_size(box: Box, text: BoxText) -> TitleSize:
     repeat = text_width(f"×{box.repeat}", TITLE) + APART if box.repeat > 1 else 0.0
     start, end = text_width(text.titles[0], TITLE), plain_width(text.note, NOTE) + repeat
     return TitleSize(TITLE * LINE_UP + 2, start + PAST_TITLE, end + PAST_TITLE)
@@ -195,4 +195,4 @@ def _frame(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
     return axes.rectangle(at.u - size.left, at.top(size.along), size.left + size.right, size.along)
 
 
-__all__ = ["Connector", "Geometry", "geometry"]
+__all__ = ["Connector", "Geometry", "box_size", "geometry", "title_size"]
