@@ -27,10 +27,11 @@ def block_labels(
     found: dict[str, Hashable] = {box: graph.blocks[call] for box, call in calls.items() if call in graph.blocks}
     outlines = _Outlines(graph, parts, flow, operations, calls)
     for inside in parts.values():
-        siblings: dict[str, list[str]] = defaultdict(list)
+        siblings: dict[Hashable, list[str]] = defaultdict(list)
         for part in inside:
             if part in parts and part in calls:
-                siblings[outlines.type_of(part)].append(part)
+                of = graph.components.nodes[graph.calls[calls[part]].component]
+                siblings[of["type"], of["total_params"], of["shape"]].append(part)
         for alike in siblings.values():
             if len({found.get(part) for part in alike}) > 1:
                 found |= {part: outlines.label(part) for part in alike}

@@ -31,7 +31,7 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
         if op["kind"] != "op":
             continue
         target = op["target"]
-        reads = []
+        reads: list[tuple[Any, ...]] = []
         for source, edge in graph.ops.pred[name].items():
             slots: tuple[int, ...] = tuple(edge["slots"])
             origin = ops[_origin(source, no_ops)]
@@ -42,11 +42,18 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
             is_value = origin["kind"] in ("op", "input")
             of = edge if is_value else origin
             outputs = tuple(edge["outputs"]) if origin["call"] == op["call"] else ()
-            reads.append((slots, outputs, "value" if is_value else "weight", f"{of['dtype']} {of['shape']}"))
-        attributes = {key: v for key, v in op["attributes"].items() if key not in _PART_ATTRIBUTES.get(target, ())}
-        facts = target, op["dtype"], repr(op["shape"]), repr(attributes) if attributes else ""
-        found[name] = (*facts, *sorted(reads))
+            reads.append((slots, outputs, "value" if is_value else "weight", (of["dtype"], of["shape"])))
+        attributes = op["attributes"]
+        if target in _PART_ATTRIBUTES:
+            attributes = {key: value for key, value in attributes.items() if key not in _PART_ATTRIBUTES[target]}
+        facts = target, op["dtype"], op["shape"], repr(attributes) if attributes else ""
+        found[name] = (*facts, *sorted(reads, key=_slots))
     return found
+
+
+def _slots(read: tuple[Any, ...]) -> tuple[int, ...]:
+    slots: tuple[int, ...] = read[0]
+    return slots
 
 
 def loosely(label: Hashable) -> Hashable:
@@ -62,6 +69,8 @@ def loosely(label: Hashable) -> Hashable:
 def part_taken(graph: ModelGraph, name: str) -> str:
     """Return which part of a value an operation takes: the indices where it begins and ends, or the empty string."""
     op = graph.ops.nodes[name]
+    if op["target"] not in _PART_ATTRIBUTES and op["target"] not in _PART_SLOTS:
+        return ""
     attributes = [str(op["attributes"].get(key)) for key in _PART_ATTRIBUTES.get(op["target"], ())]
     slots = _PART_SLOTS.get(op["target"], ())
     constants = [
