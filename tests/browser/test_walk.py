@@ -13,8 +13,10 @@ from playwright.sync_api import Browser
 import ptgraph
 from ptgraph.formats.html import render
 from ptgraph.formats.options import Options
+from ptgraph.graph.view.build import view
 from tests.support.browser_page import Opened, visiting
 from tests.support.page_walk import Links, missing, state_of, walk
+from tests.support.repeat_models import MODELS as MODELS_THAT_REPEAT
 from tests.support.wirings import WIRINGS, Wired
 
 STEPS = 25
@@ -42,6 +44,22 @@ def test_a_walk_over_a_wiring(browser: Browser, tmp_path: Path, name: str | int)
         seen = walk(go(file), file, STEPS)
     assert (seen.wrong, sorted(seen.crossings)) == ([], [])
     assert seen.states > STEPS / 5
+
+
+@pytest.mark.parametrize("name", ["experts", "heads", "siamese", "last has less"])
+def test_a_walk_over_what_repeats(browser: Browser, tmp_path: Path, name: str) -> None:
+    model, given = MODELS_THAT_REPEAT[name]
+    file = tmp_path / "page.html"
+    graph = ptgraph.trace(model, *given)
+    file.write_bytes(b"".join(render(graph, Options())["html"]))
+    fold = next(box for box in view(graph).boxes.values() if box.repeat > 1)
+    with visiting(browser) as go:
+        page, links = go(file), Links.of(file)
+        for step in (f"ptgraph.unfold({fold.id!r})", f"ptgraph.dive({fold.id!r})"):  # walks reach these seldom
+            page.do(step)
+            assert missing(links, state_of(page)) == []
+        seen = walk(page, file, STEPS)
+    assert (seen.wrong, sorted(seen.crossings)) == ([], [])
 
 
 def test_the_check_finds_each_line_and_stub_that_is_taken_away(

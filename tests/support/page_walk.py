@@ -134,7 +134,14 @@ def missing(links: Links, state: dict[str, Any]) -> list[str]:
             left = [fold for fold in links.folds(box[0]) if fold not in below]
             last = all(links.number_in(box, fold) in (None, links.boxes[fold]["repeat"] - 1) for fold in left)
             inside = home in below or home == "/"
-            if last and (inside or not link[3]) and not (out[name] or (0, target) in ports):
+            parallel = any(  # their frame is left, as it holds all of them
+                outer == fold and out[other]
+                for fold in left
+                if not links.boxes[fold].get("carries")
+                for other in frames_around[name]
+                for outer in (frames[other][0],)
+            )
+            if last and (inside or not link[3]) and not (out[name] or parallel or (0, target) in ports):
                 found.append(f"{name} gives {source} to {target}, and no line or port leaves it")
     for stub in state["stubs"]:
         if home in links.chain(stub["source"]) and not by_leaf[stub["source"]]:

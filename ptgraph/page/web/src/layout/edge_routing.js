@@ -88,26 +88,44 @@ function edgesOf(diagram, scene) {
   };
   if (scene.isColumn) {
     const fold = diagram.base(scene.base);
-    for (let k = 0; k + 1 < scene.items.length; k += 1) {
+    const blocks = scene.items.filter((item) => item.kind === 'box');
+    for (let k = 0; k + 1 < blocks.length; k += 1) {
       for (const [source, target, label, slots] of fold.carries) {
         const link = [source, target, label, 0, slots];
         add(endOf(diagram, scene, source, 0, link, k), endOf(diagram, scene, target, 1, link, k + 1), label, source);
       }
     }
+    const isOneOf = ({ side }) => scene.items.filter((item) => item.kind === 'port' && item.side === side).length > 1;
+    eachPortLink(scene, (outside, port, link) => {
+      const { side } = port;
+      if (!fold.carries.length && isOneOf(port)) return; // of parallel blocks, the page does not know which has which value
+      blocks.forEach((_, k) => {
+        const isElsewhere = side ? diagram.dataflow.isEntry(scene.base, link) && k > 0 : fold.carries.length && k + 1 < blocks.length;
+        if (isElsewhere) return; // an entry is for the first in a row, and the last one gives what leaves them
+        const inside = endOf(diagram, scene, link[side], side, link, k);
+        if (side) add(outside, inside, link[2], link[0]);
+        else add(inside, outside, link[2], link[0]);
+      });
+    });
     return [...edges.values()];
   }
   for (const link of diagram.dataflow.links(scene.base)) {
     if (!link[3]) add(endOf(diagram, scene, link[0], 0, link), endOf(diagram, scene, link[1], 1, link), link[2], link[0]);
   }
+  eachPortLink(scene, (outside, { side }, link) => {
+    const inside = endOf(diagram, scene, link[side], side, link);
+    if (side) add(outside, inside, link[2], link[0]);
+    else add(inside, outside, link[2], link[0]);
+  });
+  return [...edges.values()];
+}
+
+/** Visit each link of each port of a scene, with the end that the port is. */
+function eachPortLink(scene, visit) {
   for (const port of scene.items.filter((item) => item.kind === 'port')) {
     const outside = { key: `${port.side}${port.base}`, rect: port, trail: [{ item: port, rect: port, scene, dx: 0, dy: 0 }], port };
-    for (const link of port.links) {
-      const inside = endOf(diagram, scene, link[port.side], port.side, link);
-      if (port.side) add(outside, inside, link[2], link[0]);
-      else add(inside, outside, link[2], link[0]);
-    }
+    for (const link of port.links) visit(outside, port, link);
   }
-  return [...edges.values()];
 }
 
 /** Find the box that shows for a leaf within a scene, for a link that leaves it (*side* 0) or enters it (1). */

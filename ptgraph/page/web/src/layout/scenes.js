@@ -111,7 +111,11 @@ export class Layout {
       at += item[along] + (flow === 'down' ? GAP : 3 * GAP);
     }
     const size = { [along]: at - (flow === 'down' ? GAP : 3 * GAP), [across]: wide, spine, lines: new Map() };
-    return { ...framed(id, this, items, size, isRoot, []), isColumn: true };
+    const { base } = diagram.split(id);
+    const ports = isRoot && base !== diagram.root ? this.ports(base, items) : [];
+    const [first, last] = [items[0], items[items.length - 1]];
+    for (const port of ports) port.near = port.near.map(() => (port.side ? first : last));
+    return { ...framed(id, this, items, size, isRoot, ports), isColumn: true };
   }
 
   /** The values that cross the border of a box, as small labels before it and after it. */
