@@ -41,7 +41,7 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
                 continue
             is_value = origin["kind"] in ("op", "input")
             of = edge if is_value else origin
-            outputs = tuple(edge["outputs"]) if origin["call"] == op["call"] else ()
+            outputs = tuple(edge["outputs"]) if origin["call"] == op["call"] else (0,)
             reads.append((slots, outputs, "value" if is_value else "weight", (of["dtype"], of["shape"])))
         attributes = op["attributes"]
         if target in _PART_ATTRIBUTES:
