@@ -7,8 +7,8 @@ from typing import Any
 
 from ptgraph.graph.model import ModelGraph
 
-# Operators whose scales and zero points are weights, even if they are single numbers.
-_QUANTISED = ("Quantize", "QLinear", "quantize", "q_scale")
+# Operators whose scales and zero points are weights, even if they are single numbers, by words in their names.
+_SCALING = ("Quantize", "QLinear", "quantize", "q_scale", "onnx.Mul", "onnx.Div")
 # Operators that take a part of a value: their attributes, and their slots, that say where the part begins and ends.
 _PART_ATTRIBUTES = {"aten.select.int": ("index",), "aten.slice.Tensor": ("start", "end")}
 _PART_SLOTS = {"onnx.Gather": (1,), "onnx.Slice": (1, 2)}
@@ -20,10 +20,10 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
     """Return a label for each operation of *graph*; those with equal labels may stand for each other in a picture.
 
     They have the same operator, attributes, shape and dtype, and read values of the same shapes and dtypes at the same
-    slots. Weights are equal by shape and dtype: parameters, buffers, and constants of several real numbers. All other
-    constants are equal by value, such as sizes and exponents. Which part of a value is taken does not count, as each of
-    several experts has an index of its own (see `part_taken`). *no_ops* yield what they read, which counts in their
-    stead.
+    slots. Weights are equal by shape and dtype: parameters, buffers, constants of several real numbers, and scales.
+    Other constants are equal by value, such as sizes and exponents. Which part of a value is taken does not count, as
+    each of several experts has an index of its own (see `part_taken`). *no_ops* yield what they read, which counts in
+    their stead.
     """
     ops = graph.ops.nodes
     found: dict[str, Hashable] = {}
@@ -99,7 +99,7 @@ def reads_weights(graph: ModelGraph, name: str) -> bool:
 
 def _is_weight(target: str, constant: dict[str, Any]) -> bool:
     """Return whether the operator *target* takes a constant for a weight: several real numbers, or a scale."""
-    if any(word in target for word in _QUANTISED):
+    if any(word in target for word in _SCALING):
         return True
     is_real = constant["dtype"] is not None and "float" in constant["dtype"]
     return is_real and constant["shape"] is not None and any(size != 1 for size in constant["shape"])

@@ -21,7 +21,7 @@ from ptgraph.graph.module_paths import moved
 from ptgraph.onnx.metadata import HELPER_DOMAIN, MODEL, MODULE, metadata_of
 from ptgraph.onnx.reading.control_flow import sliced
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
-from ptgraph.onnx.reading.module_scopes import Chain, NamedPaths, Step, chain_of_metadata, style_of
+from ptgraph.onnx.reading.module_scopes import Chain, NamedPaths, Step, chain_of_metadata, placed_between, style_of
 from ptgraph.onnx.reading.tensor_types import domain_of, is_known, without
 
 _FOLDED = "torch.nn.modules.batchnorm."  # a norm that is folded into the product before it leaves only that
@@ -104,9 +104,12 @@ class _Flattener:
     def _chains(self, nodes: list[onnx.NodeProto], context: _Context) -> list[Chain]:
         """Return the modules around each node, below those around *context*.
 
-        A node that says nothing is where its reader is.
+        A node that says nothing is where its reader is; among nodes that have paths for names, it is between them.
         """
         found: list[Chain | None] = [self._chain(node, context) for node in nodes]
+        if self.flat.style == "names":
+            unchanged = {name for name, value in context.names.items() if value in self.fixed}
+            return placed_between(nodes, found, unchanged)
         if self.flat.style != "metadata":
             return [chain or () for chain in found]
         readers: dict[str, Chain] = {}

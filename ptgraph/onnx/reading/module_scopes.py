@@ -11,6 +11,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 import onnx
@@ -87,8 +88,10 @@ class NamedPaths:
         self._held = {above for name in weights for above in _prefixes(name.split("."))[:-1]}
         self._paths = {path for node in nodes for path in _prefixes(_joined(node.name))}
 
-    def chain_of(self, node: onnx.NodeProto) -> Chain:
-        """Return the modules around *node*; nobody knows their classes."""
+    def chain_of(self, node: onnx.NodeProto) -> Chain | None:
+        """Return the modules around *node*, or None if its name is no path; nobody knows their classes."""
+        if "/" not in node.name:
+            return None
         found: list[str] = []
         for step in _joined(node.name):
             path = f"{found[-1]}.{step}" if found else step
@@ -109,6 +112,41 @@ def _prefixes(steps: Sequence[str]) -> list[str]:
     return [".".join(steps[: index + 1]) for index in range(len(steps))]
 
 
+def placed_between(nodes: Sequence[onnx.NodeProto], chains: Sequence[Chain | None], fixed: set[str]) -> list[Chain]:
+    """Return *chains*, and for a node without one the modules around all that it reads and all that reads it.
+
+    Such are the nodes that a quantiser or an optimiser inserts. *nodes* come after what they read, and *fixed* are the
+    values that no input changes.
+    """
+    before: dict[str, Chain] = {}  # a value → the modules around the node that makes it
+    ahead: list[Chain | None] = []
+    unchanged = {""} | fixed
+    for node, chain in zip(nodes, chains, strict=True):
+        around = _common([before.get(name, ()) for name in node.input if name not in unchanged])
+        ahead.append(around)
+        if around is None:
+            unchanged.update(node.output)
+        before.update(dict.fromkeys(node.output, (around or ()) if chain is None else chain))
+    found: list[Chain] = []
+    after: dict[str, list[Chain]] = {}  # a value → the modules around each node that reads it
+    for node, chain, around in reversed(list(zip(nodes, chains, ahead, strict=True))):
+        if chain is None:
+            readers = _common([reader for name in node.output for reader in after.get(name, ())]) or ()
+            chain = readers if around is None else _common([around, readers]) or ()
+        for name in node.input:
+            after.setdefault(name, []).append(chain)
+        found.append(chain)
+    return found[::-1]
+
+
+def _common(chains: Sequence[Chain]) -> Chain | None:
+    """Return the modules that all *chains* begin with, or None if there are no chains."""
+    if not chains:
+        return None
+    same = takewhile(lambda steps: len(set(steps)) == 1, zip(*chains, strict=False))
+    return tuple(steps[0] for steps in same)
+
+
 def source_of(found: Mapping[str, str]) -> tuple[str | None, int | None]:
     """Return file and line of the code that a node with this metadata is from, or two Nones."""
     file, _, line = found.get(SOURCE, "").rpartition(":")
@@ -122,4 +160,4 @@ def source_of(found: Mapping[str, str]) -> tuple[str | None, int | None]:
     return (inside if inside != file else re.split(r"[/\\]", file)[-1]).replace("\\", "/"), int(line)
 
 
-__all__ = ["Chain", "NamedPaths", "ScopeStyle", "Step", "chain_of_metadata", "source_of", "style_of"]
+__all__ = ["Chain", "NamedPaths", "ScopeStyle", "Step", "chain_of_metadata", "placed_between", "source_of", "style_of"]
