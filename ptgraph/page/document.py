@@ -18,6 +18,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.box_ids import block_id
 from ptgraph.graph.view.model import Box, View
 from ptgraph.page.box_sizes import SIGN, box_size
+from ptgraph.page.scopes import BoxLayout
 from ptgraph.page.scopes import scopes as laid_out
 from ptgraph.page.signs import signs_of
 
@@ -52,7 +53,8 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
     the number that they have in the lines of the layout; and the ``links`` between its parts (source, target, shape,
     whether shared, slots). A layout has its size, the x of its ``spine``, the places of parts and stubs as [x, y,
     width, height], and the ``lines`` that are not straight, as [source, target, x, y, x, y, …]: numbers of parts,
-    -1 - k for the entry k, and for a target -1 the outside. ``opened`` are the boxes that are open at first.
+    -1 - k for the entry k, and for a target -1 the outside. Its ``u`` is the same, as a U, for all parts closed, with
+    all lines. ``opened`` are the boxes that are open at first.
     Raises ExportError if a scope needs Graphviz, and that is missing or fails.
     """
     signs = signs_of(graph, picture)
@@ -83,15 +85,17 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
             for name, scope in scopes.items()
         },
         "layouts": [
-            {
-                "size": [layout.width, layout.height],
-                "spine": layout.spine,
-                "places": [[place.x, place.y, place.width, place.height] for place in layout.places],
-            }
-            | ({"lines": [list(line) for line in layout.lines]} if layout.lines else {})
-            for layout in distinct
+            _layout(layout) | ({"u": _layout(layout.u)} if layout.u is not None else {}) for layout in distinct
         ],
     }
+
+
+def _layout(layout: BoxLayout) -> dict[str, Any]:
+    return {
+        "size": [layout.width, layout.height],
+        "spine": layout.spine,
+        "places": [[place.x, place.y, place.width, place.height] for place in layout.places],
+    } | ({"lines": [list(line) for line in layout.lines]} if layout.lines else {})
 
 
 def placed(values: Mapping[str, float], picture: View) -> dict[str, float]:

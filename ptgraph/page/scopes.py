@@ -1,17 +1,20 @@
 """Scopes: the layout of the inside of every box of the page, with all parts closed, and the stubs in it.
 
 It is the layout of the figure: a straight spine, branches beside each other, and stubs at the left of their readers.
-Branches that cross are laid out by Graphviz, and what is too large for that in layers.
+Branches that cross are laid out by Graphviz, and what is too large for that in layers. A U-Net has a second layout, as
+a U, which needs all parts closed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from ptgraph.figure.layout.scope_layout import Scope, ScopeBox, ScopeLayout, scope_layout
+import networkx as nx
+
+from ptgraph.figure.layout.scope_layout import Scope, ScopeBox, ScopeLayout, scope_layout, u_layout
 from ptgraph.graph.view.model import View
 from ptgraph.page.box_sizes import STUB_HEIGHT, stub_width
 from ptgraph.page.graphviz_layout import FlatGraph, centres
@@ -41,7 +44,8 @@ class BoxLayout:
     """The inside of an opened box: its size in points, and the places of its parts and then of its stubs, in order.
 
     *spine* is the x of the spine. *lines* are those that are not straight: the numbers of two parts (see `ScopeLine`),
-    and the corners, x and y in turn. Boxes whose insides look alike share one layout, whatever is in them.
+    and the corners, x and y in turn. Boxes whose insides look alike share one layout, whatever is in them. *u* is the
+    inside as a U, if it is one, for as long as all parts are closed; its lines are all lines.
     """
 
     width: float
@@ -49,6 +53,7 @@ class BoxLayout:
     places: tuple[Place, ...]
     spine: float
     lines: tuple[tuple[int, ...], ...] = ()
+    u: BoxLayout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class LaidOut:
     @property
     def drawn_entries(self) -> dict[str, int]:
         """The numbers of the values from outside that have a line of the layout."""
-        drawn = {-1 - source for source, *_ in self.layout.lines if source < 0}
+        lines = self.layout.lines + (self.layout.u.lines if self.layout.u is not None else ())
+        drawn = {-1 - source for source, *_ in lines if source < 0}
         return {value: number for number, value in enumerate(self.entries) if number in drawn}
 
 
@@ -76,6 +82,7 @@ def scopes(view: View, sizes: Mapping[str, tuple[float, float]], signs: Iterable
     flows = _flows(view)
     names = ValueNames(view)
     drawn: dict[str, tuple[Scope, list[Stub], list[str]]] = {}
+    shapes: dict[str, tuple[str, ...]] = {}
     for box in view.boxes.values():
         if box.parts:
             number = {part: k for k, part in enumerate(box.parts)}
@@ -89,8 +96,18 @@ def scopes(view: View, sizes: Mapping[str, tuple[float, float]], signs: Iterable
                 for part in box.parts
             )
             drawn[box.id] = _scope(boxes, number, flow), stubs, list(flow.entries)
+            shapes[box.id] = tuple(flow.shapes.get(part, "") for part in box.parts)
     found = _layouts(list(dict.fromkeys(scope for scope, *_ in drawn.values())))
-    return {name: LaidOut(found[scope], stubs, entries) for name, (scope, stubs, entries) in drawn.items()}
+    as_u: dict[tuple[Scope, tuple[str, ...]], BoxLayout | None] = {}
+    with_u: dict[tuple[Scope, BoxLayout | None], BoxLayout] = {(scope, None): one for scope, one in found.items()}
+    laid_out = {}
+    for name, (scope, stubs, entries) in drawn.items():
+        key = scope, shapes[name]
+        if key not in as_u:
+            as_u[key] = _as_u(*key)
+        layout = with_u.setdefault((scope, as_u[key]), replace(found[scope], u=as_u[key]))
+        laid_out[name] = LaidOut(layout, stubs, entries)
+    return laid_out
 
 
 @dataclass
@@ -98,6 +115,7 @@ class _Flow:
     """What flows inside of a box: *lines* between parts, *order* for values that only stubs show, and the *stubs*.
 
     *entries* maps a value from outside to the parts that read it, *exits* are the parts whose values are read outside.
+    *shapes* has the shape of the value of each part that a line leaves.
     """
 
     lines: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -105,6 +123,7 @@ class _Flow:
     stubs: dict[Stub, None] = field(default_factory=dict)
     entries: dict[str, dict[str, None]] = field(default_factory=dict)
     exits: dict[str, None] = field(default_factory=dict)
+    shapes: dict[str, str] = field(default_factory=dict)
 
 
 def _flows(view: View) -> dict[str, _Flow]:
@@ -119,6 +138,7 @@ def _flows(view: View) -> dict[str, _Flow]:
         if link.shared:
             continue
         found[meet].lines[source, target] = None
+        found[meet].shapes.setdefault(source, link.label)
         above, below = view.chain(link.source), view.chain(link.target)
         reached.update((link.source, child) for child in below[: below.index(meet)])
         for child, scope in pairwise(below[: below.index(meet)]):
@@ -182,6 +202,14 @@ def _as_figure(scope: Scope, layers: Layers) -> ScopeLayout:
     """Return the layout of the figure; *layers* tells which edges close no circle."""
     down = tuple((a, b) for a, below in layers.below.items() for b in below)
     return scope_layout(Scope(scope.boxes, down, scope.entries, scope.exits), SPREAD)
+
+
+def _as_u(scope: Scope, shapes: Sequence[str]) -> BoxLayout | None:
+    """Return the layout of *scope* as a U, or None if it is no U, or an edge of it closes a circle."""
+    if not _is_fit(scope) or not nx.is_directed_acyclic_graph(nx.DiGraph(scope.edges)):
+        return None
+    placed = u_layout(scope, shapes, SPREAD)
+    return _of_figure(scope, placed) if placed is not None else None
 
 
 def _of_figure(scope: Scope, placed: ScopeLayout) -> BoxLayout:

@@ -5,18 +5,18 @@ It is the layout of a figure without its text, for a picture that opens boxes by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ptgraph.figure.box_text import STUB_AWAY
-from ptgraph.figure.figure_graph import FigureGraph, Flow
+from ptgraph.figure.figure_graph import FigureGraph, Flow, Stub
 from ptgraph.figure.layout.measuring import measure
 from ptgraph.figure.layout.orthogonal_routes import Point, routes
-from ptgraph.figure.layout.placement import Placed, place
+from ptgraph.figure.layout.placement import Placed, place, upward_boxes
 from ptgraph.figure.layout.planning import plan
 from ptgraph.figure.layout.routing_plan import Hop, Leg, Plan
 from ptgraph.figure.layout.sizes import BoxSize, Sizes, TitleSize
-from ptgraph.figure.layout.tree import Parallel
+from ptgraph.figure.layout.tree import Parallel, UShape
 from ptgraph.graph.view.model import Box
 
 _STUB_GAP = 2.0  # between the stubs of one box
@@ -51,7 +51,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class ScopeLine:
-    """The corners of a line that is neither straight nor a bend in one gap, from *source* to *target*.
+    """The corners of a line from *source* to *target*.
 
     They are numbers of boxes; the source -1 - k is the entry k, and the target -1 is the outside.
     """
@@ -65,8 +65,9 @@ class ScopeLine:
 class ScopeLayout:
     """The inside of an open box: the centres of its boxes, and of the stubs of each box, and the lines, as (x, y).
 
-    Nothing is left of 0 or above it. *spine* is the x of the spine, *width* that of all together. *tangled* is how many
-    lines run past branches: what is series-parallel but for skips has none or few.
+    Nothing is left of 0 or above it. *spine* is the x of the spine, of a U that of its left column, *width* that of all
+    together. *lines* are those that are neither straight nor a bend in one gap; of a U they are all lines. *tangled* is
+    how many lines run past branches: what is series-parallel but for skips has none or few.
     """
 
     spine: float
@@ -82,21 +83,45 @@ def scope_layout(scope: Scope, spread: float = 1.0) -> ScopeLayout:
 
     Lengths are in points. Raises networkx.NetworkXUnfeasible if the edges close a circle.
     """
-    sizes = {str(number): _size(box, spread) for number, box in enumerate(scope.boxes)}
+    planned = _from_above(plan(_figure(scope, ()), {_ROOT, _SCOPE}, u_shapes=False))
+    return _positions(scope, planned, spread, is_drawn=_is_bent)
+
+
+def u_layout(scope: Scope, shapes: Sequence[str], spread: float = 1.0) -> ScopeLayout | None:
+    """Return the layout of *scope* as a U, with the corners of all its lines; None if it is no U.
+
+    *shapes* has the shape of the value of each box, such as ``1×64×32×32``. The left column flows down, the right one
+    up; boxes of the right one have their stubs at the right. Lengths are in points, *spread* times the distances of a
+    figure. Raises networkx.NetworkXUnfeasible if the edges close a circle.
+    """
+    if len(scope.edges) <= len(scope.boxes):
+        return None  # a chain with less than two skips
+    planned = plan(_figure(scope, shapes), {_ROOT, _SCOPE})
+    if not isinstance(planned.open_boxes[_SCOPE].tree, UShape):
+        return None
+    found = _positions(scope, planned, spread, is_drawn=bool)
+    wanted = {*scope.edges, *((exit, -1) for exit in scope.exits)}
+    wanted.update((-1 - number, reader) for number, readers in enumerate(scope.entries) for reader in readers)
+    return found if wanted <= {(line.source, line.target) for line in found.lines} else None
+
+
+def _positions(scope: Scope, planned: Plan, spread: float, is_drawn: Callable[[Sequence[Point]], bool]) -> ScopeLayout:
+    """Return the layout of *scope* by its plan, with the lines of which *is_drawn* takes the corners."""
+    up = {int(name) for name in upward_boxes(planned) if name.isdecimal()}
+    sizes = {str(number): _size(box, spread, up=number in up) for number, box in enumerate(scope.boxes)}
     outside = [*(f"in{number}" for number in range(len(scope.entries))), _OUT]
     sizes |= dict.fromkeys(outside, BoxSize(0.0, 0.0, 0.0, 0.0))
-    planned = _from_above(plan(_figure(scope), {_ROOT, _SCOPE}, u_shapes=False))
     measured = measure(planned, sizes, {_SCOPE: TitleSize(0.0, 0.0, 0.0)}, frozenset(), title_first=True)
     placed = place(measured)
     around = placed.boxes[_SCOPE]
     boxes = [
         (placed.boxes[str(k)].u * spread, _middle(placed, measured, str(k)) * spread) for k in range(len(scope.boxes))
     ]
-    stubs = [_stubs(box, x, y, spread) for (x, y), box in zip(boxes, scope.boxes, strict=True)]
+    stubs = [_stubs(box, *boxes[k], spread, up=k in up) for k, box in enumerate(scope.boxes)]
     lines = {}
     for edge, points in routes(measured, placed).items():
         inside = _between(points, around.v, around.v + measured.boxes[_SCOPE].along)
-        if _is_bent(inside):
+        if is_drawn(inside):
             lines[edge] = [(u * spread, v * spread) for u, v in inside]
     rectangles = [(x, y, box.width, box.height) for (x, y), box in zip(boxes, scope.boxes, strict=True)]
     for box, centres in zip(scope.boxes, stubs, strict=True):
@@ -132,7 +157,8 @@ def _from_above(planned: Plan) -> Plan:
 
 def _middle(placed: Placed, sizes: Sizes, name: str) -> float:
     """Return where along the flow the middle of a box is."""
-    return placed.boxes[name].v + sizes.boxes[name].along / 2
+    along = sizes.boxes[name].along
+    return placed.boxes[name].top(along) + along / 2
 
 
 def _jumps(planned: Plan) -> Iterator[tuple[Leg, Hop]]:
@@ -172,12 +198,13 @@ def _is_bent(corners: Sequence[tuple[float, float]]) -> bool:
     return len(corners) > 2 or (len(corners) == 2 and corners[0][0] != corners[1][0])
 
 
-def _size(box: ScopeBox, spread: float) -> BoxSize:
-    """Return the size of a box with its stubs at the left of it, in the distances of a figure."""
+def _size(box: ScopeBox, spread: float, *, up: bool) -> BoxSize:
+    """Return the size of a box with its stubs, in the distances of a figure: at its right if it flows *up*."""
     across, along = box.width / spread, max(box.height, _height(box, spread)) / spread
     left = right = across / 2
     if box.stubs:
-        left += STUB_AWAY + max(width for width, _ in box.stubs) / spread
+        beside = STUB_AWAY + max(width for width, _ in box.stubs) / spread
+        left, right = (left, right + beside) if up else (left + beside, right)
     return BoxSize(across, along, left, right, round=box.is_sign)
 
 
@@ -186,35 +213,43 @@ def _height(box: ScopeBox, spread: float) -> float:
     return sum(height + _STUB_GAP * spread for _, height in box.stubs) - _STUB_GAP * spread if box.stubs else 0.0
 
 
-def _stubs(box: ScopeBox, x: float, y: float, spread: float) -> tuple[tuple[float, float], ...]:
-    """Return the centres of the stubs of a box whose centre is (x, y)."""
+def _stubs(box: ScopeBox, x: float, y: float, spread: float, *, up: bool) -> tuple[tuple[float, float], ...]:
+    """Return the centres of the stubs of a box whose centre is (x, y): right of it if it flows *up*, or else left."""
     found = []
-    edge, top = x - box.width / 2 - STUB_AWAY * spread, y - _height(box, spread) / 2
+    side = 1 if up else -1
+    edge, top = x + side * (box.width / 2 + STUB_AWAY * spread), y - _height(box, spread) / 2
     for width, height in box.stubs:
-        found.append((edge - width / 2, top + height / 2))
+        found.append((edge + side * width / 2, top + height / 2))
         top += height + _STUB_GAP * spread
     return tuple(found)
 
 
-def _figure(scope: Scope) -> FigureGraph:
-    """Return a figure in which *scope* is an open box, below the sources of its entries and above what it feeds."""
+def _figure(scope: Scope, shapes: Sequence[str]) -> FigureGraph:
+    """Return a figure in which *scope* is an open box, below the sources of its entries and above what it feeds.
+
+    *shapes* are those of the values of its boxes, or empty.
+    """
     count = len(scope.boxes)
     inner = [_box(str(number), _SCOPE, "output" if box.is_output else "op") for number, box in enumerate(scope.boxes)]
     sources = [_box(f"in{number}", _ROOT, "input") for number in range(len(scope.entries))]
     around = _box(_SCOPE, _ROOT, "module", tuple(map(str, range(count))))
     outer = [*sources, around, _box(_OUT, _ROOT, "op")] if scope.exits else [*sources, around]
     root = _box(_ROOT, None, "module", tuple(box.id for box in outer))
+    label = dict(enumerate(shapes))
     flows = [
-        *((f"in{number}", str(reader)) for number, readers in enumerate(scope.entries) for reader in readers),
-        *((str(source), str(target)) for source, target in scope.edges),
-        *((str(source), _OUT) for source in scope.exits),
+        *(Flow(f"in{number}", str(reader), "") for number, readers in enumerate(scope.entries) for reader in readers),
+        *(Flow(str(source), str(target), label.get(source, "")) for source, target in scope.edges),
+        *(Flow(str(source), _OUT, label.get(source, "")) for source in scope.exits),
     ]
     boxes = {box.id: box for box in (root, *outer, *inner)}
-    return FigureGraph(boxes, tuple(Flow(source, target, "") for source, target in flows), {}, {}, _ROOT)
+    stubs: dict[str, tuple[Stub, ...]] = {
+        str(number): (Stub(""),) for number, box in enumerate(scope.boxes) if box.stubs
+    }
+    return FigureGraph(boxes, tuple(flows), stubs, {}, _ROOT)
 
 
 def _box(name: str, parent: str | None, kind: str, parts: tuple[str, ...] = ()) -> Box:
     return Box(name, kind, name, "", "", "", parent, parts)  # type: ignore[arg-type]  # one of its kinds
 
 
-__all__ = ["Scope", "ScopeBox", "ScopeLayout", "ScopeLine", "scope_layout"]
+__all__ = ["Scope", "ScopeBox", "ScopeLayout", "ScopeLine", "scope_layout", "u_layout"]

@@ -18,7 +18,7 @@ export function edgeLabelsOf(diagram, scene, flow) {
   const found = [];
   for (const { text, edge, edges } of labels.values()) {
     const width = textMetrics.width(text, SHAPE);
-    const { x, y } = edge.points[0];
+    const [{ x, y }, next] = edge.points;
     const step = edge.from.trail[edge.from.trail.length - 1];
     const key = `${step.dx} ${step.dy}`;
     if (!taken.has(key)) {
@@ -29,8 +29,10 @@ export function edgeLabelsOf(diagram, scene, flow) {
       || (spot.x - spot.width / 2 > step.dx + 2 && spot.x + spot.width / 2 < step.dx + step.scene.width - 2);
     const isPack = diagram.base(step.item.base).repeat > 1 && !step.item.scene;
     const drop = isPack ? 18 : 11;
-    const spots = flow === 'down' ? [[x + 6 + width / 2, y + drop], [x - 6 - width / 2, y + drop]]
-      : [[x + (isPack ? 13 : 6) + width / 2, y - 9], [x + (isPack ? 13 : 6) + width / 2, y + 9]];
+    const isUp = flow === 'down' ? next.y < y : next.x < x; // in the right column of a U
+    const [way, beside] = isUp ? [-1, 6] : [1, isPack ? 13 : 6];
+    const spots = flow === 'down' ? [[x + 6 + width / 2, y + (isUp ? -11 : drop)], [x - 6 - width / 2, y + (isUp ? -11 : drop)]]
+      : [[x + way * (beside + width / 2), y - 9], [x + way * (beside + width / 2), y + 9]];
     const place = spots.map(([at, down]) => ({ x: at, y: down, width, height: 11 }))
       .find((spot) => isInside(spot) && !rivals.some((r) => touches(spot, r)) && !crossed.has(spot));
     if (!place) continue;

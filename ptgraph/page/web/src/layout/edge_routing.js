@@ -2,7 +2,7 @@
 // flow that runs down (y); a picture whose flow runs to the right is transposed before and after.
 
 import { HEADER, PADDING } from './metrics.js';
-import { linesAlong } from './stored_lines.js';
+import { linesAlong, linesInU } from './stored_lines.js';
 
 const CLEARANCE = 7; // how near an edge may come to a box that it passes
 
@@ -12,25 +12,33 @@ export function routeEdges(diagram, scene, flow) {
   const turn = flow === 'right' ? turned : (rect) => rect;
   for (const edge of edges) {
     edge.legs = linesAlong(scene, edge).map((line) => line.map(turn));
-    const [last] = edge.legs.slice(-1);
-    edge.isAtSide = !edge.to.port && Boolean(last) && last.length > 1 && isLevel(...last.slice(-2)); // it enters a sign
-    if (last && !edge.isAtSide && !edge.to.port) last.pop(); // it may end elsewhere on its box
+    const { whole, out, into } = linesInU(scene, edge);
+    Object.assign(edge, { whole: whole && whole.map(turn), out: out && out.map(turn), into: into && into.map(turn) });
+    const last = edge.whole || edge.into || edge.legs[edge.legs.length - 1];
+    edge.isAtSide = !edge.to.port && Boolean(last) && last.length > 1 && isLevel(...last.slice(-2)); // of a sign, or in a U
+    edge.isInU = Boolean(edge.whole || edge.into); // it ends where its line does
+    if (last && !edge.isInU && !edge.isAtSide && !edge.to.port) last.pop(); // it may end elsewhere on its box
   }
   const ports = entryPorts(edges, turn);
   for (const edge of edges) {
     const [source, target] = [turn(edge.from.rect), turn(edge.to.rect)];
-    const start = { x: source.x, y: source.y + source.height / 2 };
-    const end = { x: target.x + ports.get(edge), y: target.y - target.height / 2 };
-    edge.back = end.y <= start.y; // a cycle among closed boxes: it leaves and enters at the side
+    const start = edge.out ? edge.out[edge.out.length - 1] : { x: source.x, y: source.y + source.height / 2 };
+    const end = edge.into ? edge.into[0] : { x: target.x + ports.get(edge), y: target.y - target.height / 2 };
+    edge.back = !edge.whole && end.y <= start.y; // a cycle among closed boxes: it leaves and enters at the side
     edge.points = edge.back
       ? [{ x: source.x + source.width / 2, y: source.y }, { x: target.x + target.width / 2, y: target.y }]
-      : wayAlong(scene, edge, start, end, turn, flow);
+      : edge.whole || joined([edge.out || [], wayAlong(scene, edge, start, end, turn, flow), edge.into || []].flat());
     if (flow === 'right') edge.points = edge.points.map(({ x, y }) => ({ x: y, y: x }));
   }
   return edges;
 }
 
 const isLevel = (a, b) => Math.abs(a.y - b.y) < 0.5;
+
+/** Return points without those that stand where the one before does. */
+function joined(points) {
+  return points.filter((p, k) => !k || Math.hypot(p.x - points[k - 1].x, p.y - points[k - 1].y) > 0.5);
+}
 
 /** Let a line end at the side of a sign, in the middle of it. */
 function atSide(line, sign) {
@@ -47,9 +55,10 @@ function wayAlong(scene, edge, start, end, turn, flow) {
     return way.length === 2;
   };
   const points = [start];
+  const isAtSign = edge.isAtSide && !edge.isInU;
   for (const [k, line] of edge.legs.entries()) {
-    const isLast = k === edge.legs.length - 1 && !edge.isAtSide;
-    if (edge.isAtSide && k === edge.legs.length - 1) atSide(line, turn(edge.to.rect));
+    const isLast = k === edge.legs.length - 1 && !isAtSign;
+    if (isAtSign && k === edge.legs.length - 1) atSide(line, turn(edge.to.rect));
     const corners = line.map((point) => ({ ...point }));
     const at = points[points.length - 1];
     if (isLast) while (corners.length && corners[corners.length - 1].y >= end.y) corners.pop();
@@ -65,8 +74,8 @@ function wayAlong(scene, edge, start, end, turn, flow) {
     if (isLast && last && isLevel(before, last) && straight({ x: end.x, y: last.y }, end)) last.x = end.x;
     points.push(...around(at, corners[0]).slice(1), ...corners.slice(1));
   }
-  if (!edge.isAtSide) points.push(...around(points[points.length - 1], end).slice(1));
-  return points.filter((p, k) => !k || Math.hypot(p.x - points[k - 1].x, p.y - points[k - 1].y) > 0.5);
+  if (!isAtSign) points.push(...around(points[points.length - 1], end).slice(1));
+  return joined(points);
 }
 
 function turned(rect) {
@@ -207,7 +216,7 @@ function entryPorts(edges, turn) {
   const ports = new Map();
   for (const edge of edges) {
     ports.set(edge, 0);
-    if (edge.isAtSide) continue;
+    if (edge.isAtSide || edge.isInU) continue;
     if (!into.has(edge.to.key)) into.set(edge.to.key, []);
     into.get(edge.to.key).push(edge);
   }

@@ -73,13 +73,18 @@ export class Layout {
     return { kind: 'box', base, own: null, scene, width: w, height: h, anchor, closed: { width, height } };
   }
 
-  /** The inside of a box: its parts and stubs as they were laid out, stretched where parts are open. */
+  /**
+   * The inside of a box: its parts and stubs as they were laid out, stretched where parts are open. A U is one as long as all
+   * its parts are closed, and flows in one direction otherwise.
+   */
   scope(id, isRoot) {
     const { diagram, flow } = this;
     const { base } = diagram.split(id);
     const stored = diagram.doc.scopes[base];
-    const layout = diagram.doc.layouts[stored.layout];
     const parts = diagram.parts(id).map((part) => this.item(part));
+    const both = diagram.doc.layouts[stored.layout];
+    const isU = Boolean(both.u) && !parts.some((part) => part.scene);
+    const layout = isU ? both.u : both;
     const stubs = (stored.stubs || []).map(([source, child]) => ({ kind: 'stub', base: child, source, scene: null }));
     const items = [...parts, ...stubs];
     layout.places.forEach(([x, y, width, height], k) => {
@@ -90,7 +95,7 @@ export class Layout {
     const lines = storedLines(stored, layout, parts, maps, flow);
     const shown = items.filter((item) => item.kind !== 'stub' || !parts.some((part) => part.scene && part.base === item.base));
     const [width, height] = flow === 'down' ? layout.size : [layout.size[1], layout.size[0]];
-    const inner = { width: maps.x(width), height: maps.y(height), spine: maps[flow === 'down' ? 'x' : 'y'](layout.spine), lines };
+    const inner = { width: maps.x(width), height: maps.y(height), spine: maps[flow === 'down' ? 'x' : 'y'](layout.spine), lines, isU };
     const ports = isRoot && base !== diagram.root ? this.ports(base, shown)
       : diagram.number(id) !== null ? this.ports(base, shown, true) : [];
     return framed(id, this, shown, inner, isRoot, ports);
@@ -165,7 +170,7 @@ function framed(id, layout, items, inner, isRoot, ports) {
     Object.assign(port, down ? { x: port.x - start, y: at } : { x: at, y: port.y - start });
   }));
   const spine = inner.spine + (down ? shift.x : shift.y);
-  const made = { id, base, items: [...items, ...ports], lines: inner.lines, isRoot };
+  const made = { id, base, items: [...items, ...ports], lines: inner.lines, isU: Boolean(inner.isU), isRoot };
   if (isRoot) return { ...made, spine, ...size };
   const [head, knobs] = [layout.widths.head(id), layout.widths.knobs(id)];
   const width = Math.max(size.width, head) + 2 * PADDING;

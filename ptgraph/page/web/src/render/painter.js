@@ -217,17 +217,18 @@ export class Painter {
     ctx.setLineDash([3, 3]);
     const isBefore = isDown ? stub.y + stub.height / 2 <= child.y - child.height / 2
       : stub.x + stub.width / 2 <= child.x - child.width / 2;
-    const isAcross = isBefore !== isDown; // its line runs to the right
+    const isAcross = isBefore !== isDown;
+    const way = (isAcross ? child.x < stub.x : child.y < stub.y) ? -1 : 1; // -1 in the right column of a U
     const clamp = (at, middle, half) => Math.min(Math.max(at, middle - Math.max(0, half)), middle + Math.max(0, half));
     const [start, end] = isAcross
-      ? [{ x: stub.x + stub.width / 2, y: stub.y },
-        { x: child.x - child.width / 2, y: clamp(stub.y, child.y, child.height / 2 - 8) }]
-      : [{ x: stub.x, y: stub.y + stub.height / 2 },
-        { x: clamp(stub.x, child.x, child.width / 2 - 8), y: child.y - child.height / 2 }];
+      ? [{ x: stub.x + (way * stub.width) / 2, y: stub.y },
+        { x: child.x - (way * child.width) / 2, y: clamp(stub.y, child.y, child.height / 2 - 8) }]
+      : [{ x: stub.x, y: stub.y + (way * stub.height) / 2 },
+        { x: clamp(stub.x, child.x, child.width / 2 - 8), y: child.y - (way * child.height) / 2 }];
     strokePath(ctx, new SvgPath(curve([start, end], !isAcross)));
     this.label(ctx, stub, isLit);
     ctx.fillStyle = isLit ? this.theme.accent : this.theme.line;
-    fillPath(ctx, new SvgPath(arrowHead(end, isAcross ? -1 : 0, isAcross ? 0 : -1)));
+    fillPath(ctx, new SvgPath(arrowHead(end, isAcross ? -way : 0, isAcross ? 0 : -way)));
   }
 
   /** A small label for a value from elsewhere: a stub, or a port. */
