@@ -52,7 +52,7 @@ class BoxLayout:
     height: float
     places: tuple[Place, ...]
     spine: float
-    lines: tuple[tuple[int, ...], ...] = ()
+    lines: tuple[tuple[float, ...], ...] = ()
     u: BoxLayout | None = None
 
 
@@ -209,14 +209,16 @@ def _as_u(scope: Scope, shapes: Sequence[str]) -> BoxLayout | None:
     if not _is_fit(scope) or not nx.is_directed_acyclic_graph(nx.DiGraph(scope.edges)):
         return None
     placed = u_layout(scope, shapes, SPREAD)
-    return _of_figure(scope, placed) if placed is not None else None
+    return _of_figure(scope, placed, digits=1) if placed is not None else None  # its lines end on its boxes
 
 
-def _of_figure(scope: Scope, placed: ScopeLayout) -> BoxLayout:
+def _of_figure(scope: Scope, placed: ScopeLayout, digits: int | None = None) -> BoxLayout:
+    """Return the layout of the figure; the corners of its lines have so many *digits* after the point."""
     sizes = [(box.width, box.height) for box in scope.boxes] + [size for box in scope.boxes for size in box.stubs]
     found = _layout(sizes, [*placed.boxes, *(at for stubs in placed.stubs for at in stubs)])
     lines = [
-        (line.source, line.target, *(round(at) for corner in line.corners for at in corner)) for line in placed.lines
+        (line.source, line.target, *(round(at, digits) for corner in line.corners for at in corner))
+        for line in placed.lines
     ]
     return replace(found, width=round(placed.width, 1), spine=round(placed.spine, 1), lines=tuple(lines))
 

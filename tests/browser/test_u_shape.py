@@ -150,14 +150,22 @@ def test_a_block_of_a_u_opens_and_closes(show: Visit) -> None:
         assert page.do("ptgraph.edges()") == closed
 
 
-def test_a_u_within_a_frame(show: Visit) -> None:
+@pytest.mark.parametrize("flow", ["down", "right"])
+def test_a_u_within_a_frame(show: Visit, flow: str) -> None:
     page, file = show("twice")
     page.do("ptgraph.openToLevel(1)")
-    for name in ("first", "second"):
+    if flow == "right":
+        page.do("document.getElementById('flow').click()")
+    along, across = ("y", "x") if flow == "down" else ("x", "y")
+    for name, after in (("first", "/middle"), ("second", "/head")):
         page.do(f"ptgraph.open({by_title(page)[name]['id']!r})")
         check(page, file)
-        ends = [(edge["points"][0]["y"], edge["points"][-1]["y"]) for edge in page.do("ptgraph.edges()")]
-        assert any(start > end for start, end in ends)
+        edges = {edge["target"]: edge for edge in page.do("ptgraph.edges()")}
+        assert any(edge["points"][0][along] > edge["points"][-1][along] for edge in edges.values())
+        assert [edge for edge in page.do("ptgraph.edges()") if not is_straight(edge["points"])] == []
+        _, over, *out = edges[after]["points"]  # up, over, and on along the flow
+        assert over[across] < out[0][across]
+        assert all(a[along] <= b[along] for a, b in pairwise(out))
 
 
 @pytest.mark.parametrize("name", ["flat", "denoiser", "twice"])

@@ -5,6 +5,7 @@ import { HEADER, PADDING } from './metrics.js';
 import { linesAlong, linesInU } from './stored_lines.js';
 
 const CLEARANCE = 7; // how near an edge may come to a box that it passes
+const BELOW = 11; // from a frame to a line that bends below it
 
 /** Return the edges of a scene, with their `points` in its coordinates; those inside of its parts are theirs. */
 export function routeEdges(diagram, scene, flow) {
@@ -34,6 +35,16 @@ export function routeEdges(diagram, scene, flow) {
 }
 
 const isLevel = (a, b) => Math.abs(a.y - b.y) < 0.5;
+
+/** Return a way out of a U that bends at once below its frame, where it leads far aside; null if something stands there. */
+function bentBelow({ from }, start, end, turn, around) {
+  const frame = turn(from.trail[0].rect);
+  const y = Math.max(start.y, from.trail.length > 1 ? frame.y + frame.height / 2 + BELOW : end.y - BELOW);
+  if (Math.abs(end.x - start.x) < end.y - start.y || y > end.y - BELOW) return null;
+  const [corner, last] = [{ x: start.x, y }, { x: end.x, y }];
+  const steps = [[start, corner], [{ ...corner, y: y - 1 }, last], [last, end]];
+  return steps.every(([a, b]) => around(a, b).length === 2) ? [start, corner, last, end] : null;
+}
 
 /** Return points without those that stand where the one before does. */
 function joined(points) {
@@ -75,7 +86,7 @@ function wayAlong(scene, edge, start, end, turn, flow) {
     points.push(...around(at, corners[0]).slice(1), ...corners.slice(1));
   }
   if (!isAtSign) points.push(...around(points[points.length - 1], end).slice(1));
-  return joined(points);
+  return joined((edge.out && points.length === 2 && bentBelow(edge, start, end, turn, around)) || points);
 }
 
 function turned(rect) {
