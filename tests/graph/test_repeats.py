@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -15,6 +16,7 @@ from ptgraph.figure.compose import figure
 from ptgraph.figure.options import FigureOptions
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.build import view
+from ptgraph.graph.view.parallel import in_order
 from ptgraph.onnx.reading.read import graph_of_model
 from tests.graph.test_folding import check, said
 from tests.support.figure_truth import torn
@@ -43,6 +45,7 @@ EXPECTED: dict[str, list[Any]] = {
     "heads": [*DOWNS, ("heads.0–3", 4)],
     "shared head": [*DOWNS, ("heads.0", 4)],
     "projections": [(f"linears.{k}", 1) for k in range(4)],
+    "timed": [("embedding", 1), *[part for k in range(5) for part in ((f"stages.{k}.0–1", 2), (f"between.{k}", 1))]],
     "skip sum": [("blocks.0 … skips.4", 5, [("blocks.0", 1), ("skips.0", 1)])],
 }
 
@@ -104,3 +107,16 @@ def test_a_file_without_modules_has_the_block_that_repeats() -> None:
     assert block.params == 12 * 2 * 8 * 16
     check(graph, picture)
     assert torn(graph, figure(graph, FigureOptions(), None)) == []
+
+
+def test_an_order_that_there_is_not_is_left_as_it_is() -> None:
+    flow: nx.DiGraph[str] = nx.DiGraph([("a", "b"), ("b", "c"), ("c", "d")])
+    leaves = {"group": ["a", "c"], "other": ["b"], "last": ["d"]}
+    order = ["other", "last", "group"]
+    assert in_order(order, lambda parts: [leaf for part in parts for leaf in leaves[part]], flow) == order
+    del leaves["group"][1]
+    assert in_order(order, lambda parts: [leaf for part in parts for leaf in leaves[part]], flow) == [
+        "last",
+        "group",
+        "other",
+    ]

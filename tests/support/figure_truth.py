@@ -1,12 +1,18 @@
-"""What must be true of every figure: each input that is read and each value between its boxes is drawn, or named."""
+"""What must be true of every picture: each input that is read and each value between its boxes is drawn, or named.
+
+A picture is what a figure or a chart for DOT or Mermaid draws: boxes, lines, and stubs. States of the page are held
+against the same rules by `page_walk`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 import networkx as nx
 
 from ptgraph.drawing.shapes import Drawing
+from ptgraph.formats.flowchart import Chart
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.auxiliary import auxiliary_operations
 from ptgraph.graph.view.build import view
@@ -17,8 +23,39 @@ from tests.support.figure_checks import of_kind
 _HELD = ("parameter", "buffer", "constant", "input", "output")
 
 
-def torn(graph: ModelGraph, drawing: Drawing) -> list[str]:
-    """Return what a figure of all of *graph* leaves out, a sentence each.
+class Picture(NamedTuple):
+    """The ids of boxes and signs, the lines (from, to), and the stubs (text, box that reads it)."""
+
+    boxes: list[str]
+    lines: list[tuple[str, str]]
+    stubs: list[tuple[str, str]]
+
+    @staticmethod
+    def of_drawing(drawing: Drawing) -> Picture:
+        """Return the picture of a figure."""
+        lines = [item.id.split("→") for item in of_kind(drawing, "edge")]
+        stubs = [item.title.rpartition(", read by ")[::2] for item in of_kind(drawing, "stub")]
+        return Picture([item.id for item in of_kind(drawing, "box", "sign")], [(a, b) for a, b in lines], stubs)
+
+    @staticmethod
+    def of_chart(chart: Chart) -> Picture:
+        """Return the picture of a chart, as DOT and Mermaid draw it: their tests hold what they draw against it."""
+        texts = {stub: text for stubs in chart.stubs.values() for stub, text in stubs}
+        arrows = [(arrow.source, _id(arrow.target)) for arrow in chart.arrows]
+        return Picture(
+            [_id(box) for box in chart.inside(chart.root) if box not in chart.frames],
+            [(_id(source), target) for source, target in arrows if source not in texts],
+            [(texts[source], target) for source, target in arrows if source in texts],
+        )
+
+
+def _id(box: str) -> str:
+    """Return the id that a figure gives a box of a view; the root, which no figure has as a box, has none."""
+    return box.removeprefix("/")
+
+
+def torn(graph: ModelGraph, drawn: Drawing | Chart) -> list[str]:
+    """Return what a picture of all of *graph* leaves out, a sentence each.
 
     An input that an operation reads is a box with a line that leaves it, or the name of a stub. A box that reads a
     value which depends on an input has a line or a stub that comes in, from each box that is drawn and gives it one;
@@ -27,9 +64,7 @@ def torn(graph: ModelGraph, drawing: Drawing) -> list[str]:
     ops = graph.ops
     inputs = graph.of_kind("input")
     alive = set(inputs).union(*(nx.descendants(ops, name) for name in inputs))
-    boxes = [item.id for item in of_kind(drawing, "box", "sign")]
-    lines = [item.id.split("→") for item in of_kind(drawing, "edge")]
-    stubs = [item.title.rpartition(", read by ")[::2] for item in of_kind(drawing, "stub")]
+    boxes, lines, stubs = picture = Picture.of_chart(drawn) if isinstance(drawn, Chart) else Picture.of_drawing(drawn)
     entered = {target for _, target in lines} | {reader for _, reader in stubs}
     left = {source for source, _ in lines}
     named = {text for text, _ in stubs}
@@ -50,22 +85,19 @@ def torn(graph: ModelGraph, drawing: Drawing) -> list[str]:
             found.append(f"nothing comes into {box}, which reads {sorted(reads)[:3]}")
         if gives and box not in left and kind != "input":
             found.append(f"nothing leaves {box}, which gives {sorted(gives)[:3]}")
-    return found + _missing(graph, drawing, alive)
+    return found + _missing(graph, picture, alive)
 
 
-def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
+def _missing(graph: ModelGraph, picture: Picture, alive: set[str]) -> list[str]:
     """Return the lines between two drawn boxes that a figure leaves out without naming the value at its reader."""
-    boxes = _Boxes(graph, {item.id for item in of_kind(drawing, "box", "sign")})
+    boxes = _Boxes(graph, set(picture.boxes))
     auxiliary = auxiliary_operations(graph)
     flow = drawn_flow(graph, auxiliary, no_ops(graph))
-    nothing = zeros(
-        graph
-    )  # those that a sum starts with are left out, and have no more than the shape of what they read
-    lines = {item.id for item in of_kind(drawing, "edge")}
+    nothing = zeros(graph)  # left out where a sum starts with them: of what they read, they have the shape alone
     named: dict[str, set[str]] = {}
-    for item in of_kind(drawing, "stub"):
-        text, _, reader = item.title.rpartition(", read by ")
+    for text, reader in picture.stubs:
         named.setdefault(reader, set()).add(text)
+    lines = set(picture.lines)
     outputs = graph.of_kind("output")
     used = set(outputs).union(*(nx.ancestors(flow, name) for name in outputs))
     found = set()
@@ -84,7 +116,7 @@ def _missing(graph: ModelGraph, drawing: Drawing, alive: set[str]) -> list[str]:
             seen.add(name)
             if source is None:
                 waiting.extend(flow.pred[name])
-            elif f"{source}→{target}" not in lines:
+            elif (source, target) not in lines:
                 stubs = named.get(target, set())
                 if not (name in auxiliary and stubs) and not any(boxes.names(name) & _words(stub) for stub in stubs):
                     found.add(f"no line leads from {source} to {target}, which reads {name}")
@@ -103,7 +135,7 @@ class _Boxes:
 
     def __init__(self, graph: ModelGraph, drawn: set[str]) -> None:
         self.graph, self.view = graph, view(graph)
-        ids = Counter(box.removeprefix("/") or "model" for box in self.view.boxes)
+        ids = Counter(map(_id, self.view.boxes))
         self.unclear = {name for name, count in ids.items() if count > 1}
         self.drawn = drawn - self.unclear
         self.leaves = {box.op: box.id for box in self.view.boxes.values() if box.op is not None}
@@ -115,7 +147,7 @@ class _Boxes:
 
     def around(self, name: str) -> str | None:
         """Return the id of the drawn box that an operation is or is in."""
-        ids = (box.removeprefix("/") or "model" for box in self.chain(name))
+        ids = map(_id, self.chain(name))
         return next((box for box in ids if box in self.drawn), None)
 
     def is_carried(self, source: str, reader: str) -> bool:
@@ -134,13 +166,13 @@ class _Boxes:
 
 def _members(graph: ModelGraph) -> dict[str, set[str]]:
     """Return the operations in each run of a module."""
-    found: dict[str, set[str]] = {call or "model": set() for call in graph.calls}
+    found: dict[str, set[str]] = {call: set() for call in graph.calls if call}
     for name, op in graph.ops.nodes(data=True):
         call = op["call"] if op["kind"] not in _HELD else None
-        while call is not None:
-            found[call or "model"].add(name)
+        while call:
+            found[call].add(name)
             call = graph.calls[call].parent
     return found
 
 
-__all__ = ["torn"]
+__all__ = ["Picture", "torn"]

@@ -116,7 +116,7 @@ def missing(links: Links, state: dict[str, Any]) -> list[str]:
             box = shown[name]
             if box[0] in above:
                 continue  # it stays within a closed box
-            given = {(1, source)} & ports or (name, source) in stubs
+            given = {(1, source)} & ports or any((at, source) in stubs for at in (name, *frames_around[name]))
             sources = [other for at in (name, *frames_around[name]) for other in into[at] if other is not None]
             lined = any(all_shown[other][0] in above for other in sources if other in all_shown)
             carried = any(

@@ -207,6 +207,33 @@ class SkipSum(nn.Module):
         return total
 
 
+class Timed(nn.Module):
+    """Stages of two equal blocks that all read one value, which most have as a stub: as in DDPM."""
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.time = FeedForward(), nn.Linear(WIDTH, WIDTH)
+
+        def forward(self, x: Tensor, time: Tensor) -> Any:
+            return self.inner(x + self.time(time))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH))
+        self.stages = nn.ModuleList(nn.ModuleList(self.Block() for _ in range(2)) for _ in range(5))
+        self.between = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(5))
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        time = self.embedding(time)
+        bounds = torch.relu, torch.tanh, torch.sigmoid, torch.sin, torch.cos  # so that no stages in a row repeat
+        for k, bound in enumerate(bounds):
+            for block in self.stages[k]:  # type: ignore[attr-defined]
+                x = block(x, time)
+            x = bound(self.between[k](x))
+        return x
+
+
 def sequence() -> Tensor:
     return torch.randn(2, 5, WIDTH)
 
@@ -226,4 +253,5 @@ MODELS: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {
     "shared head": (ScaleHeads(shared=True), (torch.randn(1, 3, 64, 64),)),
     "projections": (Projections(), (sequence(),)),
     "skip sum": (SkipSum(), (sequence(),)),
+    "timed": (Timed(), (sequence(), sequence())),
 }

@@ -170,7 +170,10 @@ class Parallels:
 
 
 def in_order(parts: list[str], leaves_of: Callable[[list[str]], list[str]], flow: nx.DiGraph[str]) -> list[str]:
-    """Return *parts* in an order in which each comes after what it reads: as near to the one they have as may be."""
+    """Return *parts* in an order in which each comes after what it reads: as near to the one they have as may be.
+
+    Where a part reads what it feeds, such as a group of operations on positions, the order stays as it is.
+    """
     part_of = {leaf: part for part in parts for leaf in leaves_of([part])}
     order: nx.DiGraph[str] = nx.DiGraph()
     order.add_nodes_from(parts)
@@ -181,6 +184,8 @@ def in_order(parts: list[str], leaves_of: Callable[[list[str]], list[str]], flow
         if part_of.get(target, part) != part
     )
     position = {part: number for number, part in enumerate(parts)}
+    if not nx.is_directed_acyclic_graph(order):
+        return parts
     return list(nx.lexicographical_topological_sort(order, key=position.__getitem__))
 
 

@@ -93,7 +93,8 @@ export class Layout {
     });
     const maps = placeItems(items, flow);
     const lines = storedLines(stored, layout, parts, maps, flow);
-    const shown = items.filter((item) => item.kind !== 'stub' || !parts.some((part) => part.scene && part.base === item.base));
+    const hasOwn = (part) => part.scene && !part.scene.isColumn; // within an open part, its parts have the stubs
+    const shown = items.filter((item) => item.kind !== 'stub' || !parts.some((part) => hasOwn(part) && part.base === item.base));
     const [width, height] = flow === 'down' ? layout.size : [layout.size[1], layout.size[0]];
     const inner = { width: maps.x(width), height: maps.y(height), spine: maps[flow === 'down' ? 'x' : 'y'](layout.spine), lines, isU };
     const ports = isRoot && base !== diagram.root ? this.ports(base, shown)
