@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable
+from functools import cached_property
 
 import networkx as nx
 
@@ -44,9 +45,14 @@ class LooseLabels:
     def __init__(
         self, graph: ModelGraph, parts: dict[str, list[str]], flow: nx.DiGraph[str], operations: dict[str, Hashable]
     ) -> None:
-        loose = {name: loosely(label) for name, label in operations.items()}
-        self._outlines = _Outlines(graph, parts, flow, loose, {call_id(call): call for call in graph.calls})
+        self._given = graph, parts, flow, operations
         self._known: dict[str, Hashable] = {}
+
+    @cached_property
+    def _outlines(self) -> _Outlines:
+        graph, parts, flow, operations = self._given
+        loose = {name: loosely(label) for name, label in operations.items()}
+        return _Outlines(graph, parts, flow, loose, {call_id(call): call for call in graph.calls})
 
     def __call__(self, part: str) -> Hashable:
         """Return the label of a box or operation; None for an input, an output and a group."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import replace
+from functools import partial
 
 import networkx as nx
 
@@ -53,7 +54,7 @@ def _patterns(
 ) -> Patterns:
     components = graph.components.nodes
     return Patterns(
-        weighted={name for name in flow if reads_weights(graph, name)},
+        weighted=partial(reads_weights, graph),
         modules={
             box: call.component
             for name, call in graph.calls.items()

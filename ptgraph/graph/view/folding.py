@@ -40,12 +40,12 @@ class Carry(NamedTuple):
 class Patterns:
     """What is known of leaves and boxes, to fold more than single blocks in a row.
 
-    *weighted* are the leaves that read weights. *modules* maps the boxes of modules with parameters to their paths,
+    *weighted* says whether a leaf reads weights. *modules* maps the boxes of modules with parameters to their paths,
     *loose* gives boxes and leaves that are alike but for the sizes of values the same label, *sums* maps additions in
     a row to the last of them, *zeros* are the leaves that yield zeros, and *outputs* those of the model.
     """
 
-    weighted: Container[str]
+    weighted: Callable[[str], bool]
     modules: Mapping[str, str]
     loose: Callable[[str], Hashable]
     sums: Mapping[str, str]
@@ -216,7 +216,7 @@ class _Folding:
         return count >= 3 <= len(first) or (len(first) >= _LONG and self._reads_weights(first))
 
     def _reads_weights(self, leaves: list[str]) -> bool:
-        return self.patterns is not None and any(leaf in self.patterns.weighted for leaf in leaves)
+        return self.patterns is not None and any(map(self.patterns.weighted, leaves))
 
     def _fold_parallel(self, box: str, patterns: Patterns) -> None:
         """Fold the parallel blocks among the parts of *box*: one reads and feeds what all of them do."""

@@ -65,14 +65,19 @@ class Parallels:
                 if number.isdecimal():
                     lists[head].append(part)
         for members in calls.values():
-            if len(members) > 1 and len({self.label(part) for part in members}) == 1:
+            if len(members) > 1 and not self._feeds(*members[:2]) and len({self.label(part) for part in members}) == 1:
                 yield members
         for members in lists.values():
-            if len(members) >= FEWEST:
+            if len(members) >= FEWEST and not self._feeds(*members[:2]):
                 alike: dict[Hashable, list[str]] = defaultdict(list)
                 for part in members:
                     alike[self.label(part)].append(part)
                 yield from (some for some in alike.values() if len(some) >= FEWEST)
+
+    def _feeds(self, one: str, other: str) -> bool:
+        """Return whether a part reads another, as most modules of a list do."""
+        inside = set(self.leaves[other])
+        return any(not inside.isdisjoint(self.flow.succ[leaf]) for leaf in self.leaves[one])
 
     def _are_independent(self, members: list[str]) -> bool:
         """Return whether no way leads from one of *members* to another."""
