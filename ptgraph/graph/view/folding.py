@@ -7,7 +7,7 @@ block is a period of one, and periods in a row of which the first can stand for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
@@ -135,15 +135,10 @@ class _Folding:
         """Fold the repetitions among the parts of *box*, then those within what is left."""
         if self.patterns is not None:
             self._fold_parallel(box, self.patterns)
-        parts = self.parts[box]
-        candidates = self._candidates(parts)
         left: list[str] = []
-        start = 0
-        while start < len(parts):
-            shift, repetition = self._best(parts, start, candidates)
-            left += parts[start : start + shift]
-            left.append(self._fold(repetition) if len(repetition) > 1 else parts[start])
-            start += shift + len(repetition) * len(repetition[0])
+        for before, repetition in self._in_a_row(self.parts[box]):
+            left += before
+            left.append(self._fold(repetition) if len(repetition) > 1 else repetition[0][0])
         self.parts[box] = left
         for part in left:
             if part in self.parts:
@@ -152,6 +147,18 @@ class _Folding:
                 for source, target, label, slots in others:
                     ends = [self._stand_in(end)[0] for end in (source, target)]
                     feed(self.flow, ends[0], ends[1], label, slots)
+
+    def _in_a_row(self, parts: list[str]) -> Iterator[tuple[list[str], list[list[str]]]]:
+        """Yield the repetitions among *parts*, each after the parts before it; a part alone is one with one period.
+
+        What is yielded may be folded before the next one is found.
+        """
+        candidates = self._candidates(parts)
+        start = 0
+        while start < len(parts):
+            shift, repetition = self._best(parts, start, candidates)
+            yield parts[start : start + shift], repetition
+            start += shift + len(repetition) * len(repetition[0])
 
     def _without(self, edges: list[Edge]) -> list[Edge]:
         """Take out *edges* of parallel blocks but the first, as what folds in the first is found by its own.
@@ -244,14 +251,11 @@ class _Folding:
 
         The skip connections of a chain of blocks are equal and parallel, but each belongs to its block.
         """
-        in_a_row: list[set[str]] = []
-        candidates = self._candidates(parts)
-        start = 0
-        while start < len(parts):
-            shift, repetition = self._best(parts, start, candidates)
-            if len(repetition) > 1:
-                in_a_row.append({part for period in repetition for part in period if part not in sums})
-            start += shift + len(repetition) * len(repetition[0])
+        in_a_row = [
+            {part for period in repetition for part in period if part not in sums}
+            for _, repetition in self._in_a_row(parts)
+            if len(repetition) > 1
+        ]
         members = [{part for period in periods for part in period} for periods in found]
         return [
             periods

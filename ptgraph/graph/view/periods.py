@@ -81,26 +81,12 @@ class Periods:
         targets = {target for leaf in self.leaves(before) for target in self.flow.succ[leaf]} - {*self.leaves(before)}
         if len(pairs) != len(inside) or not targets or not targets <= inside:
             return False
-        ours = self.leaves(first)
-        number = {leaf: index for index, leaf in enumerate(ours)}
+        number = _numbered(self.leaves(first))
         of = {leaf: number[stand_in] for leaf, stand_in in pairs.items()}  # the number of its counterpart in the first
         kept = set(of.values())
-        edges = {
-            (of[leaf], of[target]): edge["slots"]
-            for leaf in of
-            for target, edge in self.flow.adj[leaf].items()
-            if target in of
-        }
-        if edges != {ends: slots for ends, slots in self._edges(first).items() if ends[1] in kept}:
-            return False
-        before_number = {leaf: index for index, leaf in enumerate(self.leaves(before))}
-        entry: Reads = {}
-        for leaf in of:
-            for source, edge in self.flow.pred[leaf].items():
-                if source not in inside:
-                    what = ("before", before_number[source]) if source in before_number else ("elsewhere", source)
-                    entry |= {(of[leaf], slot): what for slot in edge["slots"]}
-        return entry == {where: what for where, what in reads.items() if where[0] in kept}
+        edges = {ends: slots for ends, slots in self._edges(number).items() if ends[1] in kept}
+        entry = {where: what for where, what in reads.items() if where[0] in kept}
+        return self._edges(of) == edges and self._read_by(of, before) == entry
 
     def counterparts(self, first: list[str], period: list[str]) -> dict[str, str]:
         """Return for each leaf of a *period* the one of the *first* that it is equal to, one by one, in their order.
@@ -135,10 +121,12 @@ class Periods:
         return all(
             one in self.labels and self.labels[one] == self.labels.get(other)
             for one, other in zip(here, after, strict=True)
-        ) and (len(here) == 1 or self._edges(here) == self._edges(after))
+        ) and (
+            len(here) == 1 or self._edges(_numbered(self.leaves(here))) == self._edges(_numbered(self.leaves(after)))
+        )
 
-    def _edges(self, boxes: list[str]) -> dict[tuple[int, int], list[int]]:
-        number = {leaf: index for index, leaf in enumerate(self.leaves(boxes))}
+    def _edges(self, number: Mapping[str, int]) -> dict[tuple[int, int], list[int]]:
+        """Return the slots of each edge between leaves, by their *number*."""
         return {
             (number[leaf], number[target]): edge["slots"]
             for leaf in number
@@ -159,15 +147,17 @@ class Periods:
 
     def reads(self, boxes: list[str], before: list[str] | None = None) -> Reads:
         """Return the values that *boxes* read from outside; those from the boxes *before* them by leaf number."""
-        leaves = self.leaves(boxes)
-        inside = set(leaves)
-        previous = {leaf: number for number, leaf in enumerate(self.leaves(before))} if before is not None else {}
+        return self._read_by(_numbered(self.leaves(boxes)), before)
+
+    def _read_by(self, number: Mapping[str, int], before: list[str] | None) -> Reads:
+        """Return the values that leaves read from outside, by the *number* of the leaf."""
+        previous = _numbered(self.leaves(before)) if before is not None else {}
         found: Reads = {}
-        for number, leaf in enumerate(leaves):
+        for leaf, at in number.items():
             for source in self.flow.predecessors(leaf):
-                if source not in inside:
+                if source not in number:
                     what = ("before", previous[source]) if source in previous else ("elsewhere", source)
-                    found |= {(number, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
+                    found |= {(at, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
         return found
 
     def _reads_alike(self, first: list[str], entry: Reads) -> bool:
@@ -194,6 +184,10 @@ class Periods:
         for box in boxes:
             found += self.leaves(self.parts[box]) if box in self.parts else [box]
         return found
+
+
+def _numbered(leaves: list[str]) -> dict[str, int]:
+    return {leaf: number for number, leaf in enumerate(leaves)}
 
 
 __all__ = ["Periods", "Reads"]
