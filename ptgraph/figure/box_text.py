@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ptgraph.drawing.text_metrics import cut, plain_width, text_width
+from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.options import Shown
 from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.labels import count_text
@@ -53,6 +54,19 @@ def frame_text(box: Box, broad: float = BROAD) -> BoxText:
     title, note = cut(box.title, TITLE, _LONGEST * broad), short(box.subtitle, broad)
     width = text_width(title, TITLE) + (plain_width(note, NOTE) if note else 0.0)
     return BoxText((title,), note, width, TITLE * LINE_UP)
+
+
+def box_texts(
+    figure: FigureGraph,
+    graph: ModelGraph,
+    closed: Iterable[str],
+    frames: Iterable[str],
+    show: Sequence[Shown],
+    broad: float = BROAD,
+) -> dict[str, BoxText]:
+    """Return the texts of *closed* boxes, but for signs, and those of *frames*."""
+    found = {name: box_text(graph, figure.boxes[name], show, broad) for name in closed if name not in figure.signs}
+    return found | {name: frame_text(figure.boxes[name], broad) for name in frames}
 
 
 def short(note: str, broad: float) -> str:
@@ -132,6 +146,7 @@ __all__ = [
     "BoxText",
     "box_name",
     "box_text",
+    "box_texts",
     "frame_text",
     "note_text",
     "short",

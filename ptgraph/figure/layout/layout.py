@@ -19,8 +19,7 @@ from ptgraph.figure.box_text import (
     STUB_AWAY,
     TITLE,
     BoxText,
-    box_text,
-    frame_text,
+    box_texts,
     short,
 )
 from ptgraph.figure.figure_graph import FigureGraph
@@ -103,8 +102,7 @@ def geometry(
     planned = plan(figure, opened, u_shapes=u_shapes)
     closed = figure.visible(opened)
     frames = [name for name in planned.open_boxes if name != figure.root]
-    texts = {name: box_text(graph, figure.boxes[name], show, broad) for name in closed if name not in figure.signs}
-    texts |= {name: frame_text(figure.boxes[name], broad) for name in frames}
+    texts = box_texts(figure, graph, closed, frames, show, broad)
     shapes = shape_texts(figure, graph, planned.edges, planned.shapes) if "shapes" in show else {}
     stubs = {name: [short(text, broad) for text in names] for name, names in planned.stubs.items()}
 

@@ -10,7 +10,7 @@ from math import dist
 from typing import Any
 
 from ptgraph.common.graphviz_program import run
-from ptgraph.figure.box_text import BROAD, BoxText, box_text, frame_text, short
+from ptgraph.figure.box_text import BROAD, BoxText, box_texts, short
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.axes import Axes, Rectangle
 from ptgraph.figure.layout.dot.curves import Point, corners, straightened
@@ -57,8 +57,7 @@ def dot_geometry(
         carried.setdefault(source, shape)
     closed = figure.visible(opened)
     frames = [name for name in _outermost_first(figure, opened) if name != figure.root]
-    texts = {name: box_text(graph, figure.boxes[name], show, broad) for name in closed if name not in figure.signs}
-    texts |= {name: frame_text(figure.boxes[name], broad) for name in frames}
+    texts = box_texts(figure, graph, closed, frames, show, broad)
     shapes = shape_texts(figure, graph, edges, carried) if "shapes" in show else {}
     stubs = {name: [short(text, broad) for text in words] for name, words in found.stubs.items()}
     sizes = {
