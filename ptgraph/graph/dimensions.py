@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 UNKNOWN = "?"
@@ -19,8 +20,11 @@ _Sum = dict[tuple[str, ...], Fraction]  # the names in each product → how ofte
 
 def dimensions_text(shape: Iterable[Any] | None) -> str:
     """Return ``B×16×H/2``: a sum is in brackets; a scalar's is ``scalar``, and no shape is the empty string."""
-    if shape is None:
-        return ""
+    return "" if shape is None else _dimensions_text(tuple(shape))
+
+
+@lru_cache(maxsize=4096)
+def _dimensions_text(shape: tuple[Any, ...]) -> str:
     return "×".join(map(dimension_text, shape)) or "scalar"
 
 

@@ -7,6 +7,7 @@ it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import networkx as nx
 
@@ -55,10 +56,13 @@ def drawn_flow(graph: ModelGraph, auxiliary: set[str], no_ops: Mapping[str, str]
     flow: nx.DiGraph[str] = nx.DiGraph()
     useful = useful_operations(graph, auxiliary)
     drawn_sources: dict[str, list[str]] = {}  # an operation → the drawn ones that whoever reads it reads
-    for name, op in graph.ops.nodes(data=True):
+    ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
+    edges = graph.ops.pred
+    for name, op in ops.items():
         if op["kind"] in ("parameter", "buffer", "constant") or name not in useful:
             continue
-        reads = _values_read(graph, auxiliary, name)
+        values = [source for source in edges[name] if ops[source]["kind"] not in ("parameter", "buffer")]
+        reads = [source for source in values if not reads_size_only(graph, auxiliary, source, name)]
         if op["shape"] is None or _hands_on(graph, no_ops, name):  # a number of Python's has no shape, and is no box
             sources = [] if is_size(op["target"]) else reads
             drawn_sources[name] = [drawn for source in sources for drawn in drawn_sources.get(source, ())]
@@ -66,7 +70,7 @@ def drawn_flow(graph: ModelGraph, auxiliary: set[str], no_ops: Mapping[str, str]
         drawn_sources[name] = [name]
         flow.add_node(name, target=op["target"])
         for source in reads:
-            edge = graph.ops.edges[source, name]
+            edge = edges[name][source]
             for drawn in drawn_sources.get(source, ()):
                 feed(flow, drawn, name, dimensions_text(edge["shape"]), edge["slots"])
     return flow
@@ -77,17 +81,13 @@ def _hands_on(graph: ModelGraph, no_ops: Mapping[str, str], name: str) -> bool:
     return name in no_ops and graph.ops.nodes[no_ops[name]]["kind"] != "parameter"
 
 
-def _values_read(graph: ModelGraph, auxiliary: set[str], name: str) -> list[str]:
-    """Return what an operation reads but for parameters, buffers and sizes."""
-    ops = graph.ops
-    values = [source for source in ops.predecessors(name) if ops.nodes[source]["kind"] not in ("parameter", "buffer")]
-    return [source for source in values if not reads_size_only(graph, auxiliary, source, name)]
-
-
 def feed(flow: nx.DiGraph[str], source: str, target: str, label: str, slots: Iterable[int]) -> None:
     """Add an edge from *source* to *target*, or *slots* to the edge that there is, which keeps its label."""
-    before = flow.get_edge_data(source, target, {"label": label, "slots": []})
-    flow.add_edge(source, target, label=before["label"], slots=sorted({*before["slots"], *slots}))
+    before = flow.get_edge_data(source, target)
+    if before is None:
+        flow.add_edge(source, target, label=label, slots=sorted({*slots}))
+    else:
+        before["slots"] = sorted({*before["slots"], *slots})
 
 
 __all__ = ["drawn_flow", "feed", "no_ops"]

@@ -25,9 +25,9 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
     each of several experts has an index of its own (see `part_taken`). *no_ops* yield what they read, which counts in
     their stead.
     """
-    ops = graph.ops.nodes
+    ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
     found: dict[str, Hashable] = {}
-    for name, op in ops(data=True):
+    for name, op in ops.items():
         if op["kind"] != "op":
             continue
         target = op["target"]
