@@ -14,6 +14,7 @@ import networkx as nx
 from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.dot.geometry import dot_geometry
+from ptgraph.figure.layout.grid.geometry import grid_geometry
 from ptgraph.figure.layout.layout import Geometry, geometry
 from ptgraph.figure.opening import Kind, kinds, one_stands_for, size
 from ptgraph.figure.options import Direction, FigureOptions, Layout, Shown, points
@@ -147,7 +148,10 @@ class Layouts:
         """Return one layout: that of Graphviz if it is asked for, or if values flow in a circle between boxes."""
         if self.layout != "dot":
             try:
-                return geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
+                found = geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
+                if u_shapes and not found.has_u:
+                    return grid_geometry(self.figure, self.graph, opened, show, broad) or found
+                return found
             except nx.NetworkXUnfeasible:
                 pass
         return dot_geometry(self.figure, self.graph, opened, direction, show, broad)
@@ -328,14 +332,15 @@ class Fitting:
         return best
 
     def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
-        """Return the figure with *boxes* open too, if it fits."""
+        """Return the figure with *boxes* open too, if it fits, and is no grid that would be none with them."""
         around = (above for box in boxes for above in self.figure.chain(box.id))
         patterns = {above for above in around if self.figure.boxes[above].kind == "pattern"}
         opened = fitted.opened | {box.id for box in boxes} | patterns
         if len(self.figure.visible(opened)) > BOX_LIMIT:
             return None
         tried = self.laid_out(opened, direction, even=True)
-        return tried if tried.scale >= LEAST else None
+        is_lost = fitted.geometry.is_grid and not tried.geometry.has_u
+        return tried if tried.scale >= LEAST and not is_lost else None
 
 
 __all__ = ["LEAST", "Fitted", "Fitting", "Layouts", "fit", "fitting", "opened_boxes"]

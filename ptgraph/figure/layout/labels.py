@@ -43,7 +43,7 @@ def shape_texts(
 
     *carried* maps each box that *edges* lead from to the shape of its value.
     """
-    shapes = {source: _shape(figure, graph, source) or shape for source, shape in carried.items()}
+    shapes = {source: value_shape(figure, graph, source) or shape for source, shape in carried.items()}
     reads: dict[str, set[str]] = {}
     for source, target in edges:
         reads.setdefault(target, set()).update((shapes[source], carried[source]))
@@ -55,7 +55,7 @@ def shape_texts(
     return found
 
 
-def _shape(figure: FigureGraph, graph: ModelGraph, name: str) -> str:
+def value_shape(figure: FigureGraph, graph: ModelGraph, name: str) -> str:
     """Return the shape of the value of a box; of a module with several calls, only its operations know it."""
     box = figure.boxes[name]
     if box.op is not None and box.op in graph.ops:
@@ -112,4 +112,4 @@ def stub_labels(
     return found
 
 
-__all__ = ["ShapeLabel", "StubLabel", "shape_label", "shape_size", "shape_texts", "stub_labels", "stubs_size"]
+__all__ = ["ShapeLabel", "StubLabel", "shape_label", "shape_size", "shape_texts", "stub_labels", "stubs_size", "value_shape"]
