@@ -23,8 +23,8 @@ class FigureOptions:
     """Options of the formats that draw a figure.
 
     ``theme`` is ``paper`` (reads in greyscale, and for the colour-blind), ``screen`` or ``dark``. ``direction`` is that
-    of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``layout`` is ``auto`` (a U where
-    the model has the skips for it and it fits), ``flow`` (never a U), ``u`` (a U, even if fewer modules are open for
+    of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``layout`` is ``auto`` (a U, or a
+    grid of resolutions, where the model has the skips for it and it fits), ``flow`` (neither), ``u`` (a U or a grid, even if fewer modules are open for
     it) or ``dot`` (positions and lines by Graphviz). ``focus`` is the path of the one
     module to draw. ``show`` is the text beside names: ``shapes`` on edges; ``params``, ``flops`` and ``dtype`` in
     boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the greatest width of the figure, such

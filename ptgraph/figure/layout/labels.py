@@ -112,4 +112,13 @@ def stub_labels(
     return found
 
 
-__all__ = ["ShapeLabel", "StubLabel", "shape_label", "shape_size", "shape_texts", "stub_labels", "stubs_size", "value_shape"]
+__all__ = [
+    "ShapeLabel",
+    "StubLabel",
+    "shape_label",
+    "shape_size",
+    "shape_texts",
+    "stub_labels",
+    "stubs_size",
+    "value_shape",
+]

@@ -66,7 +66,9 @@ def grid(
     """Return the grid of *boxes*, or None if they are none.
 
     *lines* maps (source, target) to the shape that flows, such as ``1×64×32×32``; *shapes* has those of the values of
-    boxes that no line leads from. The boxes *weighted* have parameters. Raises networkx.NetworkXUnfeasible if values flow in a circle.
+    boxes that no line leads from. The boxes *weighted* have parameters.
+
+    Raises networkx.NetworkXUnfeasible if values flow in a circle.
     """
     flow: nx.DiGraph[str] = nx.DiGraph()
     flow.add_nodes_from(boxes)

@@ -6,7 +6,7 @@ Networks" (CVPR 2017). What stands where is said in `ptgraph.figure.layout.grid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from ptgraph.figure.box_text import BROAD, box_texts, short

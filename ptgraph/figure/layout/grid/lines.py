@@ -140,9 +140,7 @@ class _Drawing:
     def heights(self, tracks: Mapping[_Track, int]) -> dict[_Track, float]:
         """Return the height of each track above a row: as low as the boxes of the columns that it crosses allow."""
         places = self.places
-        found = {
-            track: places.gaps[track[1]] + TRACK * number for track, number in tracks.items() if track[0] == "v"
-        }
+        found = {track: places.gaps[track[1]] + TRACK * number for track, number in tracks.items() if track[0] == "v"}
         ends: dict[_Track, list[int]] = defaultdict(list)
         low: dict[_Track, bool] = {}
         for edge, way in self.ways.items():

@@ -18,7 +18,8 @@ class Places:
     """Where everything stands across the flow (u) and along it (v).
 
     *boxes* and *sizes* are by name. *channels* has the position across of the first track right of each column, *gaps*
-    that along of the first track above each row. *tops* has the highest point in a row and column. The whole is *across* by *along*.
+    that along of the first track above each row. *tops* has the highest point in a row and column. The whole is
+    *across* by *along*.
     """
 
     across: float
