@@ -23,8 +23,9 @@ _OPTIONS = (
     click.option(
         "--layout",
         type=click.Choice(get_args(Layout)),
-        help="How figures are laid out. flow: along one direction. u: as a U or a grid of resolutions, for models with nested skips, even if "
-        "fewer modules are open then. dot: by Graphviz. auto: as a U or a grid if it fits, or else as flow. Default: auto.",
+        help="How figures are laid out. flow: along one direction. u: as a U or a grid of resolutions, for models with "
+        "nested skips, even if fewer modules are open then. dot: by Graphviz. auto: as a U or a grid if it fits, or "
+        "else as flow. Default: auto.",
     ),
     click.option(
         "--focus",

@@ -80,8 +80,10 @@ def test_nested_skips_are_a_triangle() -> None:
         assert all(one[2] < other[0] for one, other in pairwise(across))
         assert at[f"conv{row}_0"][3] < at[f"conv{row + 1}_0"][1]
     for step in range(1, 4):
-        column = [at[f"conv{row}_{step}"] for row in range(5 - step)]
-        assert len({round((left + right) / 2, 1) for left, _, right, _ in column}) == 1
+        first, *others = [
+            (left + right) / 2 for left, _, right, _ in (at[f"conv{row}_{step}"] for row in range(5 - step))
+        ]
+        assert others == [pytest.approx(first, abs=0.02)] * len(others)
 
 
 def test_a_pyramid_has_a_row_for_each_resolution() -> None:
@@ -101,11 +103,10 @@ def test_a_grid_is_what_is_asked_for_with_u() -> None:
 
 def test_without_a_way_up_it_is_no_grid() -> None:
     with pytest.warns(PtgraphWarning, match="it is no U"):
-        drawing = figure(graph_of("contracting"), FigureOptions(width="174mm", layout="u"))
-    assert "stage.0→head.0" in lines(drawing)
+        figure(graph_of("contracting"), FigureOptions(width="174mm", layout="u"))
 
 
 def test_a_grid_that_is_too_wide_flows_in_one_direction() -> None:
-    drawing = figure(graph_of("boxes on skips"), FigureOptions(width="60mm", height="200mm"), 1)
+    drawing = figure(graph_of("boxes on skips"), FigureOptions(width="45mm", height="200mm"), 1)
     at = boxes(drawing)
     assert at["output"][1] == max(spot[1] for spot in at.values())
