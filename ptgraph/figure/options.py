@@ -26,7 +26,8 @@ class FigureOptions:
     of the flow, ``TB`` or ``LR`` (None: down, or to the right where only that fits). ``layout`` is ``auto`` (a U, or a
     grid of resolutions, where the model has the skips for it and it fits), ``flow`` (neither), ``u`` (a U or a
     grid, even if fewer modules are open for it) or ``dot`` (positions and lines by Graphviz).
-    ``focus`` is the path of the one module to draw. ``show`` is the text beside names: ``shapes`` on edges; ``params``, ``flops`` and ``dtype`` in
+    ``focus`` is the path of the one module to draw.
+    ``show`` is the text beside names: ``shapes`` on edges; ``params``, ``flops`` and ``dtype`` in
     boxes. ``font`` is the family of all text (None: a sans-serif). ``width`` is the greatest width of the figure, such
     as ``"84mm"`` for a column, and ``height`` its greatest height: it is laid out to fit, and no text is set under
     6 pt. Without a ``height`` it is no higher than the text of a page, but for one of a given depth. ``legend`` adds a
