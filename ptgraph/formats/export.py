@@ -17,6 +17,7 @@ from ptgraph.errors import ExportError, PtgraphError, UsageError
 from ptgraph.formats.options import Options
 from ptgraph.formats.registry import FORMATS, Format, plugins
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.view.build import views_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def export(
     written: list[Path] = []
     skipped: list[Missing] = []
     failed: list[Missing] = []
-    with orderly(folder, written):
+    with orderly(folder, written), views_kept():
         for name in chosen:
             if not by_name and graph.kind.name == known[name].source:
                 continue  # it was read from a file of this format

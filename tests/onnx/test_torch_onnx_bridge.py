@@ -18,6 +18,7 @@ import ptgraph
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import CLASS_HIERARCHY, FX_NODE, GRAPH_SIGNATURE, NAME_SCOPES, NAMESPACE, STACK_TRACE
 from ptgraph.onnx.writing import torch_onnx_bridge as bridge
+from ptgraph.onnx.writing.provenance import origin_of
 from ptgraph.onnx.writing.translate import translate
 
 
@@ -160,6 +161,26 @@ def test_what_has_no_translation_is_told_in_a_sentence() -> None:
     assert "\n" not in said and "\x1b" not in said and "See the" not in said, (
         "torch.onnx words its errors in another way"
     )
+
+
+def test_a_node_that_a_decomposition_adds_is_in_the_call_of_what_reads_it() -> None:
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.linear(x[:, 0:, :])
+
+    alone = translate(ptgraph.trace(nn.Sequential(WholeSlice()), torch.zeros(1, 3, 4)), 20)
+    assert [node.op_type for node in alone.model.graph] in ([], ["Identity"])
+    both = translate(ptgraph.trace(nn.Sequential(Whole()), torch.zeros(1, 3, 4)), 20)
+    assert {origin_of(node).call for node in both.model.graph} <= {"0", "0.linear"}
+
+
+class WholeSlice(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, 0:, :]
 
 
 @pytest.mark.parametrize(

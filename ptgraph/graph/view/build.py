@@ -7,7 +7,9 @@ and keeps every operation and edge.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 
@@ -28,8 +30,31 @@ from ptgraph.graph.view.sums import sums, zeros
 SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at all but the first
 
 
+_kept: ContextVar[dict[tuple[int, bool], tuple[ModelGraph, View]] | None] = ContextVar("views that are kept")
+
+
+@contextmanager
+def views_kept() -> Iterator[None]:
+    """Make the view of each graph once meanwhile. Graphs must not be changed until the context ends."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def view(graph: ModelGraph, *, patterns: bool = True) -> View:
     """Return the view of *graph*; without *patterns*, only equal blocks in a row are folded."""
+    kept = _kept.get(None)
+    if kept is None:
+        return _view(graph, patterns)
+    key = id(graph), patterns
+    if key not in kept:
+        kept[key] = graph, _view(graph, patterns)  # with the graph, so that no other one gets its id
+    return kept[key][1]
+
+
+def _view(graph: ModelGraph, patterns: bool) -> View:
     auxiliary = auxiliary_operations(graph)
     same = no_ops(graph)
     flow = drawn_flow(graph, auxiliary, same)
@@ -84,4 +109,4 @@ def _links(flow: nx.DiGraph[str], boxes: dict[str, Box], leaf: dict[str, str]) -
     return tuple(replace(link, shared=link.source in shared and link is not firsts[link.source]) for link in links)
 
 
-__all__ = ["SHARED_PLACES", "view"]
+__all__ = ["SHARED_PLACES", "view", "views_kept"]

@@ -5,7 +5,7 @@ Each FX node carries a number through torch.onnx; the number is read back from t
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -48,27 +48,24 @@ def origins_carried(graph: ModelGraph) -> AbstractContextManager[None]:
     return numbers_carried(graph.program.graph_module, traced_program(graph).nodes)
 
 
-def check_origins(model: ir.Model, paths: Container[str]) -> None:
-    """Raise ExportError if nodes of *model*, which torch.onnx has just made, do not say which FX node they are from.
+def check_origins(model: ir.Model) -> None:
+    """Raise ExportError if no node of *model*, which torch.onnx has just made, says which FX node it is from.
 
-    *paths* are those of the modules. A node that a decomposition of torch added has no number: its scope is the root,
-    or what torch calls it.
+    A node that a decomposition of torch added may have no number: it is in the module call of what reads it.
     """
-    unnumbered = [node for node in model.graph if node.op_type != "Constant" and number_of(node) is None]
-    scopes = [scopes_of(node) for node in unnumbered]
-    none_has = len(unnumbered) == sum(node.op_type != "Constant" for node in model.graph)
-    if None in scopes:
-        changed = f"torch.onnx writes no metadata {NAME_SCOPES!r}"
-    elif any(path and path in paths for scope in scopes for path in (scope or [])[:-1]):
-        changed = "torch.onnx takes modules from elsewhere than the metadata 'nn_module_stack' of an FX node"
-    elif none_has and any(len(scope or []) == 1 for scope in scopes):
-        changed = "torch.onnx does not read the metadata 'nn_module_stack' of an FX node"
-    else:
+    nodes = [node for node in model.graph if node.op_type not in ("Constant", "Identity")]
+    if not nodes or any(number_of(node) is not None for node in nodes):
         return
-    node = unnumbered[0]
+    scopes = [scopes_of(node) or [] for node in nodes]
+    if not any(scopes):
+        changed = f"torch.onnx writes no metadata {NAME_SCOPES!r}"
+    elif any(len(scope) > 1 for scope in scopes):
+        changed = "torch.onnx takes modules from elsewhere than the metadata 'nn_module_stack' of an FX node"
+    else:
+        changed = "torch.onnx does not read the metadata 'nn_module_stack' of an FX node"
     raise ExportError(
-        f"{changed}, by which ptgraph knows the module of a node (of {node.op_type}, for example, and "
-        f"{len(unnumbered) - 1} more); please report it"
+        f"{changed}, by which ptgraph knows the module of a node (of {nodes[0].op_type}, for example, and "
+        f"{len(nodes) - 1} more); please report it"
     )
 
 

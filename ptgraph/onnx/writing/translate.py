@@ -42,7 +42,7 @@ def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated
         with origins_carried(graph):
             program, chains, names = reduced(graph.program, traced_program(graph).repeated)
             model = to_onnx(program, opset, marker_translations() | corrections())
-        check_origins(model, graph.components)
+        check_origins(model)
         _rename(model, names)
         taken = _take_weights(model, state)
         markers = markers_of(model)
