@@ -223,6 +223,7 @@ class _Making:
         """Return the name of a module within its caller; of several blocks, their numbers, or first and last.
 
         *period* of them repeat together. If those are in a module that is not called itself, it lends them its name.
+        A later call of a module with parameters says which it is, as it shares them with the first.
         """
         if not paths[0]:
             return self.graph.name
@@ -231,7 +232,8 @@ class _Making:
         if own[0] != own[-1]:
             return _span(_around_each(own, period))
         earlier = self.earlier_calls[calls[0]]
-        return call_text(own[0], earlier + 1) if earlier and len(calls) == 1 else own[0]
+        shares = self.graph.components.nodes[paths[0]]["total_params"] > 0
+        return call_text(own[0], earlier + 1) if earlier and shares and len(calls) == 1 else own[0]
 
 
 def _around_each(paths: list[str], period: int) -> list[str]:
