@@ -32,37 +32,31 @@ STATES_OF_A_COMPARISON = {
 }
 
 
-@pytest.fixture(params=[(1400, 900), (390, 844)], ids=["wide", "narrow"])
-def size(request: pytest.FixtureRequest) -> dict[str, int]:
-    return dict(zip(("width", "height"), request.param, strict=True))
+SIZES = [(1400, 900), (390, 844)]
 
 
-@pytest.fixture(params=["light", "dark"])
-def settings(request: pytest.FixtureRequest, size: dict[str, int]) -> dict[str, Any]:
-    return {**size, "color_scheme": request.param}
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_nothing_serious_is_in_the_way(visit: Callable[..., Opened], settings: dict[str, Any], state: str) -> None:
-    check(visit("tiny", **settings), STATES[state])
-
-
-@pytest.mark.parametrize("state", STATES_OF_A_COMPARISON)
-def test_nor_is_it_in_a_comparison(visit: Callable[..., Opened], settings: dict[str, Any], state: str) -> None:
-    check(visit("compared", **settings), STATES_OF_A_COMPARISON[state])
-
-
-def check(page: Opened, script: str) -> None:
-    """Run *script* in the page, and check that axe-core finds nothing serious in it then."""
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES, ids=["wide", "narrow"])
+@pytest.mark.parametrize(("name", "states"), [("tiny", STATES), ("compared", STATES_OF_A_COMPARISON)])
+def test_nothing_serious_is_in_the_way(
+    visit: Callable[..., Opened], name: str, states: dict[str, str], size: tuple[int, int], scheme: str
+) -> None:
+    page = visit(name, width=size[0], height=size[1], color_scheme=scheme)
     page.do(AXE.read_text(encoding="utf-8"))  # the page's policy lets no script in from outside, but this
-    page.do(f"() => {{ {script} }}")
-    page.settle()
+    for state, script in states.items():
+        page.do(f"() => {{ {script} }}")
+        page.settle()
+        assert serious(page) == [], state
+        page.page.keyboard.press("Escape")  # closes what lies over the page
+
+
+def serious(page: Opened) -> list[Any]:
+    """Return what axe-core finds in the page that is serious."""
     found = page.do("axe.run(document, { resultTypes: ['violations'] })")
-    serious = [
+    assert len(found["passes"]) > 10  # it did look
+    return [
         (violation["id"], node["target"], node["failureSummary"])
         for violation in found["violations"]
         if violation["impact"] in SERIOUS
         for node in violation["nodes"]
     ]
-    assert serious == []
-    assert len(found["passes"]) > 10  # it did look
