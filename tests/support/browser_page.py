@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
 LOCAL = ("file:", "data:", "blob:")
 LISTEN = "(kind) => { window.clickedAt = null; ptgraph.network.once(kind, () => { clickedAt = performance.now(); }); }"
@@ -99,17 +100,26 @@ class Opened:
         return str(self.page.inner_text("#details"))
 
 
+@cache
+def _context(browser: Browser, width: int, height: int, **settings: Any) -> BrowserContext:
+    """Return a context without a network, shared by all pages of these settings.
+
+    A new one takes longer than a page of ptgraph does. So does a window, which Chromium closes with its last page:
+    an empty page keeps it open.
+    """
+    settings = {"reduced_motion": "reduce", **settings}
+    context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **settings)
+    context.new_page()
+    return context
+
+
 @contextmanager
 def visiting(browser: Browser) -> Iterator[Callable[..., Opened]]:
     """Yield a function that opens a file; afterwards, nothing must have gone wrong in any of them."""
     opened: list[Opened] = []
-    contexts = []
 
     def go(file: Path, hash: str = "", width: int = 1400, height: int = 900, **settings: Any) -> Opened:
-        settings = {"reduced_motion": "reduce", **settings}
-        context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **settings)
-        contexts.append(context)
-        page = Opened(context.new_page())
+        page = Opened(_context(browser, width, height, **settings).new_page())
         opened.append(page)
         page.page.goto(file.as_uri() + hash, wait_until="load")
         page.wait("window.ptgraph && document.querySelector('#details h2, #details dl')")  # all is there
@@ -118,8 +128,9 @@ def visiting(browser: Browser) -> Iterator[Callable[..., Opened]]:
     try:
         yield go
     finally:
-        for context in contexts:
-            context.close()
+        for page in opened:
+            assert page.do("localStorage.length") == 0, "pages of one context share it"
+            page.page.close()
     assert [page.errors for page in opened if page.errors] == []
     assert [page.outside for page in opened if page.outside] == []
 
