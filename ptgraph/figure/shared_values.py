@@ -23,6 +23,13 @@ class LinesAndStubs(NamedTuple):
     lines: dict[tuple[str, str], str]
     stubs: dict[str, tuple[str, ...]]
 
+    def shapes(self) -> dict[str, str]:
+        """Return the shape of the value of each box that a line leads from: that of its first line."""
+        found: dict[str, str] = {}
+        for (source, _), shape in self.lines.items():
+            found.setdefault(source, shape)
+        return found
+
 
 def lines_and_stubs(figure: FigureGraph, opened: set[str]) -> LinesAndStubs:
     """Return the lines and stubs of a figure in which the boxes *opened* are frames."""

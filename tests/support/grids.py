@@ -8,23 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.support.u_nets import Stages
 from tests.support.wirings import NestedUNet, conv, image
 
 
-class Backbone(nn.Module):
-    """A path that contracts, in one module, with the values of all its stages: 1/2, 1/4, …"""
+class Backbone(Stages):
+    """Stages of one width, from half the resolution on."""
 
     def __init__(self, width: int, stages: int) -> None:
-        super().__init__()
         inputs = [3, *([width] * (stages - 1))]
-        self.stages = nn.ModuleList(conv(channels, width, stride=2) for channels in inputs)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        found = []
-        for stage in self.stages:
-            x = stage(x)
-            found.append(x)
-        return found
+        super().__init__(conv(channels, width, stride=2) for channels in inputs)
 
 
 class Up(nn.Module):

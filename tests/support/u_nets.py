@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
@@ -41,11 +41,12 @@ class Flat(nn.Module):
         return self.head(x).sigmoid()
 
 
-class Encoder(nn.Module):
-    def __init__(self, widths: list[int]) -> None:
+class Stages(nn.Module):
+    """A path that contracts, in one module, with the values of all its stages."""
+
+    def __init__(self, stages: Iterable[nn.Module]) -> None:
         super().__init__()
-        pairs = zip([3, *widths], widths, strict=False)
-        self.stages = nn.ModuleList(nn.Sequential(conv(a, b, stride=2), conv(b, b)) for a, b in pairs)
+        self.stages = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         found = []
@@ -53,6 +54,12 @@ class Encoder(nn.Module):
             x = stage(x)
             found.append(x)
         return found
+
+
+class Encoder(Stages):
+    def __init__(self, widths: list[int]) -> None:
+        pairs = zip([3, *widths], widths, strict=False)
+        super().__init__(nn.Sequential(conv(a, b, stride=2), conv(b, b)) for a, b in pairs)
 
 
 class DecoderBlock(nn.Module):

@@ -123,7 +123,7 @@ def geometry(
     return Geometry(
         width,
         height,
-        {name: _box(axes, size[name], at[name]) for name in closed},
+        {name: body(axes, size[name], at[name]) for name in closed},
         {name: _frame(axes, size[name], at[name]) for name in frames},
         texts,
         {name: _insets(axes, sizes, name) for name in frames},
@@ -187,7 +187,8 @@ def title_size(box: Box, text: BoxText) -> TitleSize:
     return TitleSize(TITLE * LINE_UP + 2, start + PAST_TITLE, end + PAST_TITLE)
 
 
-def _box(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
+def body(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
+    """Return where a closed box is, without what stands beside it."""
     return axes.rectangle(at.u - size.across / 2, at.top(size.along), size.across, size.along)
 
 
@@ -195,4 +196,4 @@ def _frame(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
     return axes.rectangle(at.u - size.left, at.top(size.along), size.left + size.right, size.along)
 
 
-__all__ = ["Connector", "Geometry", "box_size", "geometry", "title_size"]
+__all__ = ["Connector", "Geometry", "body", "box_size", "geometry", "title_size"]

@@ -18,7 +18,7 @@ Point = tuple[float, float]  # u and v
 def routes(sizes: Sizes, placed: Placed) -> dict[Edge, list[Point]]:
     """Return the corners of the line of each edge, from its source to its target."""
     routing = _Routing(sizes, placed)
-    return {edge: _corners(routing.points(edge, legs)) for edge, legs in sizes.plan.edges.items()}
+    return {edge: without_straight(routing.points(edge, legs)) for edge, legs in sizes.plan.edges.items()}
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class _Routing:
             points += [(u, middle), (position.u + (radius if u > position.u else -radius), middle)]
 
 
-def _corners(points: list[Point]) -> list[Point]:
+def without_straight(points: list[Point]) -> list[Point]:
     """Return *points*, rounded to hundredths, without those within a straight line and those that stand twice."""
     found: list[Point] = []
     for u, v in points:
@@ -206,4 +206,4 @@ def _in_line(a: Point, b: Point, c: Point) -> bool:
     return (a[0] == b[0] == c[0]) or (a[1] == b[1] == c[1])
 
 
-__all__ = ["Point", "routes"]
+__all__ = ["Point", "routes", "without_straight"]

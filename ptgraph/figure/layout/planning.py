@@ -24,18 +24,16 @@ _BIG = 8  # a box that may be an encoder or a decoder has more boxes without par
 
 def plan(figure: FigureGraph, opened: set[str], *, u_shapes: bool = True) -> Plan:
     """Return the plan of a figure in which the boxes *opened* are frames; without *u_shapes*, nothing is a U."""
-    lines, stubs = lines_and_stubs(figure, opened)
-    shapes: dict[str, str] = {}
-    for (source, _), shape in lines.items():
-        shapes.setdefault(source, shape)
-    legs: dict[Edge, list[Leg]] = {Edge(*line): [] for line in lines}
+    found = lines_and_stubs(figure, opened)
+    shapes, stubs = found.shapes(), found.stubs
+    legs: dict[Edge, list[Leg]] = {Edge(*line): [] for line in found.lines}
     wires = _wires(figure, opened, legs)
     open_boxes = _open_boxes(_Planning(figure, opened, wires, shapes, stubs, u_shapes))
     for name, box in open_boxes.items():
         for wire, edges in wires.get(name, {}).items():
             for edge in edges:
                 legs[edge].append(box.legs[wire])
-    return Plan(figure.root, open_boxes, {edge: _in_order(found) for edge, found in legs.items()}, shapes, stubs)
+    return Plan(figure.root, open_boxes, {edge: _in_order(along) for edge, along in legs.items()}, shapes, stubs)
 
 
 def _open_boxes(planning: _Planning) -> dict[str, OpenBox]:

@@ -18,7 +18,7 @@ from ptgraph.figure.layout.dot.frame_titles import insets, widths
 from ptgraph.figure.layout.dot.graph_text import Cluster, graph_text, node
 from ptgraph.figure.layout.dot.ways import Way, gates_by_frame, ways
 from ptgraph.figure.layout.labels import shape_label, shape_texts, stub_labels
-from ptgraph.figure.layout.layout import Geometry, box_size, title_size
+from ptgraph.figure.layout.layout import Geometry, body, box_size, title_size
 from ptgraph.figure.layout.placement import Position
 from ptgraph.figure.layout.routing_plan import Edge
 from ptgraph.figure.layout.sizes import BoxSize
@@ -52,9 +52,7 @@ def dot_geometry(
     axes = Axes(down=direction == "TB")
     found = lines_and_stubs(figure, opened)
     edges = [Edge(*line) for line in found.lines]
-    carried: dict[str, str] = {}
-    for (source, _), shape in found.lines.items():
-        carried.setdefault(source, shape)
+    carried = found.shapes()
     closed = figure.visible(opened)
     frames = [name for name in _outermost_first(figure, opened) if name != figure.root]
     texts = box_texts(figure, graph, closed, frames, show, broad)
@@ -68,7 +66,7 @@ def dot_geometry(
     return Geometry(
         round(laid_out.width + 2 * axes.point((0.0, 0.0))[0], 2),
         round(laid_out.height + 2 * axes.point((0.0, 0.0))[0], 2),
-        {name: _body(axes, sizes[name], at[name]) for name in closed},
+        {name: body(axes, sizes[name], at[name]) for name in closed},
         {name: _moved(axes, laid_out.frames[name]) for name in frames},
         texts,
         over,
@@ -270,10 +268,6 @@ def _point(axes: Axes, point: Point) -> Point:
 
 def _moved(axes: Axes, one: Rectangle) -> Rectangle:
     return Rectangle(*_point(axes, (one.x, one.y)), round(one.width, 2), round(one.height, 2))
-
-
-def _body(axes: Axes, size: BoxSize, at: Position) -> Rectangle:
-    return axes.rectangle(at.u - size.across / 2, at.v, size.across, size.along)
 
 
 __all__ = ["dot_geometry"]

@@ -14,11 +14,11 @@ from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.axes import Axes, Rectangle
 from ptgraph.figure.layout.grid.cells import Cell, Grid, grid
 from ptgraph.figure.layout.grid.lines import are_apart, lines
-from ptgraph.figure.layout.grid.positions import Places, places
+from ptgraph.figure.layout.grid.positions import places
 from ptgraph.figure.layout.grid.ways import ways
 from ptgraph.figure.layout.labels import shape_label, shape_texts, stub_labels, value_shape
-from ptgraph.figure.layout.layout import Geometry, box_size
-from ptgraph.figure.layout.orthogonal_routes import Point
+from ptgraph.figure.layout.layout import Geometry, body, box_size
+from ptgraph.figure.layout.orthogonal_routes import Point, without_straight
 from ptgraph.figure.layout.routing_plan import Edge
 from ptgraph.figure.options import Shown
 from ptgraph.figure.shared_values import lines_and_stubs
@@ -45,9 +45,7 @@ def grid_geometry(
     if cells is None:
         return None
     axes = Axes(down=True)
-    carried: dict[str, str] = {}
-    for (source, _), shape in found.lines.items():
-        carried.setdefault(source, shape)
+    carried = found.shapes()
     texts = box_texts(figure, graph, closed, [], show, broad)
     shapes = shape_texts(figure, graph, edges, carried) if "shapes" in show else {}
     stubs = {name: [short(text, broad) for text in words] for name, words in found.stubs.items()}
@@ -70,11 +68,11 @@ def grid_geometry(
     result = Geometry(
         width,
         height,
-        {name: _body(axes, at, name) for name in closed},
+        {name: body(axes, at.sizes[name], at.boxes[name]) for name in closed},
         {},
         texts,
         {},
-        {edge: tuple(map(axes.point, _without_straight(line))) for edge, line in drawn.corners.items()},
+        {edge: tuple(map(axes.point, without_straight(line))) for edge, line in drawn.corners.items()},
         tuple(shape_label(axes, name, text, at.sizes[name], at.boxes[name]) for name, text in shapes.items()),
         tuple(
             stub
@@ -100,24 +98,6 @@ def _anchor(cell: Cell, found: Grid, edges: Iterable[Edge]) -> str:
 
 def _share_rows(one: Cell | None, other: Cell | None) -> bool:
     return one is not None and other is not None and bool({*one.rows} & {*other.rows})
-
-
-def _body(axes: Axes, at: Places, name: str) -> Rectangle:
-    size, position = at.sizes[name], at.boxes[name]
-    return axes.rectangle(position.u - size.across / 2, position.top(size.along), size.across, size.along)
-
-
-def _without_straight(points: Sequence[Point]) -> list[Point]:
-    """Return the corners of a line without those that stand twice, or within a straight line."""
-    found: list[Point] = []
-    for u, v in points:
-        point = round(u, 2), round(v, 2)
-        if found and found[-1] == point:
-            continue
-        if len(found) > 1 and (found[-2][0] == found[-1][0] == point[0] or found[-2][1] == found[-1][1] == point[1]):
-            found.pop()
-        found.append(point)
-    return found
 
 
 def _is_clear(geometry: Geometry) -> bool:
