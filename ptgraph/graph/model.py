@@ -29,6 +29,7 @@ class Op:
     ``params`` counts the parameter elements it reads, ``flops`` the floating-point operations of one forward,
     and ``activation_bytes`` the memory that it makes for its results on the example inputs (a view makes none, and
     nor do weights that are only moved about: see `ptgraph.tracing.fx_graph.derived_weights`).
+    ``uncounted`` says why its FLOPs or activation bytes are not known in full, and is empty where they are.
     ``attributes`` are its arguments that are not tensors.
     """
 
@@ -41,6 +42,7 @@ class Op:
     params: int = 0
     flops: int = 0
     activation_bytes: int = 0
+    uncounted: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
     file: str | None = None
     line: int | None = None

@@ -2,6 +2,8 @@
 
 The ladder, from the most faithful tracer down: ``torch.export`` (non-strict), ``torch.export`` (strict),
 ``torch.export.draft_export``, ``torch.fx.symbolic_trace``, and a recorded forward pass.
+Every tracer runs attention by torch's reference kernel, whose result lies in memory in order on every device: so the
+operations after it, and what they copy, are the same with and without weights.
 The model is left as it was found. Its weights are neither needed nor copied. Draft export and recording run real
 numbers: for them, a model without weights is given small random ones.
 """
@@ -15,6 +17,7 @@ from dataclasses import replace
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from ptgraph.common.interrupts import check
@@ -54,7 +57,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
     for tracer, trace in LADDER.items():
         if tracers is not None and tracer not in tracers:
             continue
-        with left_as_found(source.model), quiet(), torch.no_grad(), fast_paths_off():
+        with left_as_found(source.model), quiet(), torch.no_grad(), fast_paths_off(), sdpa_kernel(SDPBackend.MATH):
             with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
                 source.model.eval()
             try:

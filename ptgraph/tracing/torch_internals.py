@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 from torch.utils.weak import WeakIdKeyDictionary
 
 OpOverload = torch._ops.OpOverload
+HigherOrderOperator = torch._ops.HigherOrderOperator  # cond, scan, flex_attention, …
 DisableTorchFunction = torch._C.DisableTorchFunction
 ArchiveReader = torch._C.PyTorchFileReader  # of the files that torch.save and torch.export.save write
 FAKE_TENSOR_LOGGER = FakeTensorMode.__module__
@@ -140,6 +141,7 @@ __all__ = [
     "DisableTorchFunction",
     "DynamicOutputShapeException",
     "FakeTensorMode",
+    "HigherOrderOperator",
     "OpOverload",
     "WeakIdKeyDictionary",
     "export_errors",

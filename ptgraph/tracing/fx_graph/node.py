@@ -162,6 +162,13 @@ def example_size(size: Any) -> int:
     return int(hint) if isinstance(hint, int) else 1
 
 
+def depends_on_data(node: fx.Node) -> bool:
+    """Return whether a tensor that *node* reads or yields has a size that only the values say."""
+    values = [node.meta.get("val"), *(read.meta.get("val") for read in node.all_input_nodes)]
+    tensors = [leaf for leaf in pytree.tree_leaves(values) if isinstance(leaf, torch.Tensor)]
+    return any(isinstance(size, torch.SymInt) and hint_of(size) is None for each in tensors for size in each.shape)
+
+
 def example_of(leaf: Any) -> Any:
     """Return a value like the traced one, on ``meta``, with its strides. A dynamic size is that of the example."""
     if isinstance(leaf, fx.Node):
@@ -190,6 +197,7 @@ def describe(value: Any, names: Mapping[str, str]) -> tuple[Shape | None, str | 
 
 __all__ = [
     "constant_value",
+    "depends_on_data",
     "describe",
     "example_of",
     "example_size",
