@@ -16,6 +16,7 @@ from onnx_ir.passes import common
 from ptgraph.common.silence import quiet
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.writing.corrections import corrections
+from ptgraph.onnx.writing.grouped_products import grouped_products
 from ptgraph.onnx.writing.provenance import check_origins, origins_carried, read_origins
 from ptgraph.onnx.writing.repeated_blocks import Weights, copy_repeated, marker_translations, markers_of
 from ptgraph.onnx.writing.shrink_program import reduced
@@ -41,7 +42,7 @@ def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated
     with explained(graph.name):
         with origins_carried(graph):
             program, chains, names = reduced(graph.program, traced_program(graph).repeated)
-            model = to_onnx(program, opset, marker_translations() | corrections())
+            model = to_onnx(program, opset, marker_translations() | corrections() | grouped_products())
         check_origins(model)
         _rename(model, names)
         taken = _take_weights(model, state)
