@@ -37,6 +37,8 @@ def document(graph: ModelGraph) -> dict[str, Any]:
             "config": graph.config,
             "inputs": [_value(graph, name) for name in graph.of_kind("input")],
             "outputs": [_value(graph, name) for name in graph.of_kind("output")],
+            **({"other_inputs": graph.other_inputs} if graph.other_inputs else {}),
+            **({"other_outputs": graph.other_outputs} if graph.other_outputs else {}),
             "dimensions": sorted(set(graph.dimensions.values())),
         },
         "tracer": {"used": graph.tracer, "failed": [{"name": n, "reason": r} for n, r in graph.attempts]},

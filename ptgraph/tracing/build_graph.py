@@ -60,6 +60,8 @@ def build(capture: Capture) -> ModelGraph | None:
         attempts=capture.attempts,
         config=config_of(capture.model),
         dimensions=capture.dimensions,
+        other_inputs=capture.other_inputs,
+        other_outputs=capture.other_outputs,
         traced=TracedProgram(capture.program, reader.nodes, first_calls, reader.repeated),
     )
     graph = with_blocks(graph)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,11 +26,10 @@ from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain, runtime_of
 from ptgraph.onnx.writing.model import need_program
+from ptgraph.tracing.nested_values import map_tensors, opened
 from ptgraph.tracing.sample_inputs import Sample, Sampler
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import left_as_found, values_kept
-from ptgraph.tracing.torch_internals import pytree
-from ptgraph.tracing.tracers.forward_signature import plain_containers
 
 log = logging.getLogger(__name__)
 TOLERANCE = 1e-3
@@ -95,9 +95,11 @@ def compare(
     with temporary_folder() as folder:
         progress("writing onnx")
         path = Path(file) if file is not None else _export(graph, folder, options)
+        names = [graph.op(name).target for name in graph.of_kind("output")]
+        if not names:  # ONNX Runtime takes no such file
+            return ()
         progress("loading ONNX Runtime")
         runtime = runtime_of(path, graph.name, first.named, state, folder)
-        names = [graph.op(name).target for name in graph.of_kind("output")]
         if len(names) != len(runtime.outputs):
             raise UsageError(
                 f"{path} does not fit {graph.name}: its outputs are {', '.join(runtime.outputs)}, "
@@ -106,11 +108,12 @@ def compare(
         found: list[OutputCheck] = []
         for samples in ([first], sampler.others()):
             sample, expected = _run_torch(module, graph.name, samples, progress)
-            if len(expected) != len(names):
-                raise TraceError(
-                    f"{graph.name} gives {len(expected)} outputs, and gave {len(names)} when it was traced"
-                )
-            found += _run_both(runtime, sample, list(zip(names, expected, strict=True)), tolerance)
+            tensors = [value for value in expected.values() if isinstance(value, torch.Tensor)]
+            if all(name in expected for name in names):  # a number that depends on the input is an output, too
+                tensors = [torch.as_tensor(expected[name]) for name in names]
+            elif len(tensors) != len(names):
+                raise TraceError(f"{graph.name} gives {len(tensors)} outputs, and gave {len(names)} when it was traced")
+            found += _run_both(runtime, sample, list(zip(names, tensors, strict=True)), tolerance)
     return tuple(found)
 
 
@@ -135,7 +138,7 @@ def _state(graph: ModelGraph) -> dict[str, torch.Tensor]:
 
 def _run_torch(
     module: nn.Module, name: str, samples: Iterable[Sample], progress: Callable[[str], None]
-) -> tuple[Sample, list[torch.Tensor]]:
+) -> tuple[Sample, dict[str, Any]]:
     """Return the first of *samples* that the model can run on, and what it gives; raises TraceError if none is."""
     failed = []
     for sample in samples:
@@ -152,15 +155,17 @@ def _run_torch(
     raise TraceError(f"torch cannot run {name} {reasons}") from failed[0][1]
 
 
-def _results(module: nn.Module, sample: Sample) -> list[torch.Tensor]:
-    """Return the tensors that the model gives in evaluation mode; it is left as it was found."""
+def _results(module: nn.Module, sample: Sample) -> dict[str, Any]:
+    """Return the tensors and numbers that the model gives in evaluation mode; it is left as it was found."""
     device = next((tensor.device for tensor in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
-    args, kwargs = pytree.tree_map_only(torch.Tensor, lambda t: t.clone().to(device), (sample.args, sample.kwargs))
+    args, kwargs = map_tensors(lambda t: t.clone().to(device), (sample.args, sample.kwargs))
     with left_as_found(module), values_kept(module), quiet(), torch.no_grad():
         with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
             module.eval()
-        found = pytree.tree_leaves(plain_containers(module(*args, **kwargs)))
-        return [plain(value).clone().cpu() for value in found if isinstance(value, torch.Tensor)]
+        found = opened(module(*args, **kwargs))
+        numbers = {name or "output": value for name, value in found.rest if isinstance(value, int | float)}
+        tensors = {name or "output": plain(value).clone().cpu() for name, value in found.tensors.items()}
+        return {**tensors, **numbers}
 
 
 def _run_both(

@@ -29,10 +29,10 @@ from ptgraph.tracing.fx_graph.node import (
     target_of,
 )
 from ptgraph.tracing.fx_graph.replay import TracedCall, copy_call
+from ptgraph.tracing.nested_values import key_name
 from ptgraph.tracing.repeated_blocks.interceptor import ENTER, LEAVE, REPEAT
 from ptgraph.tracing.source_info import SourceFiles, qualified_name
 from ptgraph.tracing.torch_internals import CHECKS, OUTSIDE, VMAP, VMAP_ENTER, pytree
-from ptgraph.tracing.tracers.forward_signature import key_name
 
 # Copies that exist only while tracing.
 _COPIES = {"aten.lift_fresh_copy.default", "aten.detach.default", "aten.detach_.default", "aten.alias.default"}
