@@ -126,7 +126,8 @@ def export(
             warn_of_attempts(graph)
         if lost:
             warn(unmatched_text(lost, graphs[0].name))
-        for skipped in done.skipped:
+    if not done.failed:
+        for skipped in done.skipped:  # with --quiet, too: a file is missing
             warn(f"no {skipped.format}: {skipped.reason}")
     for path in done.files:
         say(f"{path}\t{size_text(path.stat().st_size)}")

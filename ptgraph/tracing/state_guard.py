@@ -23,7 +23,7 @@ from ptgraph.tracing.torch_internals import TorchDispatchMode, memory_key, schem
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), type))
 _THEIRS = sys.stdlib_module_names | {"torch", "numpy"}  # what objects of these hold is no state of the model
-_OPEN = (nn.Module, UserDict, UserList, types.SimpleNamespace)
+_OPEN = (nn.Module, UserDict, UserList, types.SimpleNamespace, types.FunctionType)
 _MANY = 200_000  # objects of the user's that are looked into
 COPIED = 2**30  # bytes of tensors that are neither parameters nor buffers, of which copies are made
 Undo = Callable[[], object]
@@ -48,6 +48,17 @@ def left_as_found(model: nn.Module) -> Iterator[None]:
         torch.set_default_dtype(dtype)
         for value, items in held:
             put(value, items)
+        for step in undo:
+            step()
+
+
+@contextlib.contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Give Python, torch and numpy their random states back."""
+    undo = _random_states()
+    try:
+        yield
+    finally:
         for step in undo:
             step()
 
@@ -222,4 +233,4 @@ def fast_paths_off() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(enabled)
 
 
-__all__ = ["fast_paths_off", "left_as_found", "reached", "values_kept"]
+__all__ = ["fast_paths_off", "left_as_found", "random_states_kept", "reached", "values_kept"]
