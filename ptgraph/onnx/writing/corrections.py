@@ -2,6 +2,7 @@
 
 A convolution without a bias gets a bias of zeros from torch.onnx, in three dimensions one of a wrong shape; here it has
 none. An LSTM with projections becomes a Scan for each layer and direction, since the LSTM of ONNX knows no projection.
+What is copied into a tensor of more dimensions gets its shape.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def corrections() -> dict[Any, Translation]:
         aten.conv2d.default: _convolution(torchlib("aten_conv2d")),
         aten.conv3d.default: _convolution(torchlib("aten_conv3d")),
         aten.lstm.input: _lstm(torchlib("aten_lstm")),
+        aten.copy.default: _copy(torchlib("aten_copy")),
     }
 
 
@@ -114,6 +116,17 @@ def _projected(
     directions = {"scan_input_directions": [reverse], "scan_output_directions": [reverse]}
     attributes: dict[str, Any] = {"body": body, "num_scan_inputs": 1, **directions}
     return record(ir.node("Scan", [*start, gates], attributes, num_outputs=3)).outputs
+
+
+def _copy(theirs: Any) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(self: Any, src: Any, non_blocking: bool = False) -> Any:
+        copied = theirs(self, src, non_blocking)
+        return copied if self.shape == src.shape else op.Expand(copied, op.Shape(self))
+
+    return translation
 
 
 __all__ = ["corrections"]
