@@ -67,7 +67,13 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
             continue
         if spare is not None and trace in (trace_symbolically, record):  # they give no program, so no ONNX
             break
-        with left_as_found(source.model), quiet(), torch.no_grad(), fast_paths_off(), sdpa_kernel(SDPBackend.MATH):
+        with (
+            left_as_found(source.model, call.given),
+            quiet(),
+            torch.no_grad(),
+            fast_paths_off(),
+            sdpa_kernel(SDPBackend.MATH),
+        ):
             with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
                 source.model.eval()
             try:

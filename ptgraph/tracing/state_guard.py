@@ -30,14 +30,15 @@ Undo = Callable[[], object]
 
 
 @contextlib.contextmanager
-def left_as_found(model: nn.Module) -> Iterator[None]:
+def left_as_found(model: nn.Module, inputs: Any = None) -> Iterator[None]:
     """Give *model* its attributes back whatever happens, and Python, torch and numpy their random states.
 
     That is training modes, caches, counters, hooks, and what is in containers and in objects of the user's classes; of
     tensors, their memory and flags, and the numbers of those that are neither parameters nor buffers, up to `COPIED`
-    bytes of them. For the numbers of all others see `values_kept`.
+    bytes of them. For the numbers of all others see `values_kept`. Containers and objects among *inputs* are given back
+    what they held, too.
     """
-    found = reached(model)
+    found = reached(model, inputs)
     held = [(value, items) for value, items in found if items is not None]
     undo = [*_random_states(), *(step for value, _ in found for step in _undo(value))]
     undo += _undo_numbers(model, [value for value, _ in found if _is_real(value)])
@@ -120,14 +121,14 @@ def _is_real(value: Any) -> bool:
     return usual and not value.is_meta and not value.is_nested and value.numel() > 0
 
 
-def reached(model: nn.Module) -> list[tuple[Any, list[Any] | None]]:
+def reached(model: nn.Module, inputs: Any = None) -> list[tuple[Any, list[Any] | None]]:
     """Return the attributes of all modules, the containers in them, and what those hold, each object once.
 
     Objects of the user's classes are looked into, too. Beside a container stands what is in it, beside any other object
-    None; plain values are left out.
+    None; plain values are left out. What *inputs* hold stands with it.
     """
     found: dict[int, tuple[Any, list[Any] | None]] = {}  # an id names an object only as long as the object is kept
-    left: deque[Any] = deque(model.modules())
+    left: deque[Any] = deque([*model.modules(), inputs])
     while left:
         value = left.popleft()
         if type(value) in _PLAIN or id(value) in found:

@@ -171,6 +171,31 @@ def test_a_model_is_as_it_was(kind: Any, way: Way, device: str) -> None:
     assert given is None or x.tolist() == given
 
 
+class Filling(nn.Module):
+    """Writes to the objects that it is given."""
+
+    def forward(self, thing: Thing, words: dict[str, Any]) -> Any:
+        thing.count += 1
+        thing.log.append(1)
+        thing.sum = thing.sum + 1
+        words["a"] = 2
+        return thing, by_data(nn.Identity(), thing.sum) if self.training else thing.sum
+
+
+@pytest.mark.parametrize("rung", [LADDER[0], LADDER[2], LADDER[4]])
+def test_inputs_are_as_they_were(rung: str) -> None:
+    given = Thing(), {"a": 1}
+    before = Fingerprint(given)
+    graph = graph_of(Source("model", Filling(), given), tracers=[rung])
+    assert before.changes(Fingerprint(given)) == []
+    assert graph.other_inputs == [
+        {"name": "thing_count", "type": "int", "value": 0},
+        {"name": "thing_log", "type": "list", "value": []},
+        {"name": "words_a", "type": "int", "value": 1},
+    ]
+    assert {"name": "0.log", "type": "list", "value": [1]} in graph.other_outputs
+
+
 @pytest.mark.parametrize("kind", [Table, Weights])
 def test_a_model_is_as_it_was_after_verification(kind: Any) -> None:
     model = kind(plainly)

@@ -159,7 +159,7 @@ def _results(module: nn.Module, sample: Sample) -> dict[str, Any]:
     """Return the tensors and numbers that the model gives in evaluation mode; it is left as it was found."""
     device = next((tensor.device for tensor in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
     args, kwargs = map_tensors(lambda t: t.clone().to(device), (sample.args, sample.kwargs))
-    with left_as_found(module), values_kept(module), quiet(), torch.no_grad():
+    with left_as_found(module, (args, kwargs)), values_kept(module), quiet(), torch.no_grad():
         with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
             module.eval()
         found = opened(module(*args, **kwargs))

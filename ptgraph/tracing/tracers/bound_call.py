@@ -16,7 +16,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from ptgraph.errors import TraceError, UsageError
-from ptgraph.tracing.nested_values import map_tensors, opened
+from ptgraph.tracing.nested_values import described, map_tensors, opened
 from ptgraph.tracing.source import Dynamic, Source
 from ptgraph.tracing.torch_internals import expression_of, input_spec, pytree
 from ptgraph.tracing.tracers.dynamic_dims import dynamic_shapes
@@ -31,9 +31,9 @@ class BoundCall:
 
     ``arguments`` are these inputs by their names; those that ``**kwargs`` takes stand by their own.
     ``dynamic`` names the dimensions that may vary, and ``shapes`` is what torch.export is told of them.
-    ``others`` are the inputs that are no tensors, by name. Where the arguments of the model hold what torch.export does
-    not take, those of the call are its tensors by name, and ``rebuild`` makes the (args, kwargs) of the model of them;
-    then the model takes them only within `taking_tensors`.
+    ``given`` are the (args, kwargs) of the user. ``others`` are those that are no tensors, as `described` says them.
+    Where ``given`` holds what torch.export does not take, the arguments of the call are the tensors in it, by name, and
+    ``rebuild`` makes the (args, kwargs) of the model of them; then the model takes them only within `taking_tensors`.
     """
 
     name: str
@@ -44,7 +44,8 @@ class BoundCall:
     signature: inspect.Signature
     dynamic: Dynamic
     shapes: dict[str, Any] | None
-    others: list[tuple[str, Any]] = field(default_factory=list)
+    given: Any = None
+    others: list[dict[str, Any]] = field(default_factory=list)
     rebuild: Rebuild | None = None
 
     def by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -91,8 +92,9 @@ def bind(source: Source) -> BoundCall:
     shapes = dynamic_shapes(arguments, source.dynamic)
     call = BoundCall(source.name, model, given_args, given_kwargs, arguments, signature, source.dynamic, shapes)
     found = opened(arguments, step="_", spell=_identifier)
+    call = replace(call, given=(source.args, source.kwargs), others=described(found.rest) if arguments else [])
     if _is_known((given_args, given_kwargs)):
-        return replace(call, others=found.rest if arguments else [])
+        return call
     tensors = found.tensors
     named = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in tensors])
 
@@ -100,9 +102,7 @@ def bind(source: Source) -> BoundCall:
         return _placed(signature, found.rebuild(given))
 
     shapes = dynamic_shapes(tensors, source.dynamic)
-    return BoundCall(
-        source.name, model, (), tensors, tensors, named, source.dynamic, shapes, others=found.rest, rebuild=rebuild
-    )
+    return replace(call, args=(), kwargs=tensors, arguments=tensors, signature=named, shapes=shapes, rebuild=rebuild)
 
 
 @contextlib.contextmanager

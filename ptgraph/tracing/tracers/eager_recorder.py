@@ -61,7 +61,7 @@ def record(call: BoundCall) -> Capture:
         outputs,
         model=call.model,
         constants=constants,
-        other_inputs=described(call.others),
+        other_inputs=call.others,
         other_outputs=described(given.rest),
     )
 

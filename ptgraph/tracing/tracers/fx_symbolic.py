@@ -45,7 +45,7 @@ def trace_symbolically(call: BoundCall) -> Capture:
         [(name or "output", node) for name, node in given.tensors.items()],
         model=model,
         constants={name: operator.attrgetter(name)(module) for name in reads.values() if name not in kinds},
-        other_inputs=described(call.others),
+        other_inputs=call.others,
         other_outputs=described(given.rest),
     )
 

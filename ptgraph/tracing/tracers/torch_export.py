@@ -35,7 +35,7 @@ from ptgraph.tracing.tracers.dynamic_dims import violated
 from ptgraph.tracing.tracers.materialize import materialized
 
 log = logging.getLogger(__name__)
-Rest = list[tuple[str, Any]]  # values that are no tensors, by name
+Rest = list[dict[str, Any]]  # values that are no tensors, as `described` says them
 DRAFTS = 3  # the branches that draft export takes are not always those of the model: it is checked
 
 
@@ -152,8 +152,8 @@ def capture_of_program(
         program=program,
         dimensions=symbol_names(call, program) if call is not None else {},
         constants=program.constants,
-        other_inputs=described(call.others) if call is not None else [],
-        other_outputs=described(given.rest if rest is None else rest),
+        other_inputs=call.others if call is not None else [],
+        other_outputs=described(given.rest) if rest is None else rest,
     )
 
 
@@ -168,7 +168,7 @@ def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> tuple[
     Beside the program stands what such a forward has left out, since it is no tensor.
     """
     try:
-        with left_as_found(call.model), data_followed():
+        with left_as_found(call.model, call.given), data_followed():
             return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes), None
     except Exception as error:
         if not any(words in str(error) for words in ADAPTABLE):
@@ -192,7 +192,7 @@ def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[Rest]:
     @functools.wraps(forward)
     def adapted(*args: Any, **kwargs: Any) -> Any:
         found = opened(forward(*args, **kwargs))
-        rest[:] = found.rest
+        rest[:] = described(found.rest)
         return {name or "output": tensor for name, tensor in found.tensors.items()}
 
     vars(adapted)["__signature__"] = inspect.Signature(parameters)
