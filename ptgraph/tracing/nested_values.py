@@ -146,6 +146,8 @@ def _known(value: Any) -> _Parts | None:
         parts, spec = pytree.tree_flatten(value, is_leaf=below)
         names = {id(part): name for name, part in _names(value)}
         steps = [names.get(id(part), str(number)) for number, part in enumerate(parts)]
+    if is_a(value, tuple) and "_fields" in dir(type(value)):  # a named tuple, which may have a constructor of its own
+        return _Parts(steps, parts, lambda items: tuple.__new__(type(value), items), False)
     return _Parts(steps, parts, lambda items: pytree.tree_unflatten(items, spec), is_a(value, dict))
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from ptgraph.tracing.containers import attributes, container, contents, is_a, put, slots, state
-from ptgraph.tracing.torch_internals import TorchDispatchMode, memory_key, schema_of
+from ptgraph.tracing.torch_internals import TorchDispatchMode, is_wrapped, memory_key, schema_of
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), type))
 _THEIRS = sys.stdlib_module_names | {"torch", "numpy"}  # what objects of these hold is no state of the model
@@ -100,7 +100,7 @@ class _Written(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lef
         return func(*args, **kwargs)
 
     def _keep(self, tensor: Any) -> None:
-        if _is_real(tensor):
+        if _is_real(tensor) and not is_wrapped(tensor):  # what it wraps comes here, too
             for known in self.by_memory.pop(memory_key(tensor), ()):
                 self.copies.append((known, known.clone()))
 

@@ -143,3 +143,27 @@ def test_values_of_no_tensors_take_no_part_in_the_file_of_another_model() -> Non
     graph = graph_of(Source("model", nn.Linear(4, 4), (X,)))
     assert {"other_inputs", "other_outputs"} & set(document(graph)["model"]) == set()
     assert isinstance(X, Tensor) and dataclasses.is_dataclass(Slotted)
+
+
+class OddMemory(nn.Module):
+    """Its constants have no memory of the usual kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.sparse = torch.eye(4).to_sparse()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sparse.mm(self.sparse, self.layer(x).T)
+
+
+@pytest.mark.parametrize("rung", [EXPORT, RECORDED])
+def test_sparse_constants_have_a_graph(rung: str) -> None:
+    graph = graph_of(Source("model", OddMemory(), (X,)), tracers=[rung])
+    assert graph.op("output").shape == (4, 2)
+
+
+def test_a_packed_sequence_is_made_again_without_its_constructor() -> None:
+    packed = nn.utils.rnn.pack_sequence([torch.ones(3, 4), torch.ones(2, 4)])
+    graph = graph_of(Source("model", nn.GRU(4, 4), (packed,)))
+    assert [graph.op(name).target for name in graph.of_kind("input")] == ["input_data", "input_batch_sizes"]

@@ -130,12 +130,18 @@ def _text(graph: fx.Graph) -> str:
 
 
 def constant_value(tensor: Any) -> dict[str, Any]:
-    """Return the value of a constant, or its digest if it is large: what it holds is part of what the model does."""
+    """Return the value of a constant, or its digest if it is large: what it holds is part of what the model does.
+
+    One without memory of the usual kind, such as a sparse one, has neither.
+    """
     if not isinstance(tensor, torch.Tensor) or tensor.is_meta or type(tensor) is not torch.Tensor:
         return {}
-    if tensor.numel() <= SMALL:
-        return {"value": plain_value(tensor.tolist())}
-    data = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    try:
+        if tensor.numel() <= SMALL:
+            return {"value": plain_value(tensor.tolist())}
+        data = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    except (NotImplementedError, RuntimeError):  # it has no memory of the usual kind: it is sparse, or wrapped
+        return {}
     return {"digest": hashlib.sha256(data).hexdigest()[:12]}
 
 
