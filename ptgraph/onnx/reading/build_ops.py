@@ -13,6 +13,7 @@ import onnx
 from ptgraph.graph.model import Op, Shape
 from ptgraph.graph.serialize import attributes
 from ptgraph.onnx.metadata import FLOPS, metadata_of
+from ptgraph.onnx.reading.contrib_flops import CONTRIB, contrib_flops
 from ptgraph.onnx.reading.control_flow import sliced, weigh
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
 from ptgraph.onnx.reading.flop_formulas import flops
@@ -94,7 +95,7 @@ class _Builder:
             shape=shape,
             dtype=dtype,
             params=sum(parameters.values()),
-            flops=self._flops(node, plain, metadata),
+            flops=self._flops(node, plain, metadata) or 0,
             activation_bytes=self._bytes(node),
             attributes=plain,
             file=file,
@@ -116,17 +117,17 @@ class _Builder:
         name = self.add(Op("constant", node.name, shape=shape, dtype=dtype, attributes=says), node.name)
         self.made_by[value] = name, 0
 
-    def _flops(self, node: Node, plain: dict[str, Any], metadata: dict[str, str]) -> int:
+    def _flops(self, node: Node, plain: dict[str, Any], metadata: dict[str, str]) -> int | None:
+        """Return what *node* computes, or None if nobody knows."""
         if self.has_flops:
             try:
                 return int(metadata.get(FLOPS, 0))
             except ValueError as error:
                 raise Contradiction(f"the node {node.name} has {metadata[FLOPS]!r} for its FLOPs") from error
-        if node.domain not in ("", "com.microsoft"):
-            return 0
-        return flops(
-            node.proto.op_type, [self._shape(v) for v in node.inputs], [*map(self._shape, node.outputs)], plain
-        )
+        formula = flops if not node.domain else contrib_flops if node.domain == CONTRIB else None
+        if formula is None:
+            return None
+        return formula(node.proto.op_type, [*map(self._shape, node.inputs)], [*map(self._shape, node.outputs)], plain)
 
     def steps(self, node: Node) -> int:
         """Return how often the body of *node* runs: a scan goes along a dimension of what it is given."""

@@ -20,22 +20,22 @@ _OTHER_PLACES = {"QLinearMatMul": (0, 3), "QLinearConv": (0, 3)}  # where the tw
 
 def flops(
     operator: str, inputs: Sequence[Shape | None], outputs: Sequence[Shape | None], attributes: dict[str, Any]
-) -> int:
-    """Return what a node computes; 0 where its operator counts nothing, or its shapes are not known."""
+) -> int | None:
+    """Return what a node computes, or None if its shapes are not known; an operator without products counts 0."""
     formula = _FORMULAS.get(operator)
     if formula is None:
         return 0
     first, second = _OTHER_PLACES.get(operator, (0, 1))
     needed = [inputs[i] if i < len(inputs) else None for i in (first, second)]
     if operator not in _ALONE and (None in needed or UNKNOWN_SHAPE in needed):
-        return 0
+        return None
     if not outputs or outputs[0] is None or outputs[0] == UNKNOWN_SHAPE:
-        return 0
+        return None
     given = [_sizes(shape) for shape in (*needed, *inputs[2:])]
     try:
         return formula(given, _sizes(outputs[0]), attributes)
     except (IndexError, KeyError, ZeroDivisionError, ValueError):  # a node that does not fit its operator
-        return 0
+        return None
 
 
 def _sizes(shape: Shape | None) -> list[int]:
@@ -92,12 +92,10 @@ _FORMULAS: dict[str, Callable[[list[list[int]], Sizes, dict[str, Any]], int]] = 
     "MatMul": _matmul,
     "MatMulInteger": _matmul,
     "QLinearMatMul": _matmul,
-    "FusedMatMul": _matmul,
     "Gemm": _gemm,
     "Conv": _conv,
     "ConvInteger": _conv,
     "QLinearConv": _conv,
-    "FusedConv": _conv,
     "ConvTranspose": _transposed_conv,
     "Attention": _attention,
     "Einsum": _einsum,
