@@ -185,3 +185,5 @@ def test_a_quantized_model_has_the_parameters_and_flops_of_the_model(
     found = {name: sorted(weights(graph)) for name, graph in (("plain", plain), ("quantized", quantized))}
     assert quantized.component("").total_params == plain.component("").total_params == 1450, found
     assert quantized.component("").flops == plain.component("").flops > 0
+    categories = {path: quantized.component(path).category for path in ("conv", "up", "down")}
+    assert categories == {"conv": "Convolution", "up": "Linear", "down": "Linear"}

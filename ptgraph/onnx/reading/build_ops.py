@@ -20,7 +20,15 @@ from ptgraph.onnx.reading.flop_formulas import flops
 from ptgraph.onnx.reading.model_info import ModelInfo
 from ptgraph.onnx.reading.module_scopes import source_of
 from ptgraph.onnx.reading.parameters.initializers import Initializer
-from ptgraph.onnx.reading.tensor_types import attribute_value, bytes_of, dtype_of, elements, tensor_value, type_of
+from ptgraph.onnx.reading.tensor_types import (
+    attribute_value,
+    bytes_of,
+    dtype_of,
+    elements,
+    sizes_of,
+    tensor_value,
+    type_of,
+)
 
 _VIEWS = {"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}  # as in torch, they make no memory
 
@@ -111,7 +119,7 @@ class _Builder:
         tensor = found.pop("value", None)
         if tensor is not None:
             says = tensor_value(tensor.t)
-            shape, dtype = tuple(tensor.t.dims), dtype_of(tensor.t.data_type)
+            shape, dtype = sizes_of(tensor.t.dims), dtype_of(tensor.t.data_type)
         else:
             says = {"value": next(iter(map(attribute_value, found.values())), None)}
         name = self.add(Op("constant", node.name, shape=shape, dtype=dtype, attributes=says), node.name)
@@ -124,7 +132,7 @@ class _Builder:
                 return int(metadata.get(FLOPS, 0))
             except ValueError as error:
                 raise Contradiction(f"the node {node.name} has {metadata[FLOPS]!r} for its FLOPs") from error
-        formula = flops if not node.domain else contrib_flops if node.domain == CONTRIB else None
+        formula = flops if not node.domain else contrib_flops if node.domain in CONTRIB else None
         if formula is None:
             return None
         return formula(node.proto.op_type, [*map(self._shape, node.inputs)], [*map(self._shape, node.outputs)], plain)

@@ -12,7 +12,7 @@ from typing import Any
 from ptgraph.graph.model import Shape
 from ptgraph.onnx.reading.tensor_types import UNKNOWN_SHAPE
 
-CONTRIB = "com.microsoft"
+CONTRIB = {"com.microsoft", "com.microsoft.nchwc"}  # the latter has convolutions in the memory layout of one processor
 
 
 class _Given:
@@ -79,11 +79,14 @@ def contrib_flops(
 
 
 def _matmul(given: _Given) -> int:
-    return 2 * math.prod(given.result()) * given.sizes(0)[-2 if given.attributes.get("transA") else -1]
+    first, second = (bool(given.attributes.get(name)) for name in ("transA", "transB"))
+    return (
+        2 * math.prod(given.result()) * max(given.sizes(0)[-2 if first else -1], given.sizes(1)[-1 if second else -2])
+    )
 
 
-def _gemm(given: _Given) -> int:
-    return 2 * math.prod(given.result()) * given.sizes(0)[0 if given.attributes.get("transA") else 1]
+def _quantized_gemm(given: _Given) -> int:
+    return 2 * math.prod(given.result()) * given.sizes(3)[1 if given.attributes.get("transB") else 0]
 
 
 def _packed(given: _Given) -> int:
@@ -175,9 +178,10 @@ _FORMULAS: dict[str, Callable[[_Given], int]] = {
     "MatMulIntegerToFloat": _matmul,
     "MatMulNBits": _packed,
     "MatMulBnb4": _packed,
-    "FusedGemm": _gemm,
-    "GemmFloat8": _gemm,
-    "QGemm": _gemm,
+    "FusedGemm": _matmul,
+    "GemmFloat8": _matmul,
+    "QGemm": _quantized_gemm,
+    "Conv": _conv(1),
     "FusedConv": _conv(1),
     "NhwcConv": _conv(1),
     "NhwcFusedConv": _conv(1),

@@ -73,7 +73,7 @@ class StandIns:
 def stand_ins(node: Node, initializers: Mapping[str, Initializer]) -> StandIns | None:
     """Return what stands in for *node*, or None if nothing is known that does."""
     operator = node.proto.op_type
-    if node.domain != CONTRIB and operator not in _OWN_OF_ONNX:
+    if node.domain not in CONTRIB and operator not in _OWN_OF_ONNX:
         return None
     rule = _RULES.get(operator)
     if rule is None:
@@ -179,6 +179,14 @@ def _windowed(operator: str, second: int | None, scale: int | None = None) -> Ca
         found.add("CastLike", value, found.read(0), to=0)
 
     return rule
+
+
+def _reordered(found: StandIns) -> None:
+    """Channels that were added to fill a block are left out again."""
+    if found.get("channels_last"):
+        raise ValueError("channels are last")
+    ends = found.numbers(int(found.get("channels")))
+    found.add("Slice", found.read(0), found.numbers(0), ends, found.numbers(1), to=0)
 
 
 def _concat(found: StandIns) -> None:
@@ -292,7 +300,14 @@ _RULES: dict[str, Callable[[StandIns], None]] = {
     "FusedGemm": _gemm,
     "GemmFloat8": _gemm,
     "QGemm": _quantized_gemm,
+    "AveragePool": _windowed("AveragePool", None),
+    "Conv": _windowed("Conv", 1),
     "FusedConv": _windowed("Conv", 1),
+    "GlobalAveragePool": _windowed("GlobalAveragePool", None),
+    "GlobalMaxPool": _windowed("GlobalMaxPool", None),
+    "MaxPool": _windowed("MaxPool", None),
+    "ReorderInput": _like(0),
+    "ReorderOutput": _reordered,
     "QLinearConv": _windowed("Conv", 3, 1),
     "QLinearAveragePool": _windowed("AveragePool", None, 1),
     "QLinearGlobalAveragePool": _windowed("GlobalAveragePool", None, 1),

@@ -2,7 +2,7 @@
 
 What torch's counter counts of the operators of torch is counted here, by the same formulas: two for each product of a
 matrix product, a convolution, an attention (the two products in it), an einsum and a recurrent layer. All else counts
-nothing: norms, activations, sums and embeddings. A size that may vary counts 1.
+nothing: norms, activations, sums and embeddings. A size that may vary counts 1; one that either factor says is known.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ def _sizes(shape: Shape | None) -> list[int]:
 
 
 def _matmul(given: list[list[int]], result: Sizes, attributes: dict[str, Any]) -> int:
-    return 2 * math.prod(result) * given[0][-1]
+    return 2 * math.prod(result) * max(given[0][-1], given[1][-2:][0])
 
 
 def _gemm(given: list[list[int]], result: Sizes, attributes: dict[str, Any]) -> int:
-    return 2 * math.prod(result) * given[0][0 if attributes.get("transA") else 1]
+    rows, columns = bool(attributes.get("transA")), not attributes.get("transB")
+    return 2 * math.prod(result) * max(given[0][not rows], given[1][not columns])
 
 
 def _conv(given: list[list[int]], result: Sizes, attributes: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import onnx
@@ -107,6 +108,11 @@ def shape_of(shape: onnx.TensorShapeProto) -> Shape:
     return tuple(size(dim) for dim in shape.dim)
 
 
+def sizes_of(dims: Iterable[int]) -> Shape:
+    """Return the shape of a tensor of the file, which says a negative size only if it is damaged."""
+    return tuple(size if size >= 0 else UNKNOWN_SIZE for size in dims)
+
+
 def tensor_value(tensor: TensorProto) -> dict[str, Any]:
     """Return the value of a constant, or its digest if it is large; nothing if its values are in another file."""
     if tensor.data_location == TensorProto.EXTERNAL:
@@ -169,6 +175,7 @@ __all__ = [
     "is_known",
     "not_negative",
     "shape_of",
+    "sizes_of",
     "tensor_value",
     "type_of",
     "without",

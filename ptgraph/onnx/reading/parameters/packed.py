@@ -20,7 +20,7 @@ def unpacked(flat: Flat, initializers: Mapping[str, Initializer]) -> dict[str, I
     """Return *initializers*, the packed ones with the shape and the element type of the numbers in them."""
     found = dict(initializers)
     for node in flat.nodes:
-        if node.domain != CONTRIB:
+        if node.domain not in CONTRIB:
             continue
         for slot, unpack in _PACKED.get(node.proto.op_type, {}).items():
             value = flat.whole(node.inputs[slot]) if slot < len(node.inputs) else ""
@@ -33,9 +33,10 @@ def unpacked(flat: Flat, initializers: Mapping[str, Initializer]) -> dict[str, I
 
 def _by_attributes(node: Node, shape: Shape) -> tuple[Shape, int]:
     """[rows, blocks, bytes of a block] → [rows, columns], which the attributes say."""
-    if not {"N", "K"} <= {*node.attributes}:
+    rows, columns = (node.attributes[name].i if name in node.attributes else 0 for name in ("N", "K"))
+    if rows <= 0 or columns <= 0:
         return shape, 8
-    return (node.attributes["N"].i, node.attributes["K"].i), _number(node, "bits", 4)
+    return (rows, columns), _number(node, "bits", 4)
 
 
 def _by_bits(*names: str) -> _Unpack:

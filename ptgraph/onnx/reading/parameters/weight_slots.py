@@ -122,7 +122,7 @@ _CONTRIB_SETTINGS: dict[str, Slots] = {
 def weight_slots(node: Node) -> Slots:
     """Return which inputs of *node* are weights: first the weight itself, then its bias."""
     operator = node.proto.op_type
-    if node.domain == CONTRIB:
+    if node.domain in CONTRIB:
         found = _CONTRIB.get(operator) or _CONTRIB_QUANTIZED.get(operator)
         if found is not None:
             return found
@@ -132,12 +132,12 @@ def weight_slots(node: Node) -> Slots:
 def takes_integers(node: Node) -> bool:
     """Return whether the weights of *node* may be integers that stand for numbers, by a scale."""
     operator = node.proto.op_type
-    return operator in _QUANTIZED or (node.domain == CONTRIB and operator in _CONTRIB_QUANTIZED)
+    return operator in _QUANTIZED or (node.domain in CONTRIB and operator in _CONTRIB_QUANTIZED)
 
 
 def setting_slots(node: Node) -> Slots:
     """Return which inputs of *node* only say how it computes, such as scales and zero points."""
-    table = _CONTRIB_SETTINGS if node.domain == CONTRIB else _SETTINGS
+    table = _CONTRIB_SETTINGS if node.domain in CONTRIB else _SETTINGS
     return table.get(node.proto.op_type, ())
 
 
