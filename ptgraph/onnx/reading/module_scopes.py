@@ -40,7 +40,7 @@ _ADDED = {"Constant", "DequantizeLinear", "DynamicQuantizeLinear", "QuantizeLine
 
 
 def style_of(nodes: Iterable[onnx.NodeProto]) -> ScopeStyle:
-    """Return how *nodes* say where they are from: most of those that say anything decide; what quantisers add does not."""
+    """Return how *nodes* say where they are from: most of those decide that say anything, and no quantiser added."""
     named = paths = 0
     for node in nodes:
         if any(entry.key in (CLASS_HIERARCHY, NAMESPACE) for entry in node.metadata_props):
