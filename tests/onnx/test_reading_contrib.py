@@ -13,6 +13,7 @@ from onnx import helper, numpy_helper
 
 from ptgraph.onnx.reading.contrib_flops import contrib_flops
 from ptgraph.onnx.reading.read import graph_of_model
+from tests.support.small_onnx import model_of, zeros
 
 RANDOM = np.random.default_rng(0)
 
@@ -328,3 +329,19 @@ def test_flops_that_the_shapes_do_not_say_are_none() -> None:
     assert contrib_flops("MultiHeadAttention", [("…",), None, None], [("…",)], {"num_heads": 2}) is None
     assert contrib_flops("PackedMultiHeadAttention", [(7, 8)] * 3, [(7, 8)], {"num_heads": 2}) is None
     assert contrib_flops("BiasGelu", [(7, 8), (8,)], [(7, 8)], {}) == 0
+
+
+def test_convolutions_in_the_memory_layout_of_one_processor() -> None:
+    """ONNX Runtime saves such a file after its last optimisation; channels are filled up to a block of eight."""
+    own = "com.microsoft.nchwc"
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["h"], domain=own, kernel_shape=[3, 3], activation="Relu"),
+        helper.make_node("GlobalAveragePool", ["h"], ["p"], domain=own),
+        helper.make_node("ReorderOutput", ["p"], ["y"], domain=own, channels=6),
+    ]
+    graph = graph_of_model(
+        model_of(nodes, {"x": [1, 3, 8, 8]}, {"y": None}, [zeros("w", 8, 3, 3, 3), zeros("b", 8)]), "m"
+    )
+    assert graph.op("Conv").shape == (1, 8, 6, 6)
+    assert graph.op("output").shape == (1, 6, 1, 1)
+    assert (graph.component("").total_params, graph.component("").flops) == (224, 2 * 8 * 36 * 27)
