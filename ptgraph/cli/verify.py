@@ -79,7 +79,7 @@ def verify(
         source = load(target, inputs, weights=True, made_up=True, checkpoint=checkpoint, trust=trust)
         step("tracing")
         graph = graph_of(source)
-        options = Options(weights="external", structure=structure or "functions", opset=opset)
+        options = Options(weights="external", structure=structure or "functions", opset=opset, strict=True)
         found = compare(source, graph, file, options, tolerance, step)
     if not quiet:
         warn_of_attempts(graph)

@@ -74,7 +74,7 @@ def compare(
     source: Source,
     graph: ModelGraph,
     file: str | os.PathLike[str] | None = None,
-    options: Options = Options(weights="external"),  # noqa: B008 (frozen)
+    options: Options = Options(weights="external", strict=True),  # noqa: B008 (frozen)
     tolerance: float | None = None,
     progress: Callable[[str], None] = lambda doing: None,
 ) -> tuple[OutputCheck, ...]:

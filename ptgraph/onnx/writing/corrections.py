@@ -1,12 +1,14 @@
-"""Operators that torch.onnx translates into invalid ONNX, translated right: a table for ``torch.onnx.export``.
+"""Operators that torch.onnx translates into invalid or wrong ONNX, or not at all: a table for ``torch.onnx.export``.
 
 A convolution without a bias gets a bias of zeros from torch.onnx, in three dimensions one of a wrong shape; here it has
 none. An LSTM with projections becomes a Scan for each layer and direction, since the LSTM of ONNX knows no projection.
 What is copied into a tensor of more dimensions gets its shape.
+An average pool with a divisor of its own is scaled to it. `searchsorted` and `bucketize` count smaller boundaries.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,11 @@ import onnx_ir as ir
 import torch
 
 from ptgraph.onnx.writing.torch_onnx_bridge import Translation, body_recorded, in_place_of, record, torchlib
+from ptgraph.onnx.writing.weight_storage import onnx_type
 
+_STACKS = {"aten::hstack", "aten::vstack", "aten::row_stack", "aten::dstack", "aten::column_stack"}
+# Operators that torch.onnx translates into sequences, whose tensors must have one type, and get no shape.
+DECOMPOSED = _STACKS | {f"aten::atleast_{rank}d.Sequence" for rank in (1, 2, 3)}
 _SIZES = {"stride": 1, "padding": 0, "dilation": 1}
 _CONVOLUTION = (*_SIZES, "groups")  # what may be given by order, after the tensors
 _LSTM = ("has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first")
@@ -29,6 +35,18 @@ def corrections() -> dict[Any, Translation]:
         aten.conv3d.default: _convolution(torchlib("aten_conv3d")),
         aten.lstm.input: _lstm(torchlib("aten_lstm")),
         aten.copy.default: _copy(torchlib("aten_copy")),
+        aten.linalg_inv.default: _none,
+        aten.linalg_cholesky.default: _none,
+        aten.linalg_solve.default: _none,
+        aten.linalg_lu_factor.default: _none,
+        aten.avg_pool2d.default: _average_pool(torchlib("aten_avg_pool2d", "nn")),
+        aten.avg_pool3d.default: _average_pool(torchlib("aten_avg_pool3d", "nn")),
+        aten._is_all_true.default: torchlib("aten_all"),
+        aten._is_any_true.default: torchlib("aten_any"),
+        aten.rsub.Scalar: _scalar_minus,
+        aten.rrelu_with_noise_functional.default: _rrelu,
+        aten.searchsorted.Tensor: _searchsorted,
+        aten.bucketize.Tensor: lambda values, boundaries, **named: _searchsorted(boundaries, values, **named),
     }
 
 
@@ -55,6 +73,89 @@ def _convolution(theirs: Any) -> Translation:
         return op.Squeeze(op.Conv(op.Unsqueeze(input, axis), weight, None, **attributes), axis)  # it has no batch
 
     return translation
+
+
+def _average_pool(theirs: Any) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(
+        self: Any,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = (0,),
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:
+        if divisor_override is None:
+            return theirs(self, kernel_size, stride, padding, ceil_mode, count_include_pad)
+        rank = 2 if theirs.name.endswith("2d") else 3
+        kernel, strides, pads = (
+            [*given] * (rank // len(given)) for given in (kernel_size, stride or kernel_size, padding)
+        )
+        ends = list(pads)
+        if ceil_mode:  # the last windows are filled up with zeros
+            sizes = self.shape[-rank:]
+            if not all(isinstance(size, int) for size in sizes):
+                raise NotImplementedError("the size of an input of avg_pool with ceil_mode and divisor_override varies")
+            for index, size in enumerate(sizes):
+                room = size + 2 * pads[index] - kernel[index]
+                last = -(-room // strides[index]) * strides[index]  # where the last window starts
+                if last < size + pads[index]:
+                    ends[index] += last - room
+        outer = [0] * (len(self.shape) - rank)
+        around: Any = op.Constant(value_ints=[*outer, *pads, *outer, *ends])
+        padded = op.Pad(self, around) if any((*pads, *ends)) else self
+        axis: Any = op.Constant(value_ints=[0])
+        batched = len(self.shape) > rank + 1
+        means = op.AveragePool(padded if batched else op.Unsqueeze(padded, axis), kernel_shape=kernel, strides=strides)
+        scaled = op.Mul(means, math.prod(kernel) / divisor_override)
+        return scaled if batched else op.Squeeze(scaled, axis)
+
+    return translation
+
+
+def _none(*_: Any, **__: Any) -> Any:
+    raise NotImplementedError("what torch would decompose this operator into has effects, which have no ONNX")
+
+
+def _scalar_minus(self: Any, other: float, alpha: float = 1) -> Any:
+    from onnxscript import opset18 as op
+
+    whole = self.dtype.is_integer() and isinstance(other + alpha, float)
+    if not whole and alpha == 1:
+        return op.Sub(other, self)
+    like: Any = (
+        op.Cast(self, to=onnx_type(torch.empty(0))) if whole else self
+    )  # torch.onnx finds the type of sums alone
+    numbers: Sequence[Any] = other, alpha
+    first, factor = (op.CastLike(number, like) for number in numbers)
+    return op.Sub(first, op.Mul(factor, like))
+
+
+def _rrelu(self: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, **_: Any) -> Any:
+    from onnxscript import opset18 as op
+
+    if training:
+        raise NotImplementedError("rrelu is random in training")
+    return [op.LeakyRelu(self, alpha=(lower + upper) / 2), noise]
+
+
+def _searchsorted(boundaries: Any, values: Any, **named: Any) -> Any:
+    """Count for each of *values* how many *boundaries* are smaller, or not larger: those of its row, or all."""
+    from onnxscript import opset18 as op
+
+    if boundaries.dtype != values.dtype or named.get("sorter") is not None:
+        raise NotImplementedError("searchsorted of two types, or of what is not sorted")
+    right = named.get("right") or named.get("side") == "right"
+    last: Any = op.Constant(value_ints=[-1])
+    each = op.Unsqueeze(values, last)
+    above: Any = op.Constant(value_ints=[-2])
+    rows = op.Unsqueeze(boundaries, above) if len(boundaries.shape) > 1 else boundaries
+    below = op.LessOrEqual(rows, each) if right else op.Less(rows, each)
+    count: Any = op.Cast(below, to=ir.DataType.INT32 if named.get("out_int32") else ir.DataType.INT64)
+    return op.ReduceSum(count, last, keepdims=False)
 
 
 def _lstm(theirs: Any) -> Translation:
@@ -129,4 +230,4 @@ def _copy(theirs: Any) -> Translation:
     return translation
 
 
-__all__ = ["corrections"]
+__all__ = ["DECOMPOSED", "corrections"]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import importlib
+import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
@@ -25,14 +27,32 @@ from ptgraph.common.silence import quiet
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import NAME_SCOPES
 
+log = logging.getLogger(__name__)
 Translation = Callable[..., Any]  # of an operator: it takes the operator's arguments, and returns ONNX values
+LastResort = Callable[[fx.Node, Sequence[Any], Mapping[str, Any]], Any]  # of any FX node: it gets its arguments, too
+OLDEST = 18  # the opset whose translations serve where newer ones fail
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NUMBER = re.compile(r"ptgraph:(\d+)")
 
 
-def to_onnx(program: ExportedProgram, opset: int, translations: Mapping[Any, Translation]) -> ir.Model:
-    """Return *program* as torch.onnx translates it, not optimised; *translations* maps operators to their own."""
-    with quiet(), sdpa_kernel(SDPBackend.MATH):  # else torch.onnx takes results to lie in memory as they do not
+def to_onnx(
+    program: ExportedProgram,
+    opset: int,
+    translations: Mapping[Any, Translation],
+    last_resort: LastResort | None = None,
+    refused: set[str] | None = None,
+) -> ir.Model:
+    """Return *program* as torch.onnx translates it, not optimised; *translations* maps operators to their own.
+
+    With a *last_resort*, an operator whose translation fails has its translation of opset 18, and one that has none
+    has what *last_resort* makes of it. The names of operators whose translations have failed are added to *refused*.
+    """
+    resort = (
+        _resorting(last_resort, set() if refused is None else refused)
+        if last_resort is not None
+        else contextlib.nullcontext()
+    )
+    with quiet(), sdpa_kernel(SDPBackend.MATH), resort:  # else results do not lie in memory as torch.onnx takes them to
         exported = torch.onnx.export(
             program,
             dynamo=True,
@@ -43,6 +63,74 @@ def to_onnx(program: ExportedProgram, opset: int, translations: Mapping[Any, Tra
         )
     assert exported is not None
     return exported.model
+
+
+@contextlib.contextmanager
+def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
+    """Let torch.onnx find a translation for every FX node (see `to_onnx`)."""
+    from torch.onnx._internal.exporter import _dispatching
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    dispatch = _dispatching.dispatch
+    oldest = functools.cache(lambda: ONNXRegistry.from_torchlib(OLDEST))
+
+    def found(node: fx.Node, registry: Any) -> tuple[Translation, str]:
+        first, said = dispatch(node, registry)
+
+        def translation(*args: Any, **kwargs: Any) -> Any:
+            if first is None:
+                return last_resort(node, args, kwargs)
+            with _taken_back() as failed:
+                return first(*args, **kwargs)
+            older, _ = dispatch(node, oldest())
+            if older not in (None, first):
+                with _taken_back():
+                    return older(*args, **kwargs)
+            log.debug("torch.onnx cannot translate %s", node.format_node(), exc_info=failed[0])
+            if isinstance(node.target, torch._ops.OpOverload):
+                refused.add(node.target.name())
+            return last_resort(node, args, kwargs)
+
+        return translation, said
+
+    _dispatching.dispatch = found
+    try:
+        yield
+    finally:
+        _dispatching.dispatch = dispatch
+
+
+@contextlib.contextmanager
+def _taken_back() -> Iterator[list[Exception]]:
+    """Note the exception that a translation raises, instead of raising it, and take back the nodes that it has made."""
+    from onnxscript import evaluator
+
+    recorder: Any = evaluator.default()
+    made = len(recorder.nodes)
+    failed: list[Exception] = []
+    try:
+        yield failed
+    except ExportError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a translation raises what it will, and so does what it calls
+        check_interrupt(error)
+        failed.append(error)
+        gone = {output for node in recorder.nodes[made:] for output in node.outputs}
+        del recorder.nodes[made:]
+        farm = recorder.constant_farm
+        for key in [key for key, value in farm.items() if value in gone]:
+            del farm[key]
+
+
+def decomposed(program: ExportedProgram, names: Collection[str]) -> ExportedProgram:
+    """Return *program* with the operators called so (``aten::hstack``) decomposed; itself, if it has none of them."""
+    known: dict[Any, Callable[..., Any]] = dict(torch.export.default_decompositions())
+    table = {operator: made for operator, made in known.items() if operator.name() in names}
+    if not any(node.target in table for node in program.graph.nodes):
+        return program
+    with quiet(), sdpa_kernel(SDPBackend.MATH):
+        finer: ExportedProgram = program.run_decompositions(table)
+    return finer
 
 
 @contextlib.contextmanager
@@ -71,11 +159,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 # Translations of operators
 
 
-def torchlib(name: str) -> Any:
-    """Return onnxscript's translation of an operator of torch: ``aten_conv1d``."""
-    from onnxscript.function_libs.torch_lib.ops import core
-
-    return getattr(core, name)
+def torchlib(name: str, part: str = "core") -> Any:
+    """Return onnxscript's translation of an operator of torch: ``aten_conv1d``; *part* is its module there."""
+    return getattr(importlib.import_module(f"onnxscript.function_libs.torch_lib.ops.{part}"), name)
 
 
 def in_place_of(theirs: Any) -> Callable[[Translation], Translation]:
@@ -114,14 +200,19 @@ def numbers_carried(whole: fx.GraphModule, nodes: Iterable[fx.Node]) -> Iterator
     """Let each of *nodes*, which are those of *whole*, carry its number to the ONNX nodes that it becomes.
 
     torch.onnx writes the stack of modules of an FX node into the metadata of ONNX nodes, and decompositions keep it.
-    So a node has a stack of one module here, which is called after the number. What a context manager wraps is run
-    node by node, since torch would give its nodes the stack of the wrapper.
+    So a node has a stack of one module here, which is called after the number, and a node that is not in *nodes*
+    (an alias, for example) has an empty one. What a context manager wraps is run node by node, since torch would give
+    its nodes the stack of the wrapper.
     """
     wrapped = [body for body in whole.modules() if isinstance(body, fx.GraphModule) and body is not whole]
     for body in wrapped:
         body.forward = fx.Interpreter(body).run
-    before = {node: node.meta.get("nn_module_stack") for node in nodes}
-    for number, node in enumerate(before):
+    numbered = list(nodes)
+    others = [node for body in (whole, *wrapped) for node in body.graph.nodes if "nn_module_stack" in node.meta]
+    before = {node: node.meta.get("nn_module_stack") for node in (*numbered, *others)}
+    for node in others:
+        node.meta["nn_module_stack"] = {}
+    for number, node in enumerate(numbered):
         node.meta["nn_module_stack"] = {"number": (f"ptgraph:{number}", "torch.nn.Module")}
     try:
         yield
@@ -163,8 +254,10 @@ def fold_constants(model: ir.Model) -> None:
 
 
 __all__ = [
+    "LastResort",
     "Translation",
     "body_recorded",
+    "decomposed",
     "explained",
     "fold_constants",
     "in_place_of",
