@@ -39,6 +39,9 @@ def library() -> Iterator[None]:
     with torch.library._scoped_library("ptgraph_own", "DEF") as made:
         made.define("mix(Tensor x, float by, Tensor?[] others, str how='sum', int[] sizes=[]) -> (Tensor, Tensor)")
         made.impl("mix", lambda x, *_, **__: (x * 2, x.sum()), "CompositeExplicitAutograd")
+        made.define("fill_(Tensor(a!) x, float by) -> ()")
+        made.impl("fill_", lambda x, by: (x.mul_(by), None)[1], "CompositeExplicitAutograd")
+        made.impl("fill_", lambda x, by: None, "Meta")
         made.impl("mix", lambda x, *_, **__: (torch.empty_like(x), x.new_empty(())), "Meta")
         yield
 
@@ -106,9 +109,21 @@ def test_modules_that_hold_such_an_operator_share_a_function(tmp_path: Path) -> 
     assert [node.op_type for node in proto.graph.node].count(function.name) == 4
 
 
+def filled(x: torch.Tensor) -> torch.Tensor:
+    y = x + 1
+    torch.ops.ptgraph_own.fill_(y, 2.0)
+    return y * 2
+
+
 @pytest.mark.parametrize(
     ("function", "given", "operators"),
     [
+        (filled, [(3, 4)], {"ptgraph_own.fill_"}),
+        (
+            lambda x: torch.cond(x.sum() > 0, lambda x: x.mode(1).values, lambda x: x.sum(1), (x,)),
+            [(3, 4)],
+            {"aten.mode"},
+        ),
         (lambda x: torch.linalg.matrix_exp(x).relu(), [(4, 4)], {"aten.linalg_matrix_exp"}),
         (lambda x: torch.linalg.inv(x).relu(), [(4, 4)], {"aten.linalg_inv"}),
         (lambda x: torch.sparse.mm(x.to_sparse(), x).relu(), [(4, 4)], {"aten._to_sparse", "aten._sparse_addmm"}),

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.common.messages import first_line
 from ptgraph.common.silence import alone, quiet
 from ptgraph.common.temporary_files import temporary_folder
-from ptgraph.errors import ExportError, TraceError, UsageError
+from ptgraph.errors import ExportError, PtgraphWarning, TraceError, UsageError
 from ptgraph.formats import export as exporter
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
@@ -80,7 +81,8 @@ def compare(
 ) -> tuple[OutputCheck, ...]:
     """Run the model of *source*, and the ONNX *file* or else one exported with *options*, and compare all outputs.
 
-    It runs twice, with another size of every dimension that may vary, or else with other values. A number b of
+    It runs twice, with another size of every dimension that may vary, or else with other values; once, with a
+    PtgraphWarning, if torch cannot run it with those. A number b of
     torch's may be off by *tolerance* × (|b| + scale), where the scale is the largest |b| of the output, but no more
     than 1 and no less than 0.001. Without a tolerance, it is that of the output's type; integers must be equal.
     Raises UsageError for an unfit tolerance or file, LoadError for a file that cannot be read, ExportError
@@ -107,7 +109,13 @@ def compare(
             )
         found: list[OutputCheck] = []
         for samples in ([first], sampler.others()):
-            sample, expected = _run_torch(module, graph.name, samples, progress)
+            try:
+                sample, expected = _run_torch(module, graph.name, samples, progress)
+            except TraceError as error:
+                if not found or sampler.symbols:
+                    raise
+                warnings.warn(PtgraphWarning(f"only the example inputs are compared: {error}"), stacklevel=2)
+                break
             tensors = [value for value in expected.values() if isinstance(value, torch.Tensor)]
             if all(name in expected for name in names):  # a number that depends on the input is an output, too
                 tensors = [torch.as_tensor(expected[name]) for name in names]

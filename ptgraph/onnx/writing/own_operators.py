@@ -26,7 +26,8 @@ def own_node(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> A
 
     *args* and *kwargs* are the arguments of *node*, with ONNX values in the place of FX nodes.
     """
-    library, name = _library_and_name(node.target)
+    of = next((a for a in (node.target, *node.args) if isinstance(a, torch._ops.OpOverload)), node.target)
+    library, name = _library_and_name(of)
     inputs: dict[str, ir.Value] = {}
     attributes: dict[str, Any] = {}
     given = [*zip(_names(node), node.args, args, strict=False), *((n, node.kwargs[n], v) for n, v in kwargs.items())]
@@ -37,7 +38,7 @@ def own_node(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> A
             inputs |= {f"{argument}[{i}]": part for i, part in enumerate(value) if isinstance(part, ir.Value)}
             if all(isinstance(part, ir.Value | int) for part in value) and any(isinstance(part, int) for part in value):
                 attributes[argument] = [part if isinstance(part, int) else -1 for part in value]
-        elif value is not None:
+        elif value is not None and value is not of:
             attributes[argument] = _attribute(plain)
     if len(inputs) > 1:
         attributes[_INPUTS] = list(inputs)

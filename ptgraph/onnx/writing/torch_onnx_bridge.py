@@ -67,11 +67,12 @@ def to_onnx(
 
 @contextlib.contextmanager
 def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
-    """Let torch.onnx find a translation for every FX node (see `to_onnx`)."""
+    """Let torch.onnx find a translation for every FX node (see `to_onnx`), and pass on operators that are arguments."""
+    from torch.onnx._internal.exporter import _core as core
     from torch.onnx._internal.exporter import _dispatching
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-    dispatch = _dispatching.dispatch
+    dispatch, convert = _dispatching.dispatch, core._convert_fx_arg_to_onnx_arg
     oldest = functools.cache(lambda: ONNXRegistry.from_torchlib(OLDEST))
 
     def found(node: fx.Node, registry: Any) -> tuple[Translation, str]:
@@ -93,11 +94,17 @@ def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
 
         return translation, said
 
-    _dispatching.dispatch = found
+    def converted(argument: Any, *names: Any) -> Any:
+        is_operator = isinstance(argument, torch._ops.OpOverload)
+        return (
+            argument if is_operator else convert(argument, *names)
+        )  # torch.onnx takes it for a node, as it has a name
+
+    _dispatching.dispatch, core._convert_fx_arg_to_onnx_arg = found, converted
     try:
         yield
     finally:
-        _dispatching.dispatch = dispatch
+        _dispatching.dispatch, core._convert_fx_arg_to_onnx_arg = dispatch, convert
 
 
 @contextlib.contextmanager

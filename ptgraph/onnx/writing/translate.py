@@ -19,8 +19,8 @@ from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.common.silence import quiet
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.writing.corrections import DECOMPOSED, corrections
-from ptgraph.onnx.writing.own_operators import is_own, own_node
 from ptgraph.onnx.writing.grouped_products import grouped_products
+from ptgraph.onnx.writing.own_operators import is_own, own_node
 from ptgraph.onnx.writing.provenance import check_origins, origins_carried, read_origins
 from ptgraph.onnx.writing.repeated_blocks import Weights, copy_repeated, marker_translations, markers_of
 from ptgraph.onnx.writing.shrink_program import reduced
