@@ -85,6 +85,8 @@ def verify(
         warn_of_attempts(graph)
         for item in (item for item in found if not item.finite):
             warn(f"torch gives no finite number in {item.output} with {item.case}")
+        for output in dict.fromkeys(item.output for item in found if item.random):
+            warn(f"{output} depends on random numbers and is not comparable")
     if not found:
         warn(f"{graph.name} gives no tensors, so there is nothing to compare")
         return

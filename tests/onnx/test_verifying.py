@@ -436,6 +436,21 @@ def test_a_model_that_takes_no_other_values_is_compared_once():
     assert found.agrees and found.case == "first values"
 
 
+def test_an_output_that_is_random_is_not_comparable():
+    class Noisy(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            x = super().forward(x)
+            return x + torch.randn_like(x), x * 2, torch.dropout(x, 0.5, train=True)
+
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    found = ptgraph.verify(Noisy(4, 8), args=(X,))
+    assert [(item.random, item.agrees) for item in found] == [(True, True), (False, True), (True, True)] * 2
+    torch.set_rng_state(state)
+    nn.Linear(4, 8)
+    assert not any(item.random for item in ptgraph.verify(nn.Linear(4, 8), args=(X,)))
+
+
 def test_a_few_integers_are_inside_a_file_with_external_weights(tmp_path):
     class Last(nn.Linear):
         def forward(self, x: torch.Tensor) -> Any:

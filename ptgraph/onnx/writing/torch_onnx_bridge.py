@@ -68,10 +68,10 @@ def to_onnx(
 @contextlib.contextmanager
 def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
     """Let torch.onnx find a translation for every FX node (see `to_onnx`), and pass on operators that are arguments."""
-    from torch.onnx._internal.exporter import _core as core
-    from torch.onnx._internal.exporter import _dispatching
+    from torch.onnx._internal.exporter import _core, _dispatching
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
+    core: Any = _core
     dispatch, convert = _dispatching.dispatch, core._convert_fx_arg_to_onnx_arg
     oldest = functools.cache(lambda: ONNXRegistry.from_torchlib(OLDEST))
 
