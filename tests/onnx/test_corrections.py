@@ -50,6 +50,23 @@ def pools(x: torch.Tensor) -> Any:
     )
 
 
+def resizes(x: torch.Tensor) -> Any:
+    return [
+        F.interpolate(x, scale_factor=scale, mode=mode, antialias=True)
+        for mode in ("bilinear", "bicubic")
+        for scale in (1.7, 0.6)
+    ]
+
+
+def losses(x: torch.Tensor) -> Any:
+    classes = x.argmax(1)
+    return (
+        F.cross_entropy(x, classes),
+        F.cross_entropy(x, classes, label_smoothing=0.1),
+        F.cross_entropy(x, classes, reduction="none", label_smoothing=0.3),
+    )
+
+
 def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
     edges = edges.sort().values
     return (
@@ -72,6 +89,12 @@ def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
         (pools, [torch.rand(1, 3, 6, 7)]),
         (searches, [torch.tensor([[0.0, 1.0], [0.5, 2.0]]), torch.tensor([[1.0, 0.0, 0.5], [3.0, 2.0, 2.0]])]),
         (lambda x: F.rrelu(x, 0.1, 0.3), [torch.randn(3, 4)]),
+        (
+            lambda x: (torch.cdist(x, x[:2]), torch.cdist(x, x + 1, p=1), x.hypot(x + 1), x.cumprod(0)),
+            [torch.rand(3, 4)],
+        ),
+        (resizes, [torch.rand(1, 2, 5, 7)]),
+        (losses, [torch.rand(3, 4)]),
         (lambda x, i: torch.where(torch.ops.aten._is_all_true(i > 5), x, x + 1), [torch.rand(2, 3), WHOLE]),
         (lambda x, i: torch.where(torch.ops.aten._is_any_true(i > 2), x, x + 1), [torch.rand(2, 3), WHOLE]),
     ],

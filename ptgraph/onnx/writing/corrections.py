@@ -2,8 +2,8 @@
 
 A convolution without a bias gets a bias of zeros from torch.onnx, in three dimensions one of a wrong shape; here it has
 none. An LSTM with projections becomes a Scan for each layer and direction, since the LSTM of ONNX knows no projection.
-What is copied into a tensor of more dimensions gets its shape.
-An average pool with a divisor of its own is scaled to it. `searchsorted` and `bucketize` count smaller boundaries.
+What is copied into a tensor of more dimensions gets its shape. torch.onnx leaves out the divisor of an average pool, the
+scale of a resize with antialiasing, and label smoothing. `searchsorted` and `bucketize` count smaller boundaries.
 """
 
 from __future__ import annotations
@@ -41,8 +41,14 @@ def corrections() -> dict[Any, Translation]:
         aten.linalg_lu_factor.default: _none,
         aten.avg_pool2d.default: _average_pool(torchlib("aten_avg_pool2d", "nn")),
         aten.avg_pool3d.default: _average_pool(torchlib("aten_avg_pool3d", "nn")),
+        aten._upsample_bilinear2d_aa.default: _resized(torchlib("aten__upsample_bilinear2d_aa", "nn"), "linear"),
+        aten._upsample_bicubic2d_aa.default: _resized(torchlib("aten__upsample_bicubic2d_aa", "nn"), "cubic"),
         aten._is_all_true.default: torchlib("aten_all"),
         aten._is_any_true.default: torchlib("aten_any"),
+        aten.cross_entropy_loss.default: _cross_entropy(torchlib("aten_cross_entropy_loss", "nn")),
+        aten._cdist_forward.default: _distances,
+        aten.hypot.default: _hypotenuse,
+        torch.ops.prims.prod.default: _product,
         aten.rsub.Scalar: _scalar_minus,
         aten.rrelu_with_noise_functional.default: _rrelu,
         aten.searchsorted.Tensor: _searchsorted,
@@ -114,6 +120,68 @@ def _average_pool(theirs: Any) -> Translation:
         return scaled if batched else op.Squeeze(scaled, axis)
 
     return translation
+
+
+def _resized(theirs: Any, mode: str) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(
+        self: Any, output_size: Any, align_corners: bool, scales_h: float | None = None, scales_w: float | None = None
+    ) -> Any:
+        if scales_h is None or scales_w is None or align_corners:
+            return theirs(self, output_size, align_corners, scales_h, scales_w)
+        scales: Any = op.Constant(value_floats=[1.0, 1.0, scales_h, scales_w])
+        return op.Resize(
+            self,
+            None,
+            scales,
+            None,
+            mode=mode,
+            coordinate_transformation_mode="half_pixel",
+            cubic_coeff_a=-0.5,
+            antialias=1,
+            exclude_outside=1,
+        )
+
+    return translation
+
+
+def _cross_entropy(theirs: Any) -> Translation:
+    @in_place_of(theirs)
+    def translation(self: Any, target: Any, *rest: Any, **named: Any) -> Any:
+        if named.get("label_smoothing") or len(rest) > 3:
+            raise NotImplementedError("torch.onnx leaves label_smoothing out")
+        return theirs(self, target, *rest, **named)
+
+    return translation
+
+
+def _distances(one: Any, other: Any, p: float, compute_mode: int | None = None) -> Any:
+    from onnxscript import opset18 as op
+
+    axes: list[Any] = [op.Constant(value_ints=[axis]) for axis in (-2, -3, -1)]
+    rows, columns, last = axes
+    between = op.Sub(op.Unsqueeze(one, rows), op.Unsqueeze(other, columns))
+    norms: dict[float, Any] = {1.0: op.ReduceL1, 2.0: op.ReduceL2}
+    if p not in norms:
+        raise NotImplementedError(f"the norm of p = {p} has no operator")
+    return norms[p](between, last, keepdims=False)
+
+
+def _hypotenuse(one: Any, other: Any) -> Any:
+    from onnxscript import opset18 as op
+
+    return op.Sqrt(op.Add(op.Mul(one, one), op.Mul(other, other)))
+
+
+def _product(values: Any, dims: Sequence[int] | None = None, output_dtype: Any = None) -> Any:
+    from onnxscript import opset18 as op
+
+    if not dims or output_dtype is not None:
+        raise NotImplementedError("a product of all, or of another type")
+    axes: Any = op.Constant(value_ints=list(dims))
+    return op.ReduceProd(values, axes, keepdims=False)
 
 
 def _none(*_: Any, **__: Any) -> Any:

@@ -44,8 +44,9 @@ def to_onnx(
 ) -> ir.Model:
     """Return *program* as torch.onnx translates it, not optimised; *translations* maps operators to their own.
 
-    With a *last_resort*, an operator whose translation fails has its translation of opset 18, and one that has none
-    has what *last_resort* makes of it. The names of operators whose translations have failed are added to *refused*.
+    With a *last_resort*, an operator whose translation fails has its translation of opset 18, unless it has one in
+    *translations*; an operator that has none has what *last_resort* makes of it. The names of operators whose
+    translations have failed are added to *refused*.
     """
     resort = (
         _resorting(last_resort, set() if refused is None else refused)
@@ -83,7 +84,8 @@ def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
                 return last_resort(node, args, kwargs)
             with _taken_back() as failed:
                 return first(*args, **kwargs)
-            older, _ = dispatch(node, oldest())
+            own = any(found.is_custom for found in registry.get_decomps(node.target))
+            older, _ = dispatch(node, oldest()) if not own else (None, "")
             if older not in (None, first):
                 with _taken_back():
                     return older(*args, **kwargs)
