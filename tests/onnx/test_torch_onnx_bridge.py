@@ -18,10 +18,8 @@ import ptgraph
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import CLASS_HIERARCHY, FX_NODE, GRAPH_SIGNATURE, NAME_SCOPES, NAMESPACE, STACK_TRACE
 from ptgraph.onnx.writing import torch_onnx_bridge as bridge
-from ptgraph.onnx.writing.provenance import origin_of
-
-
 from ptgraph.onnx.writing.model import RUNNABLE
+from ptgraph.onnx.writing.provenance import origin_of
 from ptgraph.onnx.writing.translate import translate
 
 
