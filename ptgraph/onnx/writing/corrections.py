@@ -2,13 +2,8 @@
 
 A convolution without a bias gets a bias of zeros from torch.onnx, in three dimensions one of a wrong shape; here it has
 none. An LSTM with projections becomes a Scan for each layer and direction, since the LSTM of ONNX knows no projection.
-<<<<<<< HEAD
-What is copied into a tensor of more dimensions gets its shape. torch.onnx leaves out the divisor of an average pool, the
-scale of a resize with antialiasing, and label smoothing. `searchsorted` and `bucketize` count smaller boundaries.
-=======
-torch.onnx leaves out the divisor of an average pool, the scale of a resize with antialiasing, and label smoothing.
-`searchsorted` and `bucketize` count smaller boundaries.
->>>>>>> 41b3b3f (Corrections: a docstring in lines of 120)
+What is copied into a tensor of more dimensions gets its shape. An average pool has its divisor, a resize with
+antialiasing its scale, and a loss its label smoothing. `searchsorted` and `bucketize` count smaller boundaries.
 """
 
 from __future__ import annotations
