@@ -86,6 +86,7 @@ def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
             lambda x, i: (1 - i, 1 - x, torch.rsub(x, 2.5, alpha=2), torch.rsub(i, 2.5, alpha=2)),
             [torch.rand(2, 3), WHOLE],
         ),
+        (lambda i: (5.0 // (i + 1), 2.0**i, 2.5 % (i + 1), 2.0 / (i + 1)), [WHOLE]),
         (pools, [torch.rand(1, 3, 6, 7)]),
         (searches, [torch.tensor([[0.0, 1.0], [0.5, 2.0]]), torch.tensor([[1.0, 0.0, 0.5], [3.0, 2.0, 2.0]])]),
         (lambda x: F.rrelu(x, 0.1, 0.3), [torch.randn(3, 4)]),

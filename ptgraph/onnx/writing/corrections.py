@@ -16,7 +16,6 @@ import onnx_ir as ir
 import torch
 
 from ptgraph.onnx.writing.torch_onnx_bridge import Translation, body_recorded, in_place_of, record, torchlib
-from ptgraph.onnx.writing.weight_storage import onnx_type
 
 _STACKS = {"aten::hstack", "aten::vstack", "aten::row_stack", "aten::dstack", "aten::column_stack"}
 # Operators that torch.onnx translates into sequences, whose tensors must have one type, and get no shape.
@@ -49,7 +48,6 @@ def corrections() -> dict[Any, Translation]:
         aten._cdist_forward.default: _distances,
         aten.hypot.default: _hypotenuse,
         torch.ops.prims.prod.default: _product,
-        aten.rsub.Scalar: _scalar_minus,
         aten.rrelu_with_noise_functional.default: _rrelu,
         aten.searchsorted.Tensor: _searchsorted,
         aten.bucketize.Tensor: lambda values, boundaries, **named: _searchsorted(boundaries, values, **named),
@@ -186,20 +184,6 @@ def _product(values: Any, dims: Sequence[int] | None = None, output_dtype: Any =
 
 def _none(*_: Any, **__: Any) -> Any:
     raise NotImplementedError("what torch would decompose this operator into has effects, which have no ONNX")
-
-
-def _scalar_minus(self: Any, other: float, alpha: float = 1) -> Any:
-    from onnxscript import opset18 as op
-
-    whole = self.dtype.is_integer() and isinstance(other + alpha, float)
-    if not whole and alpha == 1:
-        return op.Sub(other, self)
-    like: Any = (
-        op.Cast(self, to=onnx_type(torch.empty(0))) if whole else self
-    )  # torch.onnx finds the type of sums alone
-    numbers: Sequence[Any] = other, alpha
-    first, factor = (op.CastLike(number, like) for number in numbers)
-    return op.Sub(first, op.Mul(factor, like))
 
 
 def _rrelu(self: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, **_: Any) -> Any:

@@ -53,7 +53,12 @@ def to_onnx(
         if last_resort is not None
         else contextlib.nullcontext()
     )
-    with quiet(), sdpa_kernel(SDPBackend.MATH), resort:  # else results do not lie in memory as torch.onnx takes them to
+    with (
+        quiet(),
+        sdpa_kernel(SDPBackend.MATH),
+        resort,
+        _scalars_promoted(),
+    ):  # else results do not lie in memory as torch.onnx takes them to
         exported = torch.onnx.export(
             program,
             dynamo=True,
@@ -64,6 +69,42 @@ def to_onnx(
         )
     assert exported is not None
     return exported.model
+
+
+@contextlib.contextmanager
+def _scalars_promoted() -> Iterator[None]:
+    """Let torch.onnx make a tensor of a number that stands first in an operator of tensors, where types differ.
+
+    Such are ``1.0 - x`` and ``5.0 // x`` for integers x: it casts x, and knows no operator for a number and that.
+    """
+    from torch.onnx._internal.fx.passes.type_promotion import _TypePromotionInterpreter
+
+    interpreter: Any = _TypePromotionInterpreter
+    promote = interpreter._maybe_promote_arg
+
+    def promoted(self: Any, node: fx.Node, argument: Any, dtype: torch.dtype | None) -> Any:
+        if dtype is not None and isinstance(argument, float) and argument is node.args[0] and _casts(node, dtype):
+            with node.graph.inserting_before(node):
+                make = torch.ops.aten.scalar_tensor.default
+                return self._create_node(node.graph, "call_function", make, (argument,), {"dtype": dtype})
+        return promote(self, node, argument, dtype)
+
+    interpreter._maybe_promote_arg = promoted
+    try:
+        yield
+    finally:
+        interpreter._maybe_promote_arg = promote
+
+
+def _casts(node: fx.Node, dtype: torch.dtype) -> bool:
+    """Return whether the first argument of *node* should be a tensor, and another one is a tensor of another type."""
+    schema: Any = getattr(node.target, "_schema", None)
+    values = [other.meta.get("val") for other in node.args[1:] if isinstance(other, fx.Node)]
+    return (
+        schema is not None
+        and isinstance(schema.arguments[0].type, torch.TensorType)
+        and any(isinstance(value, torch.Tensor) and value.dtype != dtype for value in values)
+    )
 
 
 @contextlib.contextmanager
