@@ -163,6 +163,7 @@ def export(
     opset: int | None = None,
     overlay: str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any] | None = None,
     figure: FigureOptions = FigureOptions(),  # noqa: B008 (frozen)
+    strict: bool = False,
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
     dynamic: Dynamic | None = None,
@@ -181,13 +182,14 @@ def export(
         overlay: numbers of your own that the page colours by: ``{path: number}`` or ``{name: {path: number}}``, by
             module path or operation; or a CSV or JSON file of them, or several files.
         figure: how figures look (see `FigureOptions`).
+        strict: whether it is an error if the model has no ONNX, or one with operators that no runtime can run.
 
     Raises:
         UsageError: a format or another choice is not known, or an overlay cannot be read or fits nothing.
         ExportError: a file could not be made or written; nothing is left half-written, and formats that could
             be made are written.
     """
-    options = Options(depth, weights, structure, opset, _overlays(overlay), figure)  # before the long work
+    options = Options(depth, weights, structure, opset, _overlays(overlay), figure, strict)  # before the long work
     exporter.formats(formats)
     graph = _graph(graph_or_model, args, {**(kwargs or {}), "dynamic": dynamic})
     if name is not None:
@@ -278,11 +280,11 @@ def verify(
         UsageError: the inputs or the tolerance do not fit, or *file* is not of this model.
         LoadError: *file* cannot be read.
         TraceError: the model cannot be traced, or runs at no second size.
-        ExportError: there is no ONNX of the model, or it has no weights.
+        ExportError: there is no ONNX of the model that runs, or the model has no weights.
     """
     from ptgraph.onnx.verifying.compare import check, compare  # here, since it imports onnx
 
-    options = Options(None, "external", structure, opset)
+    options = Options(None, "external", structure, opset, strict=True)
     check(file, tolerance)
     source = _source(model, args, kwargs or {}, dynamic, None)
     return compare(source, _traced(source), file, options, tolerance)

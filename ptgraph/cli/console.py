@@ -117,7 +117,12 @@ def _note(ctx: click.Context, option: click.Parameter, given: bool) -> bool:
 
 
 quiet_option = click.option(
-    "-q", "--quiet", is_flag=True, is_eager=True, callback=_note, help="No progress and no warnings."
+    "-q",
+    "--quiet",
+    is_flag=True,
+    is_eager=True,
+    callback=_note,
+    help="No progress and no warnings, except of files that are missing.",
 )
 debug_option = click.option(
     "--debug",
@@ -231,9 +236,12 @@ def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
     check()
 
 
+_ONE_LINE = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})  # names of outputs may hold them
+
+
 def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     """Print *rows* of equal length, in columns."""
-    rows = [tuple(map(printable, row)) for row in rows]
+    rows = [tuple(printable(cell).translate(_ONE_LINE) for cell in row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

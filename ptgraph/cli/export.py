@@ -58,6 +58,11 @@ if TYPE_CHECKING:
 @structure_option
 @opset_option
 @click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 5 if the model has no ONNX, or one with operators that no runtime can run; it is not written then.",
+)
+@click.option(
     "--overlay",
     "overlays",
     multiple=True,
@@ -87,6 +92,7 @@ def export(
     trust: bool,
     structure: Any,
     opset: int | None,
+    strict: bool,
     overlays: tuple[str, ...],
     other: str | None,
     open_page: bool,
@@ -104,6 +110,8 @@ def export(
 
         drawn = figure_of(figure)
         chosen, _ = exporter.formats(names)
+        if strict and "onnx" not in chosen and other is None:
+            raise UsageError(f"--strict is about ONNX, and onnx is not among the formats: {', '.join(chosen)}")
         if open_page and "html" not in chosen:
             raise UsageError(f"--open shows the page, and html is not among the formats: {', '.join(chosen)}")
         check_folder(output)
@@ -112,11 +120,11 @@ def export(
             given = {"name": name, "weights": weights != "none", "checkpoint": checkpoint, "trust": trust}
             graphs = [graph_of_target(target, inputs, step, **given)]
             numbers, lost = match(numbers, graphs[0])
-            options = Options(depth, weights, structure or "functions", opset, numbers, drawn)
+            options = Options(depth, weights, structure or "functions", opset, numbers, drawn, strict)
             done = exporter.export(graphs[0], output, names, options, lambda f: step(f"writing {f}"))
         else:
             given = {"--weights": weights != "none", "--checkpoint": checkpoint, "--structure": structure}
-            given |= {"--opset": opset, "--overlay": overlays, **flags_of(figure)}
+            given |= {"--opset": opset, "--strict": strict, "--overlay": overlays, **flags_of(figure)}
             _check_comparison(chosen if names else ["html"], given, name)
             graphs, lost = _both_graphs(target, other, inputs, step, trust), []
             step("comparing")
@@ -126,7 +134,8 @@ def export(
             warn_of_attempts(graph)
         if lost:
             warn(unmatched_text(lost, graphs[0].name))
-        for skipped in done.skipped:
+    if not done.failed:
+        for skipped in done.skipped:  # with --quiet, too: a file is missing
             warn(f"no {skipped.format}: {skipped.reason}")
     for path in done.files:
         say(f"{path}\t{size_text(path.stat().st_size)}")

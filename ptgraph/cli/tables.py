@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -54,9 +55,17 @@ def totals_text(graph: ModelGraph, analysis: Analysis) -> str:
         f"{size_text(totals['activation_bytes'])} of activations; {totals['ops']:,} operations\n"
     )
     names, whole = ("in the state_dict", "in the model") if graph.kind.trainable else ("under all names", "in the file")
-    return does + (
+    return (
+        f"{does}{_uncounted_text(graph)}"
         f"elements: {elements['state_dict']:,} {names} − {elements['merged']:,} tied = {elements['model']:,} {whole}"
     )
+
+
+def _uncounted_text(graph: ModelGraph) -> str:
+    """Return a line of how many operations have FLOPs or activation bytes that are not known, and why; or nothing."""
+    reasons = Counter(op["uncounted"] for op in graph.ops.nodes.values() if op["uncounted"])
+    said = [f"{count:,} {'operation' if count == 1 else 'operations'} ({why})" for why, count in reasons.items()]
+    return f"not counted in full: {'; '.join(said)}\n" if said else ""
 
 
 def comparison_rows(found: Sequence[OutputCheck]) -> list[tuple[str, ...]]:
@@ -70,7 +79,7 @@ def comparison_rows(found: Sequence[OutputCheck]) -> list[tuple[str, ...]]:
                 shape_text(item.shape),
                 f"{item.max_abs:.2g}",
                 f"{item.max_rel:.2g}",
-                "" if item.agrees else "differs",
+                "random" if item.random else "" if item.agrees else "differs",
             )
             for item in found
         ),

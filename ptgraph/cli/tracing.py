@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ def graph_of_target(
     step("loading torch")
     from ptgraph.loading.target import load
     from ptgraph.tracing.build_graph import graph_of
+    from ptgraph.tracing.program import has_empty_constants
     from ptgraph.tracing.tracers.materialize import may_be_real
 
     step(f"loading {target}")
@@ -40,10 +42,15 @@ def graph_of_target(
     step("tracing")
     if weights or checkpoint or not may_be_real(source.model):
         return graph_of(source)
-    try:
-        return graph_of(source, tracers=["torch.export"])
-    except TraceError:  # it may depend on values: then on those that it starts with, not on random ones of the tracer
-        return graph_of(load(target, inputs, name=name, weights=True))
+    graph = None
+    with contextlib.suppress(TraceError):  # it may depend on values, or mix tensors on meta with those that are not
+        graph = graph_of(source, tracers=["torch.export"])
+        if not has_empty_constants(graph):
+            return graph
+    real = load(target, inputs, name=name, weights=True)
+    if graph is not None and may_be_real(real.model):  # a config promises the weights of another file
+        return graph
+    return graph_of(real)
 
 
 def read_onnx(target: str, name: str | None, step: Callable[[str], None], **given: Any) -> ModelGraph:

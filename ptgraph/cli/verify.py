@@ -79,12 +79,17 @@ def verify(
         source = load(target, inputs, weights=True, made_up=True, checkpoint=checkpoint, trust=trust)
         step("tracing")
         graph = graph_of(source)
-        options = Options(weights="external", structure=structure or "functions", opset=opset)
+        options = Options(weights="external", structure=structure or "functions", opset=opset, strict=True)
         found = compare(source, graph, file, options, tolerance, step)
     if not quiet:
         warn_of_attempts(graph)
         for item in (item for item in found if not item.finite):
             warn(f"torch gives no finite number in {item.output} with {item.case}")
+        for output in dict.fromkeys(item.output for item in found if item.random):
+            warn(f"{output} depends on random numbers and is not comparable")
+    if not found:
+        warn(f"{graph.name} gives no tensors, so there is nothing to compare")
+        return
     print_rows(comparison_rows(found))
     if not all(item.agrees for item in found):
         raise PtgraphError(difference_text(found))

@@ -144,8 +144,12 @@ def _tooltip(box: Box) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return *text* for a label that is not HTML, with Graphviz's own escapes and entities escaped."""
-    return str(graphviz.escape(_apart(clean(text).replace("&", "&amp;"))))
+    """Return *text* for a value that is not HTML, with Graphviz's own escapes and entities escaped.
+
+    The result is of a class by which the package graphviz knows that a text such as ``<i>`` is to be quoted.
+    """
+    found: str = graphviz.escape(_apart(clean(text).replace("&", "&amp;")))
+    return found
 
 
 def _apart(text: str) -> str:

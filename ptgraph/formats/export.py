@@ -84,9 +84,10 @@ def export(
     process is killed. The next export removes temporary files of a killed process.
 
     A format that cannot be made does not keep the others from being written. It is *failed* if it was asked for by
-    name or with weights, or if the error is none of the model's; otherwise it is *skipped*. `Exported.complain` raises
-    an error if a format has failed. A graph that was read from an ONNX file is written as ONNX only if that is asked
-    for by name. A KeyboardInterrupt ends the export, and gets a note that names the new files.
+    name, with weights or strictly, or if the error is none of the model's; otherwise it is *skipped*.
+    `Exported.complain` raises an error if a format has failed. A graph that was read from an ONNX file is written as
+    ONNX only if that is asked for by name. A KeyboardInterrupt ends the export, and gets a note that names the new
+    files.
 
     Raises UsageError for an unknown format, or an option that does not fit the model; ExportError if the folder or a
     file cannot be written.
@@ -110,7 +111,7 @@ def export(
                     raise
                 asked = (
                     by_name
-                    or (known[name].holds_weights and options.weights != "none")
+                    or (known[name].holds_weights and (options.weights != "none" or options.strict))
                     or not isinstance(error, ExportError)
                 )
                 (failed if asked else skipped).append(_missing(name, graph, error, known[name].package))

@@ -37,21 +37,28 @@ def document(graph: ModelGraph) -> dict[str, Any]:
             "config": graph.config,
             "inputs": [_value(graph, name) for name in graph.of_kind("input")],
             "outputs": [_value(graph, name) for name in graph.of_kind("output")],
+            **({"other_inputs": graph.other_inputs} if graph.other_inputs else {}),
+            **({"other_outputs": graph.other_outputs} if graph.other_outputs else {}),
             "dimensions": sorted(set(graph.dimensions.values())),
         },
         "tracer": {"used": graph.tracer, "failed": [{"name": n, "reason": r} for n, r in graph.attempts]},
-        "totals": analysis.totals,
+        "totals": analysis.written_totals,
         "layers": list(analysis.layers),
         "parameters": list(analysis.parameters),
         "elements": analysis.elements,
         "components": [_component(graph, path) for path in graph.components],
         "classes": {name: attributes(info) for name, info in graph.classes.items()},
-        "ops": [{"id": name, **op} for name, op in graph.ops.nodes(data=True)],
+        "ops": [_operation(name, op) for name, op in graph.ops.nodes(data=True)],
         "edges": [{"source": s, "target": t, **e} for s, t, e in graph.ops.edges(data=True)],
         "calls": {key: attributes(call) for key, call in graph.calls.items()},
         "blocks": _blocks(graph),
         **({"file": graph.file} if graph.file else {}),
     }
+
+
+def _operation(name: str, op: dict[str, Any]) -> dict[str, Any]:
+    """Return what the file says of an operation; why its numbers are not known only where they are not."""
+    return {"id": name, **{field: value for field, value in op.items() if value or field != "uncounted"}}
 
 
 def _value(graph: ModelGraph, name: str) -> dict[str, Any]:

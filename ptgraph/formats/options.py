@@ -19,6 +19,7 @@ class Options:
     ``weights`` (onnx) says where parameter values are: nowhere, in a file beside the ONNX file, or in it.
     ``structure`` (onnx) says whether modules are local functions, which equal ones share, or all operations are in the
     main graph. ``opset`` (onnx) is the version of ONNX's operators; None: the one that gives the most legible graph.
+    ``strict`` (onnx) makes it an error if the model has no ONNX, or one with operators that no runtime can run.
     ``overlays`` (page) are numbers of the user that the page can colour by (see `ptgraph.page.overlay.match`).
     ``figure`` (figures, dot, mermaid) is how figures look.
     The other formats (json, model-explorer, tensorboard, graphml, gexf, cytoscape) read none.
@@ -31,6 +32,7 @@ class Options:
     opset: int | None = None
     overlays: tuple[Overlay, ...] = ()
     figure: FigureOptions = field(default_factory=FigureOptions)
+    strict: bool = False
 
     def __post_init__(self) -> None:
         one_of("weights", self.weights, get_args(Weights))
@@ -43,7 +45,7 @@ class Options:
     @property
     def onnx(self) -> OnnxOptions:
         """The choices about an ONNX file."""
-        return OnnxOptions(self.weights, self.structure, self.opset)
+        return OnnxOptions(self.weights, self.structure, self.opset, self.strict)
 
 
 __all__ = ["Options"]

@@ -14,8 +14,9 @@ from ptgraph.graph.serialize import attributes
 class Analysis:
     """The numbers of a model; every field works as a key too (``analysis["total_params"]``).
 
-    ``totals`` holds the scalars. ``layers`` lists the components that the forward pass runs (path, class,
-    category, parameters, share of all, FLOPs, activation bytes, output shape), in the order of the module tree;
+    ``totals`` holds the scalars; ``uncounted_ops`` of them says how many operations have FLOPs or activation bytes that
+    are not known in full (``Op.uncounted`` says why). ``layers`` lists the components that the forward pass runs (path,
+    class, category, parameters, share of all, FLOPs, activation bytes, output shape), in the order of the module tree;
     ``parameters`` every name of the ``state_dict`` (or of an ONNX file that was read) and what it is tied to.
     ``elements`` says where the elements of the parameters are: ``state_dict`` counts a tied one under each of its
     names, ``merged`` what is too many of that, ``model`` each once. ``onnx`` is what an ONNX file must hold (None where
@@ -27,6 +28,11 @@ class Analysis:
     layers: tuple[dict[str, Any], ...]
     parameters: tuple[dict[str, Any], ...]
     elements: dict[str, int | None]
+
+    @property
+    def written_totals(self) -> dict[str, int]:
+        """What files say of ``totals``: ``uncounted_ops`` only where there are any."""
+        return {name: total for name, total in self.totals.items() if total or name != "uncounted_ops"}
 
     def __getitem__(self, key: str) -> Any:
         if key in ("name", "totals", "layers", "parameters", "elements"):
@@ -64,6 +70,7 @@ def analyze(graph: ModelGraph) -> Analysis:
         "buffer_elements": sum(p.count for p in graph.parameters if p.kind == "buffer" and p.tied_to is None),
         "flops": root.flops,
         "activation_bytes": root.activation_bytes,
+        "uncounted_ops": sum(bool(op["uncounted"]) for op in graph.ops.nodes.values()),
         "ops": len(graph.of_kind("op")),
         "components": len(graph.components),
     }

@@ -29,6 +29,7 @@ class Op:
     ``params`` counts the parameter elements it reads, ``flops`` the floating-point operations of one forward,
     and ``activation_bytes`` the memory that it makes for its results on the example inputs (a view makes none, and
     nor do weights that are only moved about: see `ptgraph.tracing.fx_graph.derived_weights`).
+    ``uncounted`` says why its FLOPs or activation bytes are not known in full, and is empty where they are.
     ``attributes`` are its arguments that are not tensors.
     """
 
@@ -41,6 +42,7 @@ class Op:
     params: int = 0
     flops: int = 0
     activation_bytes: int = 0
+    uncounted: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
     file: str | None = None
     line: int | None = None
@@ -155,6 +157,8 @@ class ModelGraph:
     ``blocks`` maps a module call (a key of ``calls``) to its block: equal calls have the same id.
     ``tracer`` names the way that worked (or `ONNX_FILE`), ``attempts`` the ways that did not, each with its reason.
     ``file`` is what an ONNX file that was read says of itself: see `ptgraph.onnx.reading.file_facts`.
+    ``other_inputs`` and ``other_outputs`` are what the model takes and gives that is no tensor: ``name``, ``type`` (a
+    class of Python) and, where it has a plain form, ``value``. They are no nodes.
     ``traced`` is the `ptgraph.tracing.program.TracedProgram` that it was read from, or None; it is never serialized.
     """
 
@@ -170,6 +174,8 @@ class ModelGraph:
     dimensions: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     file: dict[str, Any] = field(default_factory=dict)
+    other_inputs: list[dict[str, Any]] = field(default_factory=list)
+    other_outputs: list[dict[str, Any]] = field(default_factory=list)
     traced: Any = field(default=None, repr=False, compare=False)
 
     @property

@@ -14,8 +14,8 @@ from ptgraph.loading.checkpoint import fill
 from ptgraph.loading.input_spec import FORM
 from ptgraph.loading.request import Request
 from ptgraph.loading.user_code import run_user_code
+from ptgraph.tracing.nested_values import map_tensors
 from ptgraph.tracing.source import Source
-from ptgraph.tracing.torch_internals import pytree
 
 
 def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any] = ()) -> Source:
@@ -93,7 +93,7 @@ def on_device_of(model: nn.Module, inputs: Any) -> Any:
         except RuntimeError as error:  # the model has real weights, so its inputs need real memory
             raise UsageError(f"an input of the shape {tuple(tensor.shape)} does not fit into memory") from error
 
-    return pytree.tree_map_only(torch.Tensor, move, inputs)
+    return map_tensors(move, inputs)
 
 
 def separate(inputs: Any) -> Any:
@@ -101,7 +101,7 @@ def separate(inputs: Any) -> Any:
 
     torch.export leaves attributes on the tensors that it is given, and takes one that comes twice for a single input.
     """
-    return pytree.tree_map_only(torch.Tensor, lambda t: t.detach().requires_grad_(t.requires_grad), inputs)
+    return map_tensors(lambda t: t.detach().requires_grad_(t.requires_grad), inputs)
 
 
 def _wanted(model: nn.Module) -> list[str]:

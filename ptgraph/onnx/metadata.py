@@ -17,6 +17,7 @@ MODEL = "ptgraph.model"  # the class of the model
 TRACER = "ptgraph.tracer"
 WEIGHTS = "ptgraph.weights"  # "none", "external" or "embedded"
 TREE = "ptgraph.tree"  # a `ModuleTree`
+UNTRANSLATED = "ptgraph.untranslated"  # the operators that have no ONNX, if there are any: aten.median, mylib.twice
 
 # ptgraph, of a file and of its nodes
 PARAMETERS = "ptgraph.parameters"
@@ -43,6 +44,8 @@ STACK_TRACE = "pkg.torch.onnx.stack_trace"
 GRAPH_SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
 FOLDED_FROM = "pkg.onnxscript.optimizer.folded_from"  # a Python list of the initializers that a constant is made of
 
+# Domains of nodes and functions
+OWN_DOMAIN = "ptgraph."  # before the library of an operator of torch that has no ONNX: ptgraph.aten
 HELPER_DOMAIN = "pkg.onnxscript"  # the first part of the domains of functions that are one operation of torch
 
 
@@ -129,11 +132,13 @@ __all__ = [
     "NAMESPACE",
     "NAME_SCOPES",
     "OPERATOR",
+    "OWN_DOMAIN",
     "PARAMETERS",
     "SOURCE",
     "STACK_TRACE",
     "TRACER",
     "TREE",
+    "UNTRANSLATED",
     "WEIGHTS",
     "ModuleTree",
     "is_known",

@@ -17,6 +17,7 @@ class OnnxOptions:
     weights: Weights = "none"
     structure: Structure = "functions"
     opset: int | None = None
+    strict: bool = False
 
 
 __all__ = ["OPSETS", "OnnxOptions", "Structure", "Weights"]

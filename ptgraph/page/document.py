@@ -72,7 +72,7 @@ def diagram(graph: ModelGraph, picture: View, depth: int | None = None) -> dict[
         "title": graph.name,
         "origin": graph.origin,
         "attempts": [list(attempt) for attempt in graph.attempts],
-        "totals": analyze(graph).totals,
+        "totals": analyze(graph).written_totals,
         "opened": sorted(picture.opened(depth, MOST_AT_FIRST)),
         "boxes": {
             box.id: _box(graph, picture, box, signs.get(box.id, ""), sizes[box.id]) for box in picture.boxes.values()

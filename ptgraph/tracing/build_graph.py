@@ -15,6 +15,7 @@ from ptgraph.tracing.fx_graph.reader import Reader
 from ptgraph.tracing.module_tree import components, config_of, parameters, tensors_of
 from ptgraph.tracing.program import TracedProgram
 from ptgraph.tracing.source import Source
+from ptgraph.tracing.state_guard import random_states_kept
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ def build(capture: Capture) -> ModelGraph | None:
         log.debug("%s", note)
     tensors = tensors_of(capture)
     reader = Reader(capture, {name: held.first for name, held in tensors.items()})
-    reader.read(capture.graph)
+    with random_states_kept():  # operators are run again for their costs
+        reader.read(capture.graph)
     reader.finish()
     made = reader.assembly
     tree, classes = components(capture, made.ops, made.calls, made.types, tensors, reader.files)
@@ -60,6 +62,8 @@ def build(capture: Capture) -> ModelGraph | None:
         attempts=capture.attempts,
         config=config_of(capture.model),
         dimensions=capture.dimensions,
+        other_inputs=capture.other_inputs,
+        other_outputs=capture.other_outputs,
         traced=TracedProgram(capture.program, reader.nodes, first_calls, reader.repeated),
     )
     graph = with_blocks(graph)

@@ -2,6 +2,8 @@
 
 The ladder, from the most faithful tracer down: ``torch.export`` (non-strict), ``torch.export`` (strict),
 ``torch.export.draft_export``, ``torch.fx.symbolic_trace``, and a recorded forward pass.
+Every tracer runs attention by torch's reference kernel, whose result lies in memory in order on every device: so the
+operations after it, and what they copy, are the same with and without weights.
 The model is left as it was found. Its weights are neither needed nor copied. Draft export and recording run real
 numbers: for them, a model without weights is given small random ones.
 """
@@ -15,6 +17,7 @@ from dataclasses import replace
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from ptgraph.common.interrupts import check
@@ -26,10 +29,17 @@ from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import fast_paths_off, left_as_found
 from ptgraph.tracing.torch_internals import export_errors
-from ptgraph.tracing.tracers.bound_call import BoundCall, bind
+from ptgraph.tracing.tracers.bound_call import BoundCall, bind, taking_tensors
 from ptgraph.tracing.tracers.eager_recorder import ForwardError, record
 from ptgraph.tracing.tracers.fx_symbolic import trace_symbolically
-from ptgraph.tracing.tracers.torch_export import capture_of_program, export, export_draft, export_once, export_strictly
+from ptgraph.tracing.tracers.torch_export import (
+    LostNumbersError,
+    capture_of_program,
+    export,
+    export_draft,
+    export_once,
+    export_strictly,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,24 +59,38 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
     _check(source.model, source.name)
     call = bind(source)
     attempts: list[tuple[str, str]] = []
+    spare: Capture | None = None
     with quiet():
         export_errors()  # what a tracer may raise is known before one runs
     for tracer, trace in LADDER.items():
         if tracers is not None and tracer not in tracers:
             continue
-        with left_as_found(source.model), quiet(), torch.no_grad(), fast_paths_off():
+        if spare is not None and trace in (trace_symbolically, record):  # they give no program, so no ONNX
+            break
+        with (
+            left_as_found(source.model, call.given),
+            quiet(),
+            torch.no_grad(),
+            fast_paths_off(),
+            sdpa_kernel(SDPBackend.MATH),
+        ):
             with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
                 source.model.eval()
             try:
-                traced = export_once(call) if once and trace is export else trace(call)
+                with taking_tensors(call):
+                    traced = export_once(call) if once and trace is export else trace(call)
                 return replace(traced, tracer=tracer, attempts=tuple(attempts))
             except Exception as error:  # whatever a tracer raises, the next may follow the model
                 check(error)
                 if isinstance(error, TraceError):
                     raise
+                if isinstance(error, LostNumbersError):
+                    spare = spare or replace(error.traced, tracer=tracer, attempts=tuple(attempts))
                 log.debug("%s cannot trace %s", tracer, source.name, exc_info=True)
                 attempts.append((tracer, reason(error)))
                 cause = error
+    if spare is not None:
+        return spare
     if isinstance(cause, ForwardError):  # then all that the tracers above it said comes of this
         raise TraceError(f"cannot run {source.name}{call.inputs_text()}: {reason(cause)}") from cause
     raise TraceError(f"cannot trace {source.name}{call.inputs_text()}: {attempts_text(attempts)}") from cause

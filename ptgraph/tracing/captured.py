@@ -16,7 +16,8 @@ class Capture:
 
     ``states`` maps the name of a node that reads a parameter, buffer or constant to its kind and ``state_dict`` name.
     ``constants`` holds the tensors that are neither parameters nor buffers, by name. ``notes`` are for the log: which
-    repeated blocks were traced once, and why others were not.
+    repeated blocks were traced once, and why others were not. ``other_inputs`` and ``other_outputs`` are the inputs and
+    outputs that are no tensors, as `ptgraph.tracing.nested_values.described` says them.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Capture:
     dimensions: dict[str, str] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    other_inputs: list[dict[str, Any]] = field(default_factory=list)
+    other_outputs: list[dict[str, Any]] = field(default_factory=list)
 
 
 __all__ = ["Capture"]

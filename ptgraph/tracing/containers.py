@@ -58,7 +58,8 @@ def state(value: Any) -> dict[str, Any] | None:
 def attributes(value: Any) -> dict[str, Any] | None:
     """Return the instance's own ``__dict__``, or None for one that has none."""
     for kind in type(value).__mro__:
-        if type(found := vars(kind).get("__dict__")) is types.GetSetDescriptorType:
+        found = vars(kind).get("__dict__")
+        if found is not None and type(found) in (types.GetSetDescriptorType, types.MemberDescriptorType):
             held = found.__get__(value)
             return held if type(held) is dict else None
     return None

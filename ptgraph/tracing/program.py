@@ -8,6 +8,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from ptgraph.graph.model import ModelGraph
+from ptgraph.tracing.torch_internals import is_empty
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,14 @@ def traced_program(graph: ModelGraph) -> TracedProgram:
     return graph.traced
 
 
-__all__ = ["TracedProgram", "traced_program"]
+def has_empty_constants(graph: ModelGraph) -> bool:
+    """Return whether a tensor that is neither parameter nor buffer has lost its numbers, since it is on meta.
+
+    Such are plain attributes, and tensors that ``forward`` makes of numbers.
+    """
+    held = graph.program.constants if graph.program is not None else {}
+    tensors = (held.get(graph.op(name).target) for name in graph.of_kind("constant"))
+    return any(map(is_empty, tensors))
+
+
+__all__ = ["TracedProgram", "has_empty_constants", "traced_program"]

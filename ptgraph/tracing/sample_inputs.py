@@ -11,6 +11,7 @@ import torch
 from ptgraph.graph.model import ModelGraph, Op, Shape
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.torch_internals import expression_of, hint_of, input_spec, pytree
+from ptgraph.tracing.tracers.bound_call import bind
 
 # Operations that change the shape of integers, or leave some out, but not their values.
 _SAME_VALUES = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "repeat", "permute"}
@@ -45,7 +46,8 @@ class Sampler:
         self.specs = [s.arg for s in self.program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
         nodes = {node.name: node.meta.get("val") for node in self.program.graph.nodes if node.op == "placeholder"}
         self.traced = {s.name: nodes[s.name] for s in self.specs if isinstance(nodes.get(s.name), torch.Tensor)}
-        self.given = self._given(source)
+        self.call = bind(source) if source.model is not None else None
+        self.given = self._given()
         self.symbols = self._symbols()
         self.random = torch.Generator().manual_seed(0)
 
@@ -66,10 +68,10 @@ class Sampler:
             if sizes is not None:
                 yield self._sample(sizes, {}, "")
 
-    def _given(self, source: Source) -> dict[str, torch.Tensor]:
+    def _given(self) -> dict[str, torch.Tensor]:
         """Return the example inputs, by their names in the program."""
         names = pytree.tree_unflatten([spec.name for spec in self.specs], input_spec(self.program))
-        example = self.program.example_inputs if source.model is None else (source.args, source.kwargs)
+        example = self.program.example_inputs if self.call is None else (self.call.args, self.call.kwargs)
         values = dict(pytree.tree_flatten_with_path(tuple(example or ()))[0])
         named = {name: values.get(path) for path, name in pytree.tree_flatten_with_path(names)[0]}
         return {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
@@ -120,6 +122,8 @@ class Sampler:
             named[name] = self._value(name, tensor.dtype, tuple(shape), given.get(name))
         leaves = [named.get(spec.name, getattr(spec, "value", None)) for spec in self.specs]
         args, kwargs = pytree.tree_unflatten(leaves, input_spec(self.program))
+        if self.call is not None and self.call.rebuild is not None:
+            args, kwargs = self.call.rebuild(kwargs)
         case = " ".join(f"{name}={size}" for name, size in labels.items()) or case
         return Sample(case, labels, args, kwargs, named)
 

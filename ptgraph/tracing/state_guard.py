@@ -1,68 +1,226 @@
-"""The state of a model, restored after tracing: tracing runs its forward, which may change the model."""
+"""The state of a model, restored after tracing: tracing runs its forward, which may change anything that it reaches.
+
+The invariant: afterwards every object that the model holds is the one that it was, with what it held, and no code of
+the user's but ``forward`` has run. Objects are read and written by the built-in class that each is.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import random
+import sys
+import types
+from collections import UserDict, UserList, deque
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from ptgraph.tracing.containers import attributes, container, contents, is_a, put, state
-from ptgraph.tracing.torch_internals import version_of
+from ptgraph.tracing.containers import attributes, container, contents, is_a, put, slots, state
+from ptgraph.tracing.torch_internals import TorchDispatchMode, is_wrapped, memory_key, schema_of
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), type))
+_THEIRS = sys.stdlib_module_names | {"torch", "numpy"}  # what objects of these hold is no state of the model
+_OPEN = (nn.Module, UserDict, UserList, types.SimpleNamespace, types.FunctionType)
+_MANY = 200_000  # objects of the user's that are looked into
+COPIED = 2**30  # bytes of tensors that are neither parameters nor buffers, of which copies are made
+Undo = Callable[[], object]
 
 
 @contextlib.contextmanager
-def left_as_found(model: nn.Module) -> Iterator[None]:
-    """Give *model* its attributes back whatever happens (training modes, caches, counters), and torch its random state.
+def left_as_found(model: nn.Module, inputs: Any = None) -> Iterator[None]:
+    """Give *model* its attributes back whatever happens, and Python, torch and numpy their random states.
 
-    What a module keeps in containers is given back too, by the methods of the built-in class that each is; what
-    objects of other classes hold is theirs.
+    That is training modes, caches, counters, hooks, and what is in containers and in objects of the user's classes; of
+    tensors, their memory and flags, and the numbers of those that are neither parameters nor buffers, up to `COPIED`
+    bytes of them. For the numbers of all others see `values_kept`. Containers and objects among *inputs* are given back
+    what they held, too.
     """
-    random = torch.random.get_rng_state()
-    held = [(value, items) for value, items in reached(model) if items is not None]
+    found = reached(model, inputs)
+    held = [(value, items) for value, items in found if items is not None]
+    undo = [*_random_states(), *(step for value, _ in found for step in _undo(value))]
+    undo += _undo_numbers(model, [value for value, _ in found if _is_real(value)])
+    dtype = torch.get_default_dtype()
     try:
         yield
     finally:
-        torch.random.set_rng_state(random)
+        torch.set_default_dtype(dtype)
         for value, items in held:
             put(value, items)
+        for step in undo:
+            step()
+
+
+@contextlib.contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Give Python, torch and numpy their random states back."""
+    undo = _random_states()
+    try:
+        yield
+    finally:
+        for step in undo:
+            step()
 
 
 @contextlib.contextmanager
 def values_kept(model: nn.Module) -> Iterator[None]:
-    """Give the buffers of *model* their values back, where a forward with real numbers changed them in place."""
-    buffers = [(b, version_of(b), b.detach().clone()) for b in model.buffers() if not b.is_meta]
+    """Give the tensors of *model* their values back, where a forward with real numbers changed them in place.
+
+    A tensor is copied when it is about to be changed, so that this takes no memory for the others.
+    """
+    watch = _Written([t for t, _ in reached(model) if _is_real(t)])
     try:
-        yield
+        with watch:
+            yield
     finally:
-        with torch.no_grad():
-            for buffer, version, value in buffers:
-                if version_of(buffer) != version:
-                    buffer.copy_(value)
+        watch.undo()
 
 
-def reached(model: nn.Module) -> list[tuple[Any, list[Any] | None]]:
+class _Written(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch left it untyped
+    """Keeps a copy of each of *tensors* that an operator writes to, from before that."""
+
+    def __init__(self, tensors: list[torch.Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.by_memory: dict[int, list[torch.Tensor]] = {}
+        for tensor in tensors:
+            self.by_memory.setdefault(memory_key(tensor), []).append(tensor.detach())
+        self.copies: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        schema = schema_of(func)
+        if schema is not None and schema.is_mutable:
+            for number, argument in enumerate(schema.arguments):
+                if argument.alias_info is not None and argument.alias_info.is_write:
+                    value = args[number] if number < len(args) else kwargs.get(argument.name)
+                    for tensor in value if isinstance(value, list | tuple) else [value]:
+                        self._keep(tensor)
+        return func(*args, **kwargs)
+
+    def _keep(self, tensor: Any) -> None:
+        if _is_real(tensor) and not is_wrapped(tensor):  # what it wraps comes here, too
+            for known in self.by_memory.pop(memory_key(tensor), ()):
+                self.copies.append((known, known.clone()))
+
+    def undo(self) -> None:
+        for tensor, copy in self.copies:
+            _write(tensor, copy)
+
+
+def _write(tensor: torch.Tensor, copy: torch.Tensor) -> None:
+    """Give *tensor*, which is detached, the numbers of *copy*, in silence: as if nothing had been written."""
+    with torch.no_grad():
+        tensor.data.copy_(copy)
+
+
+def _is_real(value: Any) -> bool:
+    """Return whether *value* is a tensor with numbers in memory of the usual kind."""
+    usual = type(value) in (torch.Tensor, nn.Parameter, nn.Buffer) and value.layout == torch.strided
+    return usual and not value.is_meta and not value.is_nested and value.numel() > 0
+
+
+def reached(model: nn.Module, inputs: Any = None) -> list[tuple[Any, list[Any] | None]]:
     """Return the attributes of all modules, the containers in them, and what those hold, each object once.
 
-    Beside a container stands what is in it, beside any other object None; plain values are left out.
+    Objects of the user's classes are looked into, too. Beside a container stands what is in it, beside any other object
+    None; plain values are left out. What *inputs* hold stands with it.
     """
     found: dict[int, tuple[Any, list[Any] | None]] = {}  # an id names an object only as long as the object is kept
-    left: list[Any] = list(model.modules())
+    left: deque[Any] = deque([*model.modules(), inputs])
     while left:
-        value = left.pop()
+        value = left.popleft()
         if type(value) in _PLAIN or id(value) in found:
             continue
         items = contents(value) if container(value) is not None else None
         found[id(value)] = value, items
         left += items or ()
-        own = attributes(value) if is_a(value, nn.Module) else state(value)
+        own = attributes(value) if _is_open(value, len(found)) else state(value)
         if own is not None:
             left.append(own)
+        if own is not None or (items is None and _is_open(value, len(found))):
+            left += slots(value).values()
     return list(found.values())
+
+
+def _is_open(value: Any, count: int) -> bool:
+    """Return whether what *value* has in attributes is state of the model."""
+    if is_a(value, _OPEN) or is_a(value, torch.Tensor):
+        return True
+    kind = type(value)
+    theirs = str(getattr(kind, "__module__", "")).partition(".")[0] in _THEIRS
+    return count < _MANY and not theirs and not is_a(value, (type, types.ModuleType))
+
+
+def _undo(value: Any) -> list[Undo]:
+    """Return what gives *value* its state back that is neither items nor attributes."""
+    if is_a(value, torch.Tensor):
+        return _undo_tensor(value)
+    if type(value) is torch.Generator:
+        before = value.get_state()
+        return [lambda: value.set_state(before)]
+    if type(value) is random.Random:
+        return [_kept(value.getstate, value.setstate)]
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None and type(value) is numpy.random.Generator:
+        bits, known = value.bit_generator, value.bit_generator.state
+        return [lambda: setattr(bits, "state", known)]
+    if numpy is not None and type(value) is numpy.ndarray and value.nbytes <= COPIED and not value.dtype.hasobject:
+        copy = value.copy()
+        return [lambda: numpy.copyto(value, copy) if value.flags.writeable else None]
+    if items := slots(value) if container(value) is None and _is_open(value, 0) else {}:
+        return [partial(object.__setattr__, value, name, item) for name, item in items.items()]
+    return []
+
+
+def _undo_tensor(tensor: torch.Tensor) -> list[Undo]:
+    """Return what gives *tensor* its memory, its gradient and its flag back."""
+    if not tensor.is_leaf or type(tensor) not in (torch.Tensor, nn.Parameter, nn.Buffer):
+        return []
+    needs, gradient, memory = tensor.requires_grad, tensor.grad, tensor.detach()
+
+    def undo() -> None:
+        with contextlib.suppress(RuntimeError):  # it is no leaf any more
+            if tensor.requires_grad != needs:
+                tensor.requires_grad_(needs)
+            if tensor.grad is not gradient:
+                tensor.grad = gradient
+        if tensor.layout == torch.strided and _memory_of(tensor) != _memory_of(memory):
+            tensor.data = memory
+
+    return [undo]
+
+
+def _undo_numbers(model: nn.Module, tensors: list[torch.Tensor]) -> list[Undo]:
+    """Return what gives the tensors of *model* that are plain attributes their numbers back: no tracer copies them."""
+    others = {id(t) for t in [*model.parameters(), *model.buffers()]}
+    plain = [t.detach() for t in tensors if id(t) not in others]
+    if sum(t.numel() * t.element_size() for t in plain) > COPIED:
+        return []
+    return [partial(_write, tensor, tensor.clone()) for tensor in plain]
+
+
+def _memory_of(tensor: torch.Tensor) -> tuple[Any, ...]:
+    with contextlib.suppress(NotImplementedError, RuntimeError):  # it has no memory of the usual kind
+        return memory_key(tensor), tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.dtype
+    return ()
+
+
+def _random_states() -> list[Undo]:
+    """Return what gives the random states of Python, torch and numpy back."""
+    states = [_kept(torch.random.get_rng_state, torch.random.set_rng_state), _kept(random.getstate, random.setstate)]
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        states.append(_kept(numpy.random.get_state, numpy.random.set_state))
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch left it untyped
+        states.append(_kept(torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
+    return states
+
+
+def _kept(get: Callable[[], Any], put_back: Callable[[Any], object]) -> Undo:
+    before = get()
+    return lambda: put_back(before)
 
 
 @contextlib.contextmanager
@@ -76,4 +234,4 @@ def fast_paths_off() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(enabled)
 
 
-__all__ = ["fast_paths_off", "left_as_found", "reached", "values_kept"]
+__all__ = ["fast_paths_off", "left_as_found", "random_states_kept", "reached", "values_kept"]

@@ -6,18 +6,26 @@ name to what ptgraph needs of it, and says in a sentence what torch has changed.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensor,
+    FakeTensorMode,
+)
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 OpOverload = torch._ops.OpOverload
+HigherOrderOperator = torch._ops.HigherOrderOperator  # cond, scan, flex_attention, …
 DisableTorchFunction = torch._C.DisableTorchFunction
 ArchiveReader = torch._C.PyTorchFileReader  # of the files that torch.save and torch.export.save write
 FAKE_TENSOR_LOGGER = FakeTensorMode.__module__
@@ -72,6 +80,11 @@ def schema_of(target: Any) -> Any:
     return getattr(target, "_schema", None)
 
 
+def is_empty(value: Any) -> bool:
+    """Return whether *value* is a tensor without numbers."""
+    return isinstance(value, torch.Tensor) and (value.is_meta or isinstance(value, FakeTensor))
+
+
 def is_wrapped(tensor: torch.Tensor) -> bool:
     """Return whether a transform of torch.func has wrapped *tensor*."""
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
@@ -100,6 +113,24 @@ def own_buffers(module: nn.Module) -> Mapping[str, torch.Tensor | None]:
 def own_modules(module: nn.Module) -> Mapping[str, nn.Module | None]:
     """Return the children of *module*, those that are None too."""
     return module._modules
+
+
+@contextlib.contextmanager
+def data_followed() -> Iterator[None]:
+    """Let ``tensor.data`` be ``tensor.detach()`` of a tensor that torch.export follows.
+
+    It does not follow the first: what is written into it is lost, and what is computed from it becomes a constant.
+    """
+    own: Any = torch.Tensor.data
+
+    def get(tensor: torch.Tensor) -> Any:
+        return own.__get__(tensor) if type(tensor) in (torch.Tensor, nn.Parameter) else tensor.detach()
+
+    setattr(torch.Tensor, "data", property(get, own.__set__))  # noqa: B010 (mypy knows no such assignment)
+    try:
+        yield
+    finally:
+        del torch.Tensor.data  # that of the class above it is there again
 
 
 def is_symbolic(size: Any) -> bool:
@@ -140,14 +171,18 @@ __all__ = [
     "DisableTorchFunction",
     "DynamicOutputShapeException",
     "FakeTensorMode",
+    "HigherOrderOperator",
     "OpOverload",
+    "TorchDispatchMode",
     "WeakIdKeyDictionary",
+    "data_followed",
     "export_errors",
     "expression_of",
     "fake_tensor_reader",
     "free_symbols",
     "hint_of",
     "input_spec",
+    "is_empty",
     "is_symbolic",
     "is_wrapped",
     "memory_key",

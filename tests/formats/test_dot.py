@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import torch
+from onnx import helper
 
 from ptgraph import trace
 from ptgraph.common import graphviz_program
@@ -17,7 +19,9 @@ from ptgraph.formats.dot import render
 from ptgraph.formats.flowchart import box_lines, chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
+from ptgraph.onnx.reading.read import graph_of_model
 from tests.support.odd_names import Odd
+from tests.support.small_onnx import model_of
 from tests.support.zoo import graph_of
 
 NAMES = ("<&\"'>", "&amp;", "\\N\\G\\l\\n", "<b>x</b>", "a:b", "node", "層", "x y", "{a|b}", "edge[", "\\", "//", "/*")
@@ -85,3 +89,13 @@ def test_options_say_how_it_looks(tiny: ModelGraph) -> None:
         assert (laid["rankdir"], laid["fontname"]) == ("LR", "Fira Sans")
         left, bottom, right, top = map(float, laid["bb"].split(","))
         assert right - left > top - bottom
+
+
+def test_a_name_that_looks_like_html_is_quoted() -> None:
+    """Graphviz takes a value between angle brackets for HTML, and refuses such as is none."""
+    names = ["<i>in</i>", "<b>", "</>", "<out>"]
+    nodes = [helper.make_node("Relu", [a], [b], b) for a, b in pairwise(names)]
+    graph = graph_of_model(model_of(nodes, {names[0]: [2]}, {names[-1]: [2]}), "<m>")
+    laid = read(dot(graph, Options()))
+    assert {item["tooltip"] for item in laid["objects"]} >= {"<i>in</i>", "<out>"}
+    assert laid["tooltip"] == "<m>"

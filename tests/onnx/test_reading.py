@@ -35,6 +35,7 @@ from ptgraph.graph.module_paths import unfolded
 from ptgraph.graph.view.build import view
 from ptgraph.onnx.reading.flop_formulas import flops
 from ptgraph.onnx.reading.read import graph_of_model, read
+from tests.support.small_onnx import branch, model_of, zeros
 
 IDS = {"input_ids": torch.zeros(1, 8, dtype=torch.int64)}
 SMALL: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
@@ -295,19 +296,6 @@ def test_a_norm_that_was_folded_into_a_convolution_is_gone() -> None:
     }
 
 
-def model_of(nodes: Any, inputs: Any, outputs: Any, weights: Any = (), functions: Any = (), **more: Any) -> Any:
-    """Return a model of float tensors; *inputs* and *outputs* map names to shapes."""
-    given = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()]
-    yields = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()]
-    graph = helper.make_graph(nodes, "g", given, yields, weights)
-    imports = [helper.make_opsetid("", more.pop("opset", 21)), helper.make_opsetid("mine", 1)]
-    return helper.make_model(graph, functions=functions, opset_imports=imports)
-
-
-def zeros(name: str, *shape: int) -> TensorProto:
-    return onnx.numpy_helper.from_array(torch.zeros(shape).numpy(), name)
-
-
 def test_a_file_that_says_nothing_of_modules_is_flat() -> None:
     nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Foo", ["h"], ["y"], domain="mine")]
     graph = graph_of_model(model_of(nodes, {"x": ["batch", 4]}, {"y": None}, [zeros("w", 4, 8)]), "m")
@@ -343,11 +331,6 @@ def test_attributes_of_a_call_are_those_of_the_nodes_of_its_function() -> None:
     calls = [helper.make_node("F", ["x"], ["y"], domain="mine", slope=0.25)]
     graph = graph_of_model(model_of(calls, {"x": [2]}, {"y": [2]}, functions=[function]), "m")
     assert graph.op("F/LeakyRelu").attributes == {"alpha": 0.25}
-
-
-def branch(name: str, nodes: Any, output: str, inputs: Any = ()) -> onnx.GraphProto:
-    infos = [helper.make_tensor_value_info(n, k, s) for n, k, s in inputs]
-    return helper.make_graph(nodes, name, infos, [helper.make_tensor_value_info(output, TensorProto.FLOAT, [2, 4])])
 
 
 def test_branches_are_components_and_the_dearest_counts() -> None:
@@ -402,7 +385,8 @@ def test_what_contradicts_itself_is_an_error_that_says_what() -> None:
 
     relu = helper.make_node
     circle = [relu("Add", ["x", "b"], ["a"], "one"), relu("Relu", ["a"], ["b"], "two"), relu("Relu", ["a"], ["y"])]
-    assert wrong(*circle) == "nodes read each other's results in a circle: one, two, Relu"
+    assert wrong(*circle) == "nodes read each other's results in a circle: one, two"
+    assert wrong(relu("Add", ["x", "y"], ["y"])) == "the node Add (which yields 'y') reads its own result"
     assert wrong(relu("Relu", ["z"], ["y"], "r")) == "the node r reads 'z', which nothing gives"
     assert wrong(relu("Relu", ["x"], ["z"])) == "the graph yields what nothing in it makes: y"
     call = relu("F", ["x"], ["y"], domain="mine")
@@ -630,7 +614,7 @@ def test_the_domain_of_onnx_has_two_names() -> None:
     ]
     graph = graph_of_model(model_of(nodes, {"x": [2, 4]}, {"y": [2, 4]}), "m")
     assert {n: (o["kind"], o["target"], o["shape"]) for n, o in graph.ops.nodes(data=True) if n in "wgr"} == {
-        "w": ("constant", "w", (4, 4)),
+        "w": ("parameter", "w", (4, 4)),
         "g": ("op", "onnx.Gemm", (2, 4)),
         "r": ("op", "onnx.Relu", (2, 4)),
     }

@@ -18,6 +18,7 @@ import ptgraph
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import CLASS_HIERARCHY, FX_NODE, GRAPH_SIGNATURE, NAME_SCOPES, NAMESPACE, STACK_TRACE
 from ptgraph.onnx.writing import torch_onnx_bridge as bridge
+from ptgraph.onnx.writing.model import RUNNABLE
 from ptgraph.onnx.writing.provenance import origin_of
 from ptgraph.onnx.writing.translate import translate
 
@@ -181,6 +182,47 @@ def test_a_node_that_a_decomposition_adds_is_in_the_call_of_what_reads_it() -> N
 class WholeSlice(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, 0:, :]
+
+
+def test_a_last_resort_is_asked_where_there_is_no_translation_or_it_fails() -> None:
+    class Both(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.softmax(-1).mode(1).values
+
+    asked: list[str] = []
+
+    def last_resort(node: torch.fx.Node, args: Any, kwargs: Any) -> Any:
+        asked.append(node.target.name())
+        made = bridge.record(ir.Node("own", "Made", [args[0]], num_outputs=2))
+        return made.outputs if "mode" in node.target.name() else made.outputs[0]
+
+    def failing(*args: Any, **named: Any) -> Any:
+        op.Sin(args[0])
+        raise ValueError("no")
+
+    refused: set[str] = set()
+    exported = torch.export.export(Both(), (torch.zeros(2, 4),))
+    model = bridge.to_onnx(exported, 20, {torch.ops.aten.softmax.int: failing}, last_resort, refused)
+    assert asked == ["aten::softmax.int", "aten::mode"], "torch.onnx finds translations in another way than by dispatch"
+    assert refused == {"aten::softmax.int"}
+    operators = [node.op_type for node in model.graph if node.op_type != "Constant"]
+    assert operators == ["Made", "Made"], "the nodes of a translation that failed are not taken back"
+
+
+def test_onnx_runtime_has_no_random_operators_of_later_opsets() -> None:
+    shape = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2])
+    for version, runs in ((RUNNABLE, True), (RUNNABLE + 1, False)):
+        node = onnx.helper.make_node("RandomNormal", [], ["y"], shape=[2])
+        opset = [onnx.helper.make_opsetid("", version)]
+        proto = onnx.helper.make_model(
+            onnx.helper.make_graph([node], "g", [], [shape]), opset_imports=opset, ir_version=10
+        )
+        try:
+            onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+        except Exception:
+            assert not runs
+        else:
+            assert runs, "ONNX Runtime has RandomNormal of opset 22 now: `NOT_RUN` may be shorter"
 
 
 @pytest.mark.parametrize(

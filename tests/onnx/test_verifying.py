@@ -21,6 +21,7 @@ from torch import nn
 import ptgraph
 from ptgraph import ExportError, LoadError, OutputCheck, PtgraphError, TraceError, UsageError
 from ptgraph.cli.main import main
+from ptgraph.errors import PtgraphWarning
 from ptgraph.formats.options import Options
 from ptgraph.models import TransformerConfig, TransformerLM
 from ptgraph.onnx.options import OPSETS
@@ -419,6 +420,49 @@ def test_a_model_that_runs_at_no_other_size():
 
     said = wrong(TraceError, Strict(4, 2), args=(X,), dynamic=BATCH)
     assert said.startswith("torch cannot run Strict with batch=") and "is not 3" in said
+
+
+def test_a_model_that_takes_no_other_values_is_compared_once():
+    class Strict(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not torch.compiler.is_compiling() and x[0, 0] != 1:
+                raise ArithmeticError("it is not 1")
+            return super().forward(x)
+
+    with pytest.warns(
+        PtgraphWarning, match="only the example inputs are compared: torch cannot run Strict with other "
+    ):
+        (found,) = ptgraph.verify(Strict(4, 2), args=(torch.ones(3, 4),))
+    assert found.agrees and found.case == "first values"
+
+
+def test_an_output_that_is_random_is_not_comparable():
+    class Noisy(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            x = super().forward(x)
+            return x + torch.randn_like(x), x * 2, torch.dropout(x, 0.5, train=True)
+
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    found = ptgraph.verify(Noisy(4, 8), args=(X,))
+    assert [(item.random, item.agrees) for item in found] == [(True, True), (False, True), (True, True)] * 2
+    torch.set_rng_state(state)
+    nn.Linear(4, 8)
+    assert not any(item.random for item in ptgraph.verify(nn.Linear(4, 8), args=(X,)))
+
+
+def test_a_few_integers_are_inside_a_file_with_external_weights(tmp_path):
+    class Last(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            x = super().forward(x).reshape(2, 3, -1, 4)
+            return x[:, :, :-1], x[..., [-1], :] + 1
+
+    model = Last(8, 16)
+    paths = ptgraph.export(model, tmp_path, "onnx", weights="external", args=(torch.rand(2, 3, 8),))
+    proto = onnx.load(next(path for path in paths if path.suffix == ".onnx"), load_external_data=False)
+    inside = {item.name for item in proto.graph.initializer if item.data_location != onnx.TensorProto.EXTERNAL}
+    assert {item.name for item in proto.graph.initializer} - inside == {"weight", "bias"}
+    assert all(item.agrees for item in ptgraph.verify(model, args=(torch.rand(2, 3, 8),)))
 
 
 def test_bfloat16_says_what_to_do():

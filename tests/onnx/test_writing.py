@@ -339,16 +339,6 @@ def test_too_much_for_one_file_is_refused_with_the_remedy(monkeypatch: pytest.Mo
         render(graph, Options(weights="embedded"))
 
 
-def test_an_operator_without_translation_is_named() -> None:
-    class Odd(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.linalg.eigvalsh(x)
-
-    graph = ptgraph.trace(Odd(), torch.eye(3))
-    with pytest.raises(ExportError, match=r"cannot translate Odd: .*eigh"):
-        render(graph, Options())
-
-
 def test_the_program_is_left_as_it_was(tiny: ModelGraph) -> None:
     before = str(tiny.program.graph)
     render(tiny, Options())

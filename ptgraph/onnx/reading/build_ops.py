@@ -13,14 +13,27 @@ import onnx
 from ptgraph.graph.model import Op, Shape
 from ptgraph.graph.serialize import attributes
 from ptgraph.onnx.metadata import FLOPS, metadata_of
+from ptgraph.onnx.reading.contrib_flops import CONTRIB, contrib_flops
 from ptgraph.onnx.reading.control_flow import sliced, weigh
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
 from ptgraph.onnx.reading.flop_formulas import flops
 from ptgraph.onnx.reading.model_info import ModelInfo
 from ptgraph.onnx.reading.module_scopes import source_of
 from ptgraph.onnx.reading.parameters.initializers import Initializer
-from ptgraph.onnx.reading.tensor_types import attribute_value, bytes_of, dtype_of, elements, tensor_value, type_of
+from ptgraph.onnx.reading.tensor_types import (
+    UNKNOWN_SHAPE,
+    UNKNOWN_SIZE,
+    attribute_value,
+    bytes_of,
+    dtype_of,
+    elements,
+    sizes_of,
+    tensor_value,
+    type_of,
+)
+from ptgraph.onnx.reading.uncounted import NO_FORMULA, SHAPES, SIZES
 
+_KNOWN_DOMAINS = {"", "ai.onnx.ml", *CONTRIB}
 _VIEWS = {"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}  # as in torch, they make no memory
 
 
@@ -86,6 +99,8 @@ class _Builder:
             for role, name in [self.info.roles.get((node.name, value), ("constant", ""))]
             if role == "parameter"
         }
+        work, unknown = self._flops(node, plain, metadata)
+        memory, unsized = self._bytes(node)
         op = Op(
             kind="op",
             target=node.target,
@@ -94,8 +109,9 @@ class _Builder:
             shape=shape,
             dtype=dtype,
             params=sum(parameters.values()),
-            flops=self._flops(node, plain, metadata),
-            activation_bytes=self._bytes(node),
+            flops=work,
+            activation_bytes=memory,
+            uncounted=unknown or unsized,
             attributes=plain,
             file=file,
             line=line,
@@ -110,23 +126,28 @@ class _Builder:
         tensor = found.pop("value", None)
         if tensor is not None:
             says = tensor_value(tensor.t)
-            shape, dtype = tuple(tensor.t.dims), dtype_of(tensor.t.data_type)
+            shape, dtype = sizes_of(tensor.t.dims), dtype_of(tensor.t.data_type)
         else:
             says = {"value": next(iter(map(attribute_value, found.values())), None)}
         name = self.add(Op("constant", node.name, shape=shape, dtype=dtype, attributes=says), node.name)
         self.made_by[value] = name, 0
 
-    def _flops(self, node: Node, plain: dict[str, Any], metadata: dict[str, str]) -> int:
+    def _flops(self, node: Node, plain: dict[str, Any], metadata: dict[str, str]) -> tuple[int, str]:
+        """Return what *node* computes, and why that is not known in full, or the empty string."""
         if self.has_flops:
             try:
-                return int(metadata.get(FLOPS, 0))
+                return int(metadata.get(FLOPS, 0)), ""
             except ValueError as error:
                 raise Contradiction(f"the node {node.name} has {metadata[FLOPS]!r} for its FLOPs") from error
-        if node.domain not in ("", "com.microsoft"):
-            return 0
-        return flops(
-            node.proto.op_type, [self._shape(v) for v in node.inputs], [*map(self._shape, node.outputs)], plain
-        )
+        if node.domain not in _KNOWN_DOMAINS:
+            return 0, NO_FORMULA
+        formula = contrib_flops if node.domain in CONTRIB else flops
+        given, made = ([self._shape(value) for value in values] for values in (node.inputs, node.outputs))
+        shapes = [*given, *made]
+        found = formula(node.proto.op_type, given, made, plain)
+        if found is None:
+            return 0, SHAPES if UNKNOWN_SHAPE in shapes else NO_FORMULA
+        return found, SIZES if found and any(UNKNOWN_SIZE in (shape or ()) for shape in shapes) else ""
 
     def steps(self, node: Node) -> int:
         """Return how often the body of *node* runs: a scan goes along a dimension of what it is given."""
@@ -136,10 +157,15 @@ class _Builder:
             return size if isinstance(size, int) else 1
         return 1
 
-    def _bytes(self, node: Node) -> int:
+    def _bytes(self, node: Node) -> tuple[int, str]:
+        """Return the bytes of what *node* yields, and why they are not known in full, or the empty string."""
         if node.proto.op_type in _VIEWS:
-            return 0
-        return sum(bytes_of(*type_of(self.flat.types.get(value))) for value in node.outputs if value)
+            return 0, ""
+        types = [type_of(self.flat.types.get(value)) for value in node.outputs if value]
+        reason = SIZES if any(UNKNOWN_SIZE in shape for shape, _ in types) else ""
+        if any(shape == UNKNOWN_SHAPE and " " not in (dtype or "") for shape, dtype in types):  # a tensor's
+            reason = SHAPES
+        return sum(bytes_of(*each) for each in types), reason
 
     def _shape(self, value: str) -> Shape | None:
         if value in self.initializers:

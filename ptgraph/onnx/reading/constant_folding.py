@@ -45,7 +45,9 @@ def computed(
 
 
 def _array(tensor: onnx.TensorProto) -> Any:
-    """Return the values of a tensor, or None if they are damaged, or of a type of elements that numpy lacks."""
+    """Return the values of a tensor, or None if they are in another file, damaged, or of a type that numpy lacks."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        return None
     try:
         return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError):

@@ -46,11 +46,12 @@ class Node:
 class Flat:
     """A flat graph.
 
-    ``types`` maps values to their types in the file, ``constants`` the initializers of bodies to their tensors,
-    ``copies`` an initializer that the file has under another name to that. ``formals`` maps the module call of a
-    function, with a value, to the formal input that the value is. ``slices`` maps what the body of a scan is given to
-    the value that it is a slice of. ``outputs`` are names and values; ``root`` is the class of the model, if the file
-    says it.
+    ``types`` maps values to their types in the file. ``constants`` maps the initializers of bodies, and weights that
+    are Constant nodes (see `ptgraph.onnx.reading.parameters.constants`), to their tensors. ``copies`` maps an
+    initializer that the file has under another name to that. ``formals`` maps the module call of a function, with a
+    value, to the formal input that the value is. ``slices`` maps what the body of a scan is given to the value that it
+    is a slice of, and ``slice_axes`` to the dimension of that along which it is one. ``outputs`` are names and values;
+    ``root`` is the class of the model, if the file says it.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -60,6 +61,7 @@ class Flat:
     copies: dict[str, str] = field(default_factory=dict)
     formals: dict[tuple[str, str], str] = field(default_factory=dict)
     slices: dict[str, str] = field(default_factory=dict)
+    slice_axes: dict[str, int] = field(default_factory=dict)
     outputs: list[tuple[str, str]] = field(default_factory=list)
     root: str = ""
     style: ScopeStyle = "none"

@@ -6,7 +6,7 @@ module of its own: it reads what the node gives it, and the node reads what it y
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +22,7 @@ from ptgraph.onnx.metadata import HELPER_DOMAIN, MODEL, MODULE, metadata_of
 from ptgraph.onnx.reading.control_flow import sliced
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
 from ptgraph.onnx.reading.module_scopes import Chain, NamedPaths, Step, chain_of_metadata, placed_between, style_of
-from ptgraph.onnx.reading.tensor_types import domain_of, is_known, without
+from ptgraph.onnx.reading.tensor_types import domain_of, is_known, not_negative, without
 
 _FOLDED = "torch.nn.modules.batchnorm."  # a norm that is folded into the product before it leaves only that
 _PRODUCTS = {"Conv", "ConvTranspose", "Gemm"}
@@ -60,7 +60,7 @@ def flatten(model: onnx.ModelProto) -> Flat:
     )
     context = _Context({name: name for name in (*(v.name for v in graph.input), *initializers)}, "")
     for info in (*graph.value_info, *graph.input, *graph.output):
-        flattener.flat.types.setdefault(info.name, info.type)
+        flattener.flat.types.setdefault(info.name, not_negative(info.type))
     flattener.read(graph.node, context)
     missing = [v.name for v in graph.output if v.name and v.name not in context.names]
     if missing:
@@ -75,6 +75,7 @@ class _Flattener:
 
     ``paths`` reads module paths from names of nodes, if the file has them there. ``has_tree`` is True if the file has
     its module tree, and so no module stands for a branch or loop. ``fixed`` are the values that no input changes.
+    ``own_names`` are by module call those of the modules of branches and loops in it.
     """
 
     flat: Flat
@@ -86,6 +87,7 @@ class _Flattener:
     contexts: int = 0
     taken: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
+    own_names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def read(self, nodes: Sequence[onnx.NodeProto], context: _Context) -> None:
         ordered = _ordered(list(nodes))
@@ -168,7 +170,8 @@ class _Flattener:
         if bodies:
             attributes = {key: a for key, a in attributes.items() if key not in bodies}
             around = self.flat.module_calls.calls[call].component
-            steps = [Step(f"{around}.{name.rpartition('/')[2]}".lstrip("."), f"onnx.{node.op_type}")]
+            own = self._own_name(node, call)
+            steps = [Step(f"{around}.{own}".lstrip("."), f"onnx.{node.op_type}")]
             call = call if self.has_tree else self.flat.module_calls.within(call, steps, [], new=True)
             within = (*context.chain, *chain)
             for key, body in bodies.items():
@@ -207,9 +210,9 @@ class _Flattener:
                 inner.names[info.name] = given[index]
                 continue
             value = self._define(info.name, inner)
-            self.flat.types.setdefault(value, info.type)
+            self.flat.types.setdefault(value, not_negative(info.type))
             if given.get(index):
-                self.flat.slices[value] = given[index]
+                self.flat.slices[value], self.flat.slice_axes[value] = given[index], along[index]
                 if not is_known(info.type) and given[index] in self.flat.types:
                     self.flat.types[value] = without(self.flat.types[given[index]], along[index])
         weights = {tensor.name: tensor for tensor in body.initializer}
@@ -217,7 +220,7 @@ class _Flattener:
             self.flat.constants[self._define(own, inner)] = tensor
             self.fixed.add(inner.names[own])
         for info in (*body.value_info, *body.output):
-            self.flat.types.setdefault(self._id(info.name, inner), info.type)
+            self.flat.types.setdefault(self._id(info.name, inner), not_negative(info.type))
         self.read(body.node, inner)
         return [inner.names[v.name] for v in body.output if v.name in inner.names]
 
@@ -253,7 +256,7 @@ class _Flattener:
         self.flat.formals.update({(call, actual): formal for formal, actual in inner.names.items()})
         inner.names.update({formal: "" for formal in function.input if formal not in inner.names})
         for info in function.value_info:
-            self.flat.types.setdefault(self._id(info.name, inner), info.type)
+            self.flat.types.setdefault(self._id(info.name, inner), not_negative(info.type))
         self.read(function.node, inner)
         for formal, name in zip(function.output, node.output, strict=False):
             if name:
@@ -277,6 +280,14 @@ class _Flattener:
         if name not in context.names:
             raise Contradiction(f"the node {node.name or node.op_type} reads {name!r}, which nothing gives")
         return context.names[name]
+
+    def _own_name(self, node: onnx.NodeProto, call: str) -> str:
+        """Return the last part of the path of a node with bodies: the same in each *call* of the module around it."""
+        taken = self.own_names[call]
+        own = node.name.strip("/").rpartition("/")[2].replace("→", "->") or node.op_type
+        own = unique(own, taken, first=1)
+        taken.add(own)
+        return own
 
     def _name(self, node: onnx.NodeProto, context: _Context) -> str:
         """Return a name for *node* that no other has: its own, below the module path of its function."""
@@ -321,6 +332,12 @@ def _reads(node: onnx.NodeProto) -> Iterable[str]:
             yield from (v.name for v in body.output if v.name not in own)
 
 
+def _named(node: onnx.NodeProto) -> str:
+    """Return the name of a node for a message; one without a name is called by its operator and its first result."""
+    result = next((name for name in node.output if name), "")
+    return node.name or f"{node.op_type} (which yields {result!r})"
+
+
 def _ordered(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
     """Return *nodes* in an order in which each follows what it reads: as they are, if that is one.
 
@@ -335,8 +352,11 @@ def _ordered(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
         for index in nx.lexicographical_topological_sort(needs):
             ordered.append(index)
     except nx.NetworkXUnfeasible as error:
-        stuck = [nodes[index].name or nodes[index].op_type for index in sorted({*needs}.difference(ordered))]
-        raise Contradiction(f"nodes read each other's results in a circle: {listed(stuck)}") from error
+        circle = sorted(source for source, _ in nx.find_cycle(needs.subgraph({*needs}.difference(ordered))))
+        names = [_named(nodes[index]) for index in circle]
+        if len(names) == 1:
+            raise Contradiction(f"the node {names[0]} reads its own result") from error
+        raise Contradiction(f"nodes read each other's results in a circle: {listed(names)}") from error
     return [nodes[index] for index in ordered]
 
 

@@ -2,7 +2,7 @@
 
 What torch's counter counts of the operators of torch is counted here, by the same formulas: two for each product of a
 matrix product, a convolution, an attention (the two products in it), an einsum and a recurrent layer. All else counts
-nothing: norms, activations, sums and embeddings. A size that may vary counts 1.
+nothing: norms, activations, sums and embeddings. A size that may vary counts 1; one that either factor says is known.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _OTHER_PLACES = {"QLinearMatMul": (0, 3), "QLinearConv": (0, 3)}  # where the tw
 
 def flops(
     operator: str, inputs: Sequence[Shape | None], outputs: Sequence[Shape | None], attributes: dict[str, Any]
-) -> int:
-    """Return what a node computes; 0 where its operator counts nothing, or its shapes are not known."""
+) -> int | None:
+    """Return what a node computes, or None if its shapes are not known; an operator without products counts 0."""
     formula = _FORMULAS.get(operator)
     if formula is None:
         return 0
     first, second = _OTHER_PLACES.get(operator, (0, 1))
     needed = [inputs[i] if i < len(inputs) else None for i in (first, second)]
     if operator not in _ALONE and (None in needed or UNKNOWN_SHAPE in needed):
-        return 0
+        return None
     if not outputs or outputs[0] is None or outputs[0] == UNKNOWN_SHAPE:
-        return 0
+        return None
     given = [_sizes(shape) for shape in (*needed, *inputs[2:])]
     try:
         return formula(given, _sizes(outputs[0]), attributes)
     except (IndexError, KeyError, ZeroDivisionError, ValueError):  # a node that does not fit its operator
-        return 0
+        return None
 
 
 def _sizes(shape: Shape | None) -> list[int]:
@@ -43,11 +43,12 @@ def _sizes(shape: Shape | None) -> list[int]:
 
 
 def _matmul(given: list[list[int]], result: Sizes, attributes: dict[str, Any]) -> int:
-    return 2 * math.prod(result) * given[0][-1]
+    return 2 * math.prod(result) * max(given[0][-1], given[1][-2:][0])
 
 
 def _gemm(given: list[list[int]], result: Sizes, attributes: dict[str, Any]) -> int:
-    return 2 * math.prod(result) * given[0][0 if attributes.get("transA") else 1]
+    rows, columns = bool(attributes.get("transA")), not attributes.get("transB")
+    return 2 * math.prod(result) * max(given[0][not rows], given[1][not columns])
 
 
 def _conv(given: list[list[int]], result: Sizes, attributes: dict[str, Any]) -> int:
@@ -92,12 +93,10 @@ _FORMULAS: dict[str, Callable[[list[list[int]], Sizes, dict[str, Any]], int]] = 
     "MatMul": _matmul,
     "MatMulInteger": _matmul,
     "QLinearMatMul": _matmul,
-    "FusedMatMul": _matmul,
     "Gemm": _gemm,
     "Conv": _conv,
     "ConvInteger": _conv,
     "QLinearConv": _conv,
-    "FusedConv": _conv,
     "ConvTranspose": _transposed_conv,
     "Attention": _attention,
     "Einsum": _einsum,

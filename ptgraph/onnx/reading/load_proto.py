@@ -36,7 +36,8 @@ def read_model(path: Path) -> onnx.ModelProto:
         model.ParseFromString(data)
     except DecodeError as error:
         raise LoadError(f"{path} is not an ONNX model, or it is damaged: protobuf cannot read it") from error
-    if not model.HasField("graph") or not (model.ir_version and (model.graph.node or model.graph.output)):
+    graph = model.graph
+    if not (model.HasField("graph") and model.ir_version and (graph.node or graph.output or graph.input)):
         raise LoadError(f"{path} is not an ONNX model, or it is damaged: it holds no graph")
     return model
 

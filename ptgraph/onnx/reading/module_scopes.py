@@ -36,13 +36,16 @@ class Step(NamedTuple):
 Chain = tuple[Step, ...]  # from the outermost below the root to the innermost
 
 
+_ADDED = {"Constant", "DequantizeLinear", "DynamicQuantizeLinear", "QuantizeLinear"}  # with names of another program
+
+
 def style_of(nodes: Iterable[onnx.NodeProto]) -> ScopeStyle:
-    """Return how *nodes* say where they are from: most of those that say anything decide."""
+    """Return how *nodes* say where they are from: most of those decide that say anything, and no quantiser added."""
     named = paths = 0
     for node in nodes:
         if any(entry.key in (CLASS_HIERARCHY, NAMESPACE) for entry in node.metadata_props):
             return "metadata"
-        if node.op_type != "Constant":
+        if node.op_type not in _ADDED:
             named += 1
             paths += "/" in node.name.strip("/")
     return "names" if paths * 2 > named else "none"

@@ -14,32 +14,53 @@ from ptgraph.graph.module_paths import completed, parent, upwards
 from ptgraph.graph.serialize import attributes
 from ptgraph.onnx.reading.model_info import ModelInfo
 
-_BY_OPERATOR = {
-    "Attention": "Attention",
-    "BatchNormalization": "Normalization",
-    "Conv": "Convolution",
-    "ConvTranspose": "Convolution",
-    "GRU": "Recurrent",
-    "Gather": "Embedding",
-    "Gemm": "Linear",
-    "GroupNormalization": "Normalization",
-    "InstanceNormalization": "Normalization",
-    "LSTM": "Recurrent",
-    "LayerNormalization": "Normalization",
-    "MatMul": "Linear",
-    "RMSNormalization": "Normalization",
-    "RNN": "Recurrent",
-    "AveragePool": "Pooling",
-    "Gelu": "Activation",
-    "GlobalAveragePool": "Pooling",
-    "LeakyRelu": "Activation",
-    "MaxPool": "Pooling",
-    "Relu": "Activation",
-    "Sigmoid": "Activation",
-    "Softmax": "Activation",
-    "Tanh": "Activation",
+_OPERATORS: dict[str, list[str]] = {
+    "Activation": ["BiasGelu", "FastGelu", "Gelu", "LeakyRelu", "QuickGelu", "Relu", "Sigmoid", "Softmax", "Tanh"],
+    "Attention": [
+        "Attention",
+        "DecoderMaskedMultiHeadAttention",
+        "DecoderMaskedSelfAttention",
+        "GroupQueryAttention",
+        "MultiHeadAttention",
+        "PackedAttention",
+        "PackedMultiHeadAttention",
+        "QAttention",
+        "SparseAttention",
+    ],
+    "Convolution": ["Conv", "ConvInteger", "ConvTranspose", "FusedConv", "NhwcConv", "NhwcFusedConv", "QLinearConv"],
+    "Embedding": ["EmbedLayerNormalization", "Gather", "GatherBlockQuantized", "QEmbedLayerNormalization"],
+    "Linear": [
+        "DynamicQuantizeMatMul",
+        "FusedGemm",
+        "FusedMatMul",
+        "Gemm",
+        "GemmFastGelu",
+        "MatMul",
+        "MatMulBnb4",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "MatMulNBits",
+        "QGemm",
+        "QLinearMatMul",
+    ],
+    "Normalization": [
+        "BatchNormalization",
+        "GroupNorm",
+        "GroupNormalization",
+        "InstanceNormalization",
+        "LayerNormalization",
+        "RMSNormalization",
+        "SimplifiedLayerNormalization",
+        "SkipGroupNorm",
+        "SkipLayerNormalization",
+        "SkipSimplifiedLayerNormalization",
+    ],
+    "Pooling": ["AveragePool", "GlobalAveragePool", "MaxPool", "QLinearAveragePool", "QLinearGlobalAveragePool"],
+    "Recurrent": ["DynamicQuantizeLSTM", "GRU", "LSTM", "RNN"],
 }  # of a module without parts of which no class is known, that is one of these
+_BY_OPERATOR = {operator: category for category, operators in _OPERATORS.items() for operator in operators}
 
+_MOVED = {"Cast", "DequantizeLinear", "Identity", "QuantizeLinear", "Reshape", "Transpose"}  # what only brings a weight
 _BESIDE = {"onnx.Add", "onnx.Identity", "onnx.Transpose"}
 
 
@@ -112,17 +133,18 @@ def _only(operators: Sequence[str], calls: int) -> str:
 
 
 def _operators(ops: nx.DiGraph[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Return the operators of each module's own with their domains, and the names of those that are given a parameter,
-    or of all if none is.
+    """Return the operators of each module's own with their domains, and the names of those that are given a parameter
+    and compute with it, or of all if none is.
     """
     full: dict[str, list[str]] = defaultdict(list)
     weighty: dict[str, list[str]] = defaultdict(list)
     every: dict[str, list[str]] = defaultdict(list)
     for _, op in ops.nodes(data=True):
         if op["kind"] == "op":
+            own = op["target"].rpartition(".")[2]
             full[op["scope"]].append(op["target"])
-            for found in (weighty, every) if op["params"] else (every,):
-                found[op["scope"]].append(op["target"].rpartition(".")[2])
+            for found in (weighty, every) if op["params"] and own not in _MOVED else (every,):
+                found[op["scope"]].append(own)
     return full, every | weighty
 
 

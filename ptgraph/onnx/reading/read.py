@@ -22,8 +22,10 @@ from ptgraph.onnx.reading.flat_graph import Contradiction
 from ptgraph.onnx.reading.flatten import flatten
 from ptgraph.onnx.reading.load_proto import fault, is_garbled, read_model
 from ptgraph.onnx.reading.module_tree import components
-from ptgraph.onnx.reading.parameters.find import model_info
+from ptgraph.onnx.reading.parameters.constants import weights_of_constants
+from ptgraph.onnx.reading.parameters.find import model_info, says_parameters
 from ptgraph.onnx.reading.parameters.initializers import initializers_of
+from ptgraph.onnx.reading.parameters.packed import unpacked
 from ptgraph.onnx.reading.shape_inference import infer
 
 
@@ -61,7 +63,9 @@ def read(path: Path, name: str) -> ModelGraph:
 def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:
     """Return the graph of an ONNX model in memory, called *name*; raises LoadError if it contradicts itself."""
     flat = flatten(model)
-    initializers = initializers_of(model, flat)
+    if not says_parameters(model):
+        weights_of_constants(flat)
+    initializers = unpacked(flat, initializers_of(model, flat))
     infer(flat, model, initializers)
     info = model_info(model, flat, initializers)
     ops = operations(model, flat, initializers, info)

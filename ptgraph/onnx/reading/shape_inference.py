@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 import onnx
 from onnx import AttributeProto, helper
 
+from ptgraph.onnx.reading.body_types import of_bodies, slices
 from ptgraph.onnx.reading.constant_folding import LARGEST, computed
+from ptgraph.onnx.reading.contrib_types import stand_ins
 from ptgraph.onnx.reading.flat_graph import Flat
 from ptgraph.onnx.reading.parameters.initializers import Initializer
 from ptgraph.onnx.reading.tensor_types import UNKNOWN_SIZE, domain_of, elements, is_known, type_of
@@ -18,18 +20,21 @@ def infer(flat: Flat, model: onnx.ModelProto, initializers: Mapping[str, Initial
     made = {value for node in flat.nodes for value in node.outputs if value}
     if all(_is_whole(flat.types.get(value)) for value in made):
         return
+    nodes, extra = _nodes(flat, initializers)
     given = {value for node in flat.nodes for value in node.inputs if value} - made
+    given |= {value for value in flat.slices.values() if value not in made}
+    given -= {value for node in nodes for value in node.output}
     small = {
         name: initializer.tensor
         for name, initializer in sorted(initializers.items())
         if name in given and initializer.tensor is not None and elements(initializer.shape) <= LARGEST
     }
-    nodes = _nodes_without_bodies(flat)
     opsets = _opsets(model)
     values = computed(nodes, small, opsets)
     flat.types.update((n, helper.make_tensor_type_proto(t.data_type, list(t.dims))) for n, t in values.items())
     graph = onnx.GraphProto(name="flat")
     graph.input.extend(_inputs(flat, initializers, given - set(small)))
+    graph.input.extend(extra)
     for name, tensor in {**small, **values}.items():
         graph.initializer.add().CopyFrom(tensor)
         graph.initializer[-1].name = name
@@ -39,23 +44,39 @@ def infer(flat: Flat, model: onnx.ModelProto, initializers: Mapping[str, Initial
     whole = onnx.ModelProto(ir_version=model.ir_version, graph=graph)
     whole.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in opsets.items())
     for info in _inferred(whole):
-        if is_known(info.type) and not _is_whole(flat.types.get(info.name)):
+        is_own = info.name in made or info.name in flat.slices
+        if is_own and is_known(info.type) and not _is_whole(flat.types.get(info.name)):
             flat.types[info.name] = info.type
 
 
-def _nodes_without_bodies(flat: Flat) -> list[onnx.NodeProto]:
-    """Return the nodes but those with bodies, which stand before them: of their results the file has the types."""
-    return [
-        onnx.NodeProto(
-            op_type=node.proto.op_type,
-            domain=node.domain,
-            input=node.inputs,
-            output=node.outputs,
-            attribute=node.attributes.values(),
+def _nodes(
+    flat: Flat, initializers: Mapping[str, Initializer]
+) -> tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto]]:
+    """Return nodes of ONNX with the types of those of *flat*, in order, and inputs of their own."""
+    nodes: list[onnx.NodeProto] = []
+    inputs: list[onnx.ValueInfoProto] = []
+    sliced: set[str] = set()
+    for node in flat.nodes:
+        new = [value for value in node.inputs if value not in sliced and not _is_whole(flat.types.get(value))]
+        for turn, gather in slices(flat, dict.fromkeys(new)):
+            inputs.append(helper.make_tensor_value_info(turn, onnx.TensorProto.INT64, []))
+            nodes.append(gather)
+            sliced.add(gather.output[0])
+        if any(a.type == AttributeProto.GRAPH for a in node.proto.attribute):
+            nodes.extend(of_bodies(node))
+            continue
+        found = stand_ins(node, initializers)
+        if found is not None:
+            nodes.extend(found.nodes)
+            inputs.extend(found.weights)
+            continue
+        own = node.attributes.values()
+        nodes.append(
+            onnx.NodeProto(
+                op_type=node.proto.op_type, domain=node.domain, input=node.inputs, output=node.outputs, attribute=own
+            )
         )
-        for node in flat.nodes
-        if not any(a.type == AttributeProto.GRAPH for a in node.proto.attribute)
-    ]
+    return nodes, inputs
 
 
 def _opsets(model: onnx.ModelProto) -> dict[str, int]:
@@ -91,7 +112,10 @@ def _inferred(model: onnx.ModelProto) -> Iterable[onnx.ValueInfoProto]:
 
 
 def _is_whole(info: onnx.TypeProto | None) -> bool:
-    """Return whether a type says every size, or at least its name."""
+    """Return whether a type says every size, or at least its name; that of a sequence, those of its elements."""
+    for kind in ("sequence_type", "optional_type"):
+        if info is not None and info.WhichOneof("value") == kind:
+            return _is_whole(getattr(info, kind).elem_type)
     return is_known(info) and UNKNOWN_SIZE not in type_of(info)[0]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import onnx
 from onnx import AttributeProto, TensorProto, numpy_helper
 
+from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.model import Shape
 
 UNKNOWN_SIZE = "?"
@@ -40,7 +42,9 @@ def elements(shape: Shape | None) -> int:
 
 
 def type_of(info: onnx.TypeProto | None) -> tuple[Shape, str | None]:
-    """Return shape and dtype of a type; those of a sequence or an optional value say what is in it."""
+    """Return shape and dtype of a type; those of a sequence or an optional value say what is in it: ``sequence of N×8
+    float32``.
+    """
     if info is None:
         return UNKNOWN_SHAPE, None
     kind = info.WhichOneof("value")
@@ -49,8 +53,12 @@ def type_of(info: onnx.TypeProto | None) -> tuple[Shape, str | None]:
         dtype = dtype_of(tensor.elem_type) if tensor.elem_type else None
         return (shape_of(tensor.shape) if tensor.HasField("shape") else UNKNOWN_SHAPE), dtype
     if kind in ("sequence_type", "optional_type"):
-        word = kind.removesuffix("_type")
-        return UNKNOWN_SHAPE, f"{word} of {type_of(getattr(info, kind).elem_type)[1] or 'values'}"
+        shape, dtype = type_of(getattr(info, kind).elem_type)
+        sizes = "" if shape == UNKNOWN_SHAPE else f"{dimensions_text(shape)} "
+        return UNKNOWN_SHAPE, f"{kind.removesuffix('_type')} of {sizes}{dtype or 'values'}"
+    if kind == "map_type":
+        key, value = dtype_of(info.map_type.key_type), type_of(info.map_type.value_type)[1]
+        return UNKNOWN_SHAPE, f"map of {key} to {value or 'values'}"
     return UNKNOWN_SHAPE, kind.removesuffix("_type") if kind else None
 
 
@@ -66,6 +74,18 @@ def is_known(info: onnx.TypeProto | None) -> bool:
     return info.WhichOneof("value") != "tensor_type" or bool(info.tensor_type.HasField("shape"))
 
 
+def not_negative(info: onnx.TypeProto) -> onnx.TypeProto:
+    """Return a type in which negative sizes, which some exporters write for those that may vary, are not said."""
+    if all(dim.dim_value >= 0 for dim in info.tensor_type.shape.dim):
+        return info
+    found = onnx.TypeProto()
+    found.CopyFrom(info)
+    for dim in found.tensor_type.shape.dim:
+        if dim.dim_value < 0:
+            dim.ClearField("dim_value")
+    return found
+
+
 def without(info: onnx.TypeProto, dimension: int) -> onnx.TypeProto:
     """Return the type of a slice of a tensor: without one of its dimensions, if it has that."""
     found = onnx.TypeProto()
@@ -77,15 +97,20 @@ def without(info: onnx.TypeProto, dimension: int) -> onnx.TypeProto:
 
 
 def shape_of(shape: onnx.TensorShapeProto) -> Shape:
-    """Return a shape; a size that may vary has its name, or a question mark."""
+    """Return a shape; a size that may vary has its name, or a question mark, and so has a negative one."""
 
     def size(dim: Any) -> int | str:
         if dim.HasField("dim_value"):
-            return int(dim.dim_value)
+            return int(dim.dim_value) if dim.dim_value >= 0 else UNKNOWN_SIZE
         named = dim.dim_param and not dim.dim_param.startswith("unk__")
         return str(dim.dim_param) if named else UNKNOWN_SIZE
 
     return tuple(size(dim) for dim in shape.dim)
+
+
+def sizes_of(dims: Iterable[int]) -> Shape:
+    """Return the shape of a tensor of the file, which says a negative size only if it is damaged."""
+    return tuple(size if size >= 0 else UNKNOWN_SIZE for size in dims)
 
 
 def tensor_value(tensor: TensorProto) -> dict[str, Any]:
@@ -148,7 +173,9 @@ __all__ = [
     "dtype_of",
     "elements",
     "is_known",
+    "not_negative",
     "shape_of",
+    "sizes_of",
     "tensor_value",
     "type_of",
     "without",

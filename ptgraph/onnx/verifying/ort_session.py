@@ -18,6 +18,7 @@ from ptgraph.common.messages import first_line
 from ptgraph.errors import ExportError, UsageError
 from ptgraph.onnx.metadata import WEIGHTS, metadata_of
 from ptgraph.onnx.reading.load_proto import read_model
+from ptgraph.onnx.writing.own_operators import own_operators, own_text
 from ptgraph.onnx.writing.weight_storage import filled, need_data, onnx_type
 
 
@@ -60,11 +61,13 @@ def runtime_of(
 
     If ptgraph wrote the file without weights, those in *state* are filled in, in a copy that is put into *folder*.
     Raises LoadError if the file cannot be read, UsageError if it is not of the model called *name*, and ExportError
-    if ONNX Runtime is not installed or does not take the file.
+    if ONNX Runtime is not installed, does not take the file, or cannot run operators of it.
     """
     ort = _onnxruntime()
     proto = read_model(path)
     feeds = _matched(proto, path, name, inputs)
+    if own := own_operators(proto):
+        raise ExportError(own_text(path.name, own))
     if metadata_of(proto).get(WEIGHTS) == "none":
         path = filled(proto, path, name, state, folder)
     else:

@@ -1,11 +1,14 @@
-"""Operators that torch.onnx translates into invalid ONNX, translated right: a table for ``torch.onnx.export``.
+"""Operators that torch.onnx translates into invalid or wrong ONNX, or not at all: a table for ``torch.onnx.export``.
 
 A convolution without a bias gets a bias of zeros from torch.onnx, in three dimensions one of a wrong shape; here it has
 none. An LSTM with projections becomes a Scan for each layer and direction, since the LSTM of ONNX knows no projection.
+What is copied into a tensor of more dimensions gets its shape. An average pool has its divisor, a resize with
+antialiasing its scale, and a loss its label smoothing. `searchsorted` and `bucketize` count smaller boundaries.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +17,9 @@ import torch
 
 from ptgraph.onnx.writing.torch_onnx_bridge import Translation, body_recorded, in_place_of, record, torchlib
 
+_STACKS = {"aten::hstack", "aten::vstack", "aten::row_stack", "aten::dstack", "aten::column_stack"}
+# Operators that torch.onnx translates into sequences, whose tensors must have one type, and get no shape.
+DECOMPOSED = _STACKS | {f"aten::atleast_{rank}d.Sequence" for rank in (1, 2, 3)}
 _SIZES = {"stride": 1, "padding": 0, "dilation": 1}
 _CONVOLUTION = (*_SIZES, "groups")  # what may be given by order, after the tensors
 _LSTM = ("has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first")
@@ -27,6 +33,24 @@ def corrections() -> dict[Any, Translation]:
         aten.conv2d.default: _convolution(torchlib("aten_conv2d")),
         aten.conv3d.default: _convolution(torchlib("aten_conv3d")),
         aten.lstm.input: _lstm(torchlib("aten_lstm")),
+        aten.copy.default: _copy(torchlib("aten_copy")),
+        aten.linalg_inv.default: _none,
+        aten.linalg_cholesky.default: _none,
+        aten.linalg_solve.default: _none,
+        aten.linalg_lu_factor.default: _none,
+        aten.avg_pool2d.default: _average_pool(torchlib("aten_avg_pool2d", "nn")),
+        aten.avg_pool3d.default: _average_pool(torchlib("aten_avg_pool3d", "nn")),
+        aten._upsample_bilinear2d_aa.default: _resized(torchlib("aten__upsample_bilinear2d_aa", "nn"), "linear"),
+        aten._upsample_bicubic2d_aa.default: _resized(torchlib("aten__upsample_bicubic2d_aa", "nn"), "cubic"),
+        aten._is_all_true.default: torchlib("aten_all"),
+        aten._is_any_true.default: torchlib("aten_any"),
+        aten.cross_entropy_loss.default: _cross_entropy(torchlib("aten_cross_entropy_loss", "nn")),
+        aten._cdist_forward.default: _distances,
+        aten.hypot.default: _hypotenuse,
+        torch.ops.prims.prod.default: _product,
+        aten.rrelu_with_noise_functional.default: _rrelu,
+        aten.searchsorted.Tensor: _searchsorted,
+        aten.bucketize.Tensor: lambda values, boundaries, **named: _searchsorted(boundaries, values, **named),
     }
 
 
@@ -53,6 +77,137 @@ def _convolution(theirs: Any) -> Translation:
         return op.Squeeze(op.Conv(op.Unsqueeze(input, axis), weight, None, **attributes), axis)  # it has no batch
 
     return translation
+
+
+def _average_pool(theirs: Any) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(
+        self: Any,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = (0,),
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:
+        if divisor_override is None:
+            return theirs(self, kernel_size, stride, padding, ceil_mode, count_include_pad)
+        rank = 2 if theirs.name.endswith("2d") else 3
+        kernel, strides, pads = (
+            [*given] * (rank // len(given)) for given in (kernel_size, stride or kernel_size, padding)
+        )
+        ends = list(pads)
+        if ceil_mode:  # the last windows are filled up with zeros
+            sizes = self.shape[-rank:]
+            if not all(isinstance(size, int) for size in sizes):
+                raise NotImplementedError("the size of an input of avg_pool with ceil_mode and divisor_override varies")
+            for index, size in enumerate(sizes):
+                room = size + 2 * pads[index] - kernel[index]
+                last = -(-room // strides[index]) * strides[index]  # where the last window starts
+                if last < size + pads[index]:
+                    ends[index] += last - room
+        outer = [0] * (len(self.shape) - rank)
+        around: Any = op.Constant(value_ints=[*outer, *pads, *outer, *ends])
+        padded = op.Pad(self, around) if any((*pads, *ends)) else self
+        axis: Any = op.Constant(value_ints=[0])
+        batched = len(self.shape) > rank + 1
+        means = op.AveragePool(padded if batched else op.Unsqueeze(padded, axis), kernel_shape=kernel, strides=strides)
+        scaled = op.Mul(means, math.prod(kernel) / divisor_override)
+        return scaled if batched else op.Squeeze(scaled, axis)
+
+    return translation
+
+
+def _resized(theirs: Any, mode: str) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(
+        self: Any, output_size: Any, align_corners: bool, scales_h: float | None = None, scales_w: float | None = None
+    ) -> Any:
+        if scales_h is None or scales_w is None or align_corners:
+            return theirs(self, output_size, align_corners, scales_h, scales_w)
+        scales: Any = op.Constant(value_floats=[1.0, 1.0, scales_h, scales_w])
+        return op.Resize(
+            self,
+            None,
+            scales,
+            None,
+            mode=mode,
+            coordinate_transformation_mode="half_pixel",
+            cubic_coeff_a=-0.5,
+            antialias=1,
+            exclude_outside=1,
+        )
+
+    return translation
+
+
+def _cross_entropy(theirs: Any) -> Translation:
+    @in_place_of(theirs)
+    def translation(self: Any, target: Any, *rest: Any, **named: Any) -> Any:
+        if named.get("label_smoothing") or len(rest) > 3:
+            raise NotImplementedError("torch.onnx leaves label_smoothing out")
+        return theirs(self, target, *rest, **named)
+
+    return translation
+
+
+def _distances(one: Any, other: Any, p: float, compute_mode: int | None = None) -> Any:
+    from onnxscript import opset18 as op
+
+    axes: list[Any] = [op.Constant(value_ints=[axis]) for axis in (-2, -3, -1)]
+    rows, columns, last = axes
+    between = op.Sub(op.Unsqueeze(one, rows), op.Unsqueeze(other, columns))
+    norms: dict[float, Any] = {1.0: op.ReduceL1, 2.0: op.ReduceL2}
+    if p not in norms:
+        raise NotImplementedError(f"the norm of p = {p} has no operator")
+    return norms[p](between, last, keepdims=False)
+
+
+def _hypotenuse(one: Any, other: Any) -> Any:
+    from onnxscript import opset18 as op
+
+    return op.Sqrt(op.Add(op.Mul(one, one), op.Mul(other, other)))
+
+
+def _product(values: Any, dims: Sequence[int] | None = None, output_dtype: Any = None) -> Any:
+    from onnxscript import opset18 as op
+
+    if not dims or output_dtype is not None:
+        raise NotImplementedError("a product of all, or of another type")
+    axes: Any = op.Constant(value_ints=list(dims))
+    return op.ReduceProd(values, axes, keepdims=False)
+
+
+def _none(*_: Any, **__: Any) -> Any:
+    raise NotImplementedError("what torch would decompose this operator into has effects, which have no ONNX")
+
+
+def _rrelu(self: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, **_: Any) -> Any:
+    from onnxscript import opset18 as op
+
+    if training:
+        raise NotImplementedError("rrelu is random in training")
+    return [op.LeakyRelu(self, alpha=(lower + upper) / 2), noise]
+
+
+def _searchsorted(boundaries: Any, values: Any, **named: Any) -> Any:
+    """Count for each of *values* how many *boundaries* are smaller, or not larger: those of its row, or all."""
+    from onnxscript import opset18 as op
+
+    if boundaries.dtype != values.dtype or named.get("sorter") is not None:
+        raise NotImplementedError("searchsorted of two types, or of what is not sorted")
+    right = named.get("right") or named.get("side") == "right"
+    last: Any = op.Constant(value_ints=[-1])
+    each = op.Unsqueeze(values, last)
+    above: Any = op.Constant(value_ints=[-2])
+    rows = op.Unsqueeze(boundaries, above) if len(boundaries.shape) > 1 else boundaries
+    below = op.LessOrEqual(rows, each) if right else op.Less(rows, each)
+    count: Any = op.Cast(below, to=ir.DataType.INT32 if named.get("out_int32") else ir.DataType.INT64)
+    return op.ReduceSum(count, last, keepdims=False)
 
 
 def _lstm(theirs: Any) -> Translation:
@@ -116,4 +271,15 @@ def _projected(
     return record(ir.node("Scan", [*start, gates], attributes, num_outputs=3)).outputs
 
 
-__all__ = ["corrections"]
+def _copy(theirs: Any) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(self: Any, src: Any, non_blocking: bool = False) -> Any:
+        copied = theirs(self, src, non_blocking)
+        return copied if self.shape == src.shape else op.Expand(copied, op.Shape(self))
+
+    return translation
+
+
+__all__ = ["DECOMPOSED", "corrections"]

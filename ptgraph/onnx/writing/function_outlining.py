@@ -20,6 +20,7 @@ from ptgraph.graph.traversal import chains
 from ptgraph.onnx.writing.provenance import NodeOrigin, origin_of, set_origin
 from ptgraph.onnx.writing.subgraphs import bodies, inner_nodes, reads
 
+_CALL = "ptgraph call"  # of `ir.Node.meta`
 LARGEST = 1024  # elements of a constant that stands inside a function; a larger one is given to it
 
 
@@ -50,6 +51,11 @@ def outline(model: ir.Model, graph: ModelGraph, weights: Iterable[str]) -> list[
     model.graph.remove(node for node in nodes if node.graph is model.graph)
     model.graph.extend(order)
     return work.forms
+
+
+def is_call(node: ir.Node) -> bool:
+    """Return whether *node* calls a function that `outline` made."""
+    return _CALL in node.meta
 
 
 @dataclass
@@ -121,6 +127,7 @@ class _Outline:
         key = self._key(group.call, nodes, given, outputs)
         form = self.known.get(key)
         call = ir.Node("", "", given, num_outputs=len(outputs))
+        call.meta[_CALL] = True
         set_origin(call, NodeOrigin(group.call, None))
         for output, result in zip(outputs, call.outputs, strict=True):
             result.shape, result.type = output.shape, output.type
@@ -271,4 +278,4 @@ def _ordered(items: list[ir.Node | _Group]) -> list[ir.Node | _Group]:
         items = [*items[:stuck], *group.items, *items[stuck + 1 :]]
 
 
-__all__ = ["Form", "outline"]
+__all__ = ["Form", "is_call", "outline"]

@@ -9,7 +9,9 @@ weights; the metadata of the file says that it has no weights.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import onnx
@@ -29,12 +31,16 @@ from ptgraph.onnx.writing.naming.node_names import local_functions, name_main
 from ptgraph.onnx.writing.naming.value_names import name_dimensions, number_constants
 from ptgraph.onnx.writing.netron_sidecar import attachment
 from ptgraph.onnx.writing.node_costs import Counts, count
+from ptgraph.onnx.writing.own_operators import all_nodes, own_operators, own_text
 from ptgraph.onnx.writing.simplify import SIMPLIFICATIONS, simplify
 from ptgraph.onnx.writing.translate import translate
 from ptgraph.onnx.writing.validity import fault, fault_of_file
 from ptgraph.onnx.writing.weight_storage import check_balance, declare, embed, need_weights, refer, stream
 
 OPSET = 23  # the first with Attention and RMSNormalization: one node where there were twenty
+RUNNABLE = 21  # the newest opset whose operators are all in ONNX Runtime
+_RANDOM = {"Bernoulli", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+NOT_RUN = _RANDOM | {"GlobalLpPool", "MaxRoiPool", "RoiAlign"}  # since opset 22, ONNX Runtime does not have these
 _FUNCTIONS, _FOLDING = "functions", "folded constants"
 _SIMPLIFICATIONS = (*SIMPLIFICATIONS, _FUNCTIONS, _FOLDING)
 
@@ -42,16 +48,22 @@ _SIMPLIFICATIONS = (*SIMPLIFICATIONS, _FUNCTIONS, _FOLDING)
 def onnx_files(graph: ModelGraph, options: OnnxOptions) -> dict[str, Iterable[bytes]]:
     """Return the model as ``onnx``, its numbers as ``netron.json``, and external weights as ``onnx.data``.
 
-    Raises ExportError if torch.export could not trace the model, if an operator has no translation, if weights are
-    asked for that the model does not have, and if the file would be invalid. If it is valid only without one of the
-    simplifications, it is written without that, and a PtgraphWarning names it.
+    Without an opset in *options*, it is 23, or 21 if an operator of the model then runs in ONNX Runtime.
+    Raises ExportError if torch.export could not trace the model, if torch.onnx fails, if weights are asked for that the
+    model does not have, and if the file would be invalid. If it is valid only without one of the simplifications, it is
+    written without that, and a PtgraphWarning names it. Another one names the operators that have no ONNX; with
+    ``strict``, it is an ExportError.
     """
     if graph.kind.no_onnx:
         raise ExportError(f"{graph.name} {graph.kind.no_onnx}")
     need_program(graph)
     if options.weights != "none":
         need_weights(graph, {**graph.program.state_dict, **graph.program.constants})
-    proto, weights, counts = _valid(graph, options)
+    proto, weights, counts, own = _runnable(graph, options)
+    if own:
+        if options.strict:
+            raise ExportError(own_text(graph.name, own))
+        warnings.warn(PtgraphWarning(own_text(graph.name, own)), stacklevel=2)
     files: dict[str, Iterable[bytes]] = {}
     if options.weights == "none":
         declare(proto, weights)
@@ -75,11 +87,20 @@ def need_program(graph: ModelGraph) -> None:
 
 
 class _Made(NamedTuple):
-    """A model without its weights; those; and what its nodes count."""
+    """A model without its weights; those; what its nodes count; and its operators that have no ONNX."""
 
     proto: onnx.ModelProto
     weights: dict[str, torch.Tensor]
     counts: Counts
+    own: Counter[str]
+
+
+def _runnable(graph: ModelGraph, options: OnnxOptions) -> _Made:
+    """Return the model at the opset of *options*, or else at one whose operators ONNX Runtime has."""
+    made = _valid(graph, options)
+    if options.opset is None and any(node.op_type in NOT_RUN for node in all_nodes(made.proto) if not node.domain):
+        return _valid(graph, replace(options, opset=RUNNABLE))
+    return made
 
 
 def _valid(graph: ModelGraph, options: OnnxOptions) -> _Made:
@@ -132,8 +153,9 @@ def _make(graph: ModelGraph, options: OnnxOptions, without: Collection[str]) -> 
     make_encodable(model)
     with quiet():  # it logs every weight that it finds taken off
         proto = ir.to_proto(model)
-    describe_file(proto, graph, options.weights)
-    return _Made(proto, {encodable(name): tensor for name, tensor in weights.items()}, counts)
+    own = own_operators(proto)
+    describe_file(proto, graph, options.weights, own)
+    return _Made(proto, {encodable(name): tensor for name, tensor in weights.items()}, counts, own)
 
 
 __all__ = ["OPSET", "need_program", "onnx_files"]

@@ -6,22 +6,28 @@ weights is translated like one with. A repeated block is translated once and cop
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import onnx_ir as ir
 import torch
 from onnx_ir.passes import common
+from torch.export import ExportedProgram
 
+from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.common.silence import quiet
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.writing.corrections import corrections
+from ptgraph.onnx.writing.corrections import DECOMPOSED, corrections
+from ptgraph.onnx.writing.grouped_products import grouped_products
+from ptgraph.onnx.writing.own_operators import is_own, own_node
 from ptgraph.onnx.writing.provenance import check_origins, origins_carried, read_origins
 from ptgraph.onnx.writing.repeated_blocks import Weights, copy_repeated, marker_translations, markers_of
 from ptgraph.onnx.writing.shrink_program import reduced
-from ptgraph.onnx.writing.torch_onnx_bridge import explained, fold_constants, raw_tensor, to_onnx
+from ptgraph.onnx.writing.torch_onnx_bridge import decomposed, explained, fold_constants, raw_tensor, to_onnx
 from ptgraph.tracing.program import traced_program
 
+log = logging.getLogger(__name__)
 LARGEST_CONSTANT = 2**24  # elements of a constant that is compared with others
 
 
@@ -35,13 +41,14 @@ class Translated(NamedTuple):
 def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated:
     """Return *graph* as flat ONNX of the given opset; each node has an origin (see `provenance.origin_of`).
 
-    With *fold*, what is constant is computed. Raises ExportError where an operator has no translation.
+    With *fold*, what is constant is computed. An operator that has no translation is a node of an own domain (see
+    `ptgraph.onnx.writing.own_operators`). Raises ExportError where torch.onnx fails.
     """
     state = {**graph.program.state_dict, **graph.program.constants}
     with explained(graph.name):
         with origins_carried(graph):
             program, chains, names = reduced(graph.program, traced_program(graph).repeated)
-            model = to_onnx(program, opset, marker_translations() | corrections())
+            model = _to_onnx(decomposed(program, DECOMPOSED), opset)
         check_origins(model)
         _rename(model, names)
         taken = _take_weights(model, state)
@@ -57,7 +64,25 @@ def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated
     for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
         value.metadata_props.clear()  # what torch.onnx and the optimiser say of their own work
     model.graph.metadata_props.clear()
+    model.opset_imports.update({node.domain: 1 for node in model.graph.all_nodes() if is_own(node)})
     return Translated(model, weights)
+
+
+def _to_onnx(program: ExportedProgram, opset: int) -> ir.Model:
+    """Return *program* as ONNX; an operator whose translation fails is decomposed, or else a node of an own domain."""
+    translations = marker_translations() | corrections() | grouped_products()
+    refused: set[str] = set()
+    model = to_onnx(program, opset, translations, own_node, refused)
+    if not refused:
+        return model
+    try:
+        other = to_onnx(decomposed(program, refused), opset, translations, own_node)
+    except Exception as error:  # torch and torch.onnx raise exceptions of many classes
+        check_interrupt(error)
+        log.debug("torch cannot decompose %s", ", ".join(sorted(refused)), exc_info=True)
+        return model
+    counts = [sum(is_own(node) for node in each.graph.all_nodes()) for each in (model, other)]
+    return other if counts[1] < counts[0] else model
 
 
 def _rename(model: ir.Model, names: Mapping[str, str]) -> None:

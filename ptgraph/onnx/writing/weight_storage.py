@@ -20,6 +20,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.writing.naming.encodable import encodable
 
 PROTOBUF_LIMIT = 2**31 - 1  # bytes of one file
+FEW = 64  # integers, which no external file has
 ALIGNMENT = 64  # bytes, of each tensor in an external file
 
 
@@ -76,9 +77,15 @@ def embed(proto: onnx.ModelProto, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def refer(proto: onnx.ModelProto, weights: Mapping[str, torch.Tensor], location: str) -> None:
-    """Let *proto* have its weights in the file *location* beside it, which `stream` yields, in place."""
+    """Let *proto* have its weights in the file *location* beside it, which `stream` yields, in place.
+
+    A few integers stay inside: they may be sizes or indices, without which ONNX Runtime cannot infer shapes.
+    """
     offset = 0
     for name, tensor in weights.items():
+        if _stays_inside(tensor):
+            proto.graph.initializer.append(_initializer(name, tensor, _bytes(tensor)))
+            continue
         size = tensor.numel() * tensor.element_size()
         item = _initializer(name, tensor, None)
         item.data_location = onnx.TensorProto.EXTERNAL
@@ -90,10 +97,14 @@ def refer(proto: onnx.ModelProto, weights: Mapping[str, torch.Tensor], location:
 
 def stream(weights: Mapping[str, torch.Tensor]) -> Iterator[bytes]:
     """Yield the contents of the external file, tensor by tensor: a weight in one piece of memory is not copied."""
-    for tensor in weights.values():
+    for tensor in (tensor for tensor in weights.values() if not _stays_inside(tensor)):
         data = _flat(tensor).numpy().data
         yield data  # type: ignore[misc]  # a view is written as bytes are
         yield bytes(-len(data) % ALIGNMENT)
+
+
+def _stays_inside(tensor: torch.Tensor) -> bool:
+    return not tensor.is_floating_point() and not tensor.is_complex() and tensor.numel() <= FEW
 
 
 def _initializer(name: str, tensor: torch.Tensor, raw: bytes | None) -> onnx.TensorProto:

@@ -130,12 +130,18 @@ def _text(graph: fx.Graph) -> str:
 
 
 def constant_value(tensor: Any) -> dict[str, Any]:
-    """Return the value of a constant, or its digest if it is large: what it holds is part of what the model does."""
+    """Return the value of a constant, or its digest if it is large: what it holds is part of what the model does.
+
+    One without memory of the usual kind, such as a sparse one, has neither.
+    """
     if not isinstance(tensor, torch.Tensor) or tensor.is_meta or type(tensor) is not torch.Tensor:
         return {}
-    if tensor.numel() <= SMALL:
-        return {"value": plain_value(tensor.tolist())}
-    data = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    try:
+        if tensor.numel() <= SMALL:
+            return {"value": plain_value(tensor.tolist())}
+        data = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    except (NotImplementedError, RuntimeError):  # it has no memory of the usual kind: it is sparse, or wrapped
+        return {}
     return {"digest": hashlib.sha256(data).hexdigest()[:12]}
 
 
@@ -160,6 +166,13 @@ def example_size(size: Any) -> int:
         return size
     hint = hint_of(size)
     return int(hint) if isinstance(hint, int) else 1
+
+
+def depends_on_data(node: fx.Node) -> bool:
+    """Return whether a tensor that *node* reads or yields has a size that only the values say."""
+    values = [node.meta.get("val"), *(read.meta.get("val") for read in node.all_input_nodes)]
+    tensors = [leaf for leaf in pytree.tree_leaves(values) if isinstance(leaf, torch.Tensor)]
+    return any(isinstance(size, torch.SymInt) and hint_of(size) is None for each in tensors for size in each.shape)
 
 
 def example_of(leaf: Any) -> Any:
@@ -190,6 +203,7 @@ def describe(value: Any, names: Mapping[str, str]) -> tuple[Shape | None, str | 
 
 __all__ = [
     "constant_value",
+    "depends_on_data",
     "describe",
     "example_of",
     "example_size",

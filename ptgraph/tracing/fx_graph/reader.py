@@ -16,9 +16,10 @@ from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.fx_graph.activation_memory import activation_bytes
 from ptgraph.tracing.fx_graph.alias_analysis import Aliases
 from ptgraph.tracing.fx_graph.assembly import GraphAssembly, Read, Ref, Value
-from ptgraph.tracing.fx_graph.flop_counter import FlopCounter
+from ptgraph.tracing.fx_graph.flop_counter import SIZES, FlopCounter
 from ptgraph.tracing.fx_graph.node import (
     constant_value,
+    depends_on_data,
     describe,
     example_size,
     function_of,
@@ -28,10 +29,10 @@ from ptgraph.tracing.fx_graph.node import (
     target_of,
 )
 from ptgraph.tracing.fx_graph.replay import TracedCall, copy_call
+from ptgraph.tracing.nested_values import key_name
 from ptgraph.tracing.repeated_blocks.interceptor import ENTER, LEAVE, REPEAT
 from ptgraph.tracing.source_info import SourceFiles, qualified_name
 from ptgraph.tracing.torch_internals import CHECKS, OUTSIDE, VMAP, VMAP_ENTER, pytree
-from ptgraph.tracing.tracers.forward_signature import key_name
 
 # Copies that exist only while tracing.
 _COPIES = {"aten.lift_fresh_copy.default", "aten.detach.default", "aten.detach_.default", "aten.alias.default"}
@@ -194,6 +195,8 @@ class Reader:
         if module is not None:
             reads += self._module_reads(str(node.target), module)
         parameters = {read.ref.op for read in reads if self.assembly.ops.nodes[read.ref.op]["kind"] == "parameter"}
+        work = self.counter.count(node, function, weights=bool(parameters))
+        memory = activation_bytes(node, function)
         op = Op(
             kind="op",
             target=target,
@@ -202,8 +205,9 @@ class Reader:
             shape=shape,
             dtype=dtype,
             params=sum(_elements(self.assembly.ops.nodes[p]["shape"]) for p in parameters),
-            flops=self.counter.count(node, function) * examples,
-            activation_bytes=activation_bytes(node, function) * examples,
+            flops=work.flops * examples,
+            activation_bytes=memory * examples,
+            uncounted=work.unknown or (SIZES if memory and depends_on_data(node) else ""),
             attributes=literals(node, self.capture.dimensions),
             file=file,
             line=line,

@@ -19,11 +19,11 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from ptgraph.common.messages import first_line
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
+from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.plain_values import public
 from ptgraph.tracing.source_info import qualified_name
 from ptgraph.tracing.torch_internals import memory_key, pytree, version_of
 from ptgraph.tracing.tracers.bound_call import BoundCall
-from ptgraph.tracing.tracers.forward_signature import key_name, output_names, plain_containers
 from ptgraph.tracing.tracers.materialize import materialized
 
 _SKIPPED = (__file__, "torch/overrides.py", "torch/functional.py", "torch/nn/functional.py", "torch/_tensor.py")
@@ -42,20 +42,28 @@ def record(call: BoundCall) -> Capture:
     """
     with materialized(call) as real:
         recorder = _Recorder(real.model)
-        for name, value in real.arguments.items():
-            for path, leaf in pytree.tree_flatten_with_path(plain_containers(value))[0]:
-                if isinstance(leaf, torch.Tensor):
-                    recorder.add_input("_".join([name, *map(key_name, path)]), leaf)
+        for name, tensor in opened(real.arguments, step="_").tensors.items():
+            recorder.add_input(name, tensor)
         try:
             with recorder.hooked(), recorder:
                 result = real.model(*real.args, **real.kwargs)
         except Exception as error:  # whatever the user's forward raises
             raise ForwardError(f"{_running(real.model, error)}{first_line(error)}") from error
-        outputs = output_names(pytree.tree_map_only(torch.Tensor, recorder.node_of, plain_containers(result)))
+        given = opened(result)
+        outputs = [(name or "output", recorder.node_of(tensor)) for name, tensor in given.tensors.items()]
     graph, states = recorder.graph, recorder.states
     graph.output(tuple(node for _, node in outputs))
     constants = {states[node.name][1]: node.meta["constant"] for node in graph.nodes if "constant" in node.meta}
-    return Capture(call.name, graph, states, outputs, model=call.model, constants=constants)
+    return Capture(
+        call.name,
+        graph,
+        states,
+        outputs,
+        model=call.model,
+        constants=constants,
+        other_inputs=call.others,
+        other_outputs=described(given.rest),
+    )
 
 
 def _running(model: nn.Module, error: BaseException) -> str:

@@ -10,9 +10,9 @@ import torch
 from torch import fx
 
 from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.torch_internals import pytree
 from ptgraph.tracing.tracers.bound_call import BoundCall
-from ptgraph.tracing.tracers.forward_signature import output_names
 from ptgraph.tracing.tracers.materialize import materialized
 
 
@@ -23,6 +23,8 @@ def trace_symbolically(call: BoundCall) -> Capture:
     """
     from torch.fx.passes.shape_prop import ShapeProp
 
+    if call.rebuild is not None:
+        raise TypeError("torch.fx passes no tensors within objects")
     model = call.model
     with materialized(call) as real:
         values, fixed = _placeholder_values(real)
@@ -35,13 +37,16 @@ def trace_symbolically(call: BoundCall) -> Capture:
     kinds = {name: "parameter" for name, _ in model.named_parameters(remove_duplicate=False)}
     kinds |= {name: "buffer" for name, _ in model.named_buffers(remove_duplicate=False)}
     (output,) = (node for node in graph.nodes if node.op == "output")
+    given = opened(pytree.tree_map(_fields, output.args[0]))
     return Capture(
         call.name,
         graph,
         {node: (kinds.get(name, "constant"), name) for node, name in reads.items()},
-        output_names(pytree.tree_map(_fields, output.args[0])),
+        [(name or "output", node) for name, node in given.tensors.items()],
         model=model,
         constants={name: operator.attrgetter(name)(module) for name in reads.values() if name not in kinds},
+        other_inputs=call.others,
+        other_outputs=described(given.rest),
     )
 
 

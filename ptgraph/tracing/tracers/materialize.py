@@ -19,8 +19,8 @@ MATERIALIZE_LIMIT = 4 * 2**30  # bytes of weights that tracers which run numbers
 
 
 def may_be_real(model: nn.Module | None) -> bool:
-    """Return whether *model* is on meta and small enough to be built with real numbers instead."""
-    tensors = [*model.parameters(), *model.buffers()] if model is not None else []
+    """Return whether *model* has tensors on meta, be they plain attributes, and could be built with real numbers."""
+    tensors = [t for t, _ in reached(model) if is_a(t, torch.Tensor)] if model is not None else []
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     return any(tensor.is_meta for tensor in tensors) and size <= MATERIALIZE_LIMIT
 

@@ -17,29 +17,48 @@ from torch.export import ExportedProgram
 from ptgraph.common.interrupts import check
 from ptgraph.errors import TraceError
 from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.repeated_blocks.interceptor import watched
 from ptgraph.tracing.state_guard import left_as_found
-from ptgraph.tracing.torch_internals import ADAPTABLE, CONSTRAINTS_VIOLATED, export_errors, output_spec, pytree
-from ptgraph.tracing.tracers.bound_call import BoundCall, symbol_names
+from ptgraph.tracing.torch_internals import (
+    ADAPTABLE,
+    CONSTRAINTS_VIOLATED,
+    data_followed,
+    export_errors,
+    is_empty,
+    output_spec,
+    pytree,
+)
+from ptgraph.tracing.tracers.bound_call import BoundCall, forward_replaced, symbol_names
 from ptgraph.tracing.tracers.dynamic_dims import violated
-from ptgraph.tracing.tracers.forward_signature import output_names, plain_containers
 from ptgraph.tracing.tracers.materialize import materialized
 
 log = logging.getLogger(__name__)
+Rest = list[dict[str, Any]]  # values that are no tensors, as `described` says them
 DRAFTS = 3  # the branches that draft export takes are not always those of the model: it is checked
+
+
+class LostNumbersError(Exception):
+    """A tensor that ``forward`` makes has lost its numbers in the program; all else of *traced* is right."""
+
+    def __init__(self, traced: Capture) -> None:
+        super().__init__("a tensor that forward makes has lost its numbers")
+        self.traced = traced
 
 
 def export(call: BoundCall, *, strict: bool = False) -> Capture:
     """Trace by ``torch.export.export``.
 
-    Raises TraceError if the model fixes a dimension that is to vary, and what torch.export raises.
+    Raises TraceError if the model fixes a dimension that is to vary, LostNumbersError if a constant of a model with
+    numbers has none, and what torch.export raises.
     """
     try:
         if strict:  # it sees into the adapted forward, and names modules by the way through it
             program = torch.export.export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes, strict=True)
+            rest: Rest | None = None
         else:
-            program = _adapting(torch.export.export, call)
+            program, rest = _adapting(torch.export.export, call)
     except export_errors() as error:
         if CONSTRAINTS_VIOLATED in str(error):
             named, sizes = violated(str(error), call.dynamic)
@@ -48,7 +67,10 @@ def export(call: BoundCall, *, strict: bool = False) -> Capture:
                 + (f"the model fixes it to {', '.join(sizes)}" if sizes else reason(error))
             ) from error
         raise
-    return capture_of_program(call.name, program, call)
+    traced = capture_of_program(call.name, program, call, rest)
+    if any(map(is_empty, program.constants.values())) and not _is_on_meta(call):
+        raise LostNumbersError(traced)
+    return traced
 
 
 def export_once(call: BoundCall) -> Capture:
@@ -72,9 +94,9 @@ def export_draft(call: BoundCall) -> Capture:
     """Trace by ``torch.export.draft_export``; raises ValueError if no draft gives what the model gives."""
     with materialized(call) as real:
         for _ in range(DRAFTS):
-            program = _adapting(torch.export.draft_export, real)
+            program, rest = _adapting(torch.export.draft_export, real)
             if _agree(program.module(), real):
-                return capture_of_program(call.name, program, call)
+                return capture_of_program(call.name, program, call, rest)
     raise ValueError("it takes another branch than the model does on these inputs")
 
 
@@ -84,7 +106,7 @@ def _agree(program: nn.Module, call: BoundCall) -> bool:
     def run(module: nn.Module) -> list[torch.Tensor]:
         torch.manual_seed(0)
         copies = pytree.tree_map_only(torch.Tensor, lambda t: t.clone(), (call.args, call.kwargs))
-        leaves = pytree.tree_leaves(plain_containers(module(*copies[0], **copies[1])))
+        leaves = opened(module(*copies[0], **copies[1])).tensors.values()
         return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
     expected = run(call.model)
@@ -100,8 +122,13 @@ def _agree(program: nn.Module, call: BoundCall) -> bool:
     )
 
 
-def capture_of_program(name: str, program: ExportedProgram, call: BoundCall | None = None) -> Capture:
-    """Return an exported program as the traced form of the model called *name*; of *call*, if it is of one."""
+def capture_of_program(
+    name: str, program: ExportedProgram, call: BoundCall | None = None, rest: Rest | None = None
+) -> Capture:
+    """Return an exported program as the traced form of the model called *name*; of *call*, if it is of one.
+
+    *rest* is what the model gives beside tensors, if that is known from elsewhere than the program.
+    """
     signature = program.graph_signature
     kinds = {"PARAMETER": "parameter", "BUFFER": "buffer", "CONSTANT_TENSOR": "constant"}
     states = {
@@ -115,34 +142,48 @@ def capture_of_program(name: str, program: ExportedProgram, call: BoundCall | No
         for value, spec in zip(output.args[0], signature.output_specs, strict=True)
         if spec.kind.name == "USER_OUTPUT"
     ]
-    named = output_names(pytree.tree_unflatten(values, output_spec(program)))
+    given = opened(pytree.tree_unflatten(values, output_spec(program)))
     return Capture(
         name,
         program.graph,
         states,
-        named,
+        [(name or "output", node) for name, node in given.tensors.items()],
         model=call.model if call is not None else None,
         program=program,
         dimensions=symbol_names(call, program) if call is not None else {},
         constants=program.constants,
+        other_inputs=call.others if call is not None else [],
+        other_outputs=described(given.rest) if rest is None else rest,
     )
 
 
-def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> ExportedProgram:
-    """Export the model: as it is, or with a forward that gives and takes what torch.export knows."""
+def _is_on_meta(call: BoundCall) -> bool:
+    tensors = [*pytree.tree_leaves((call.args, call.kwargs)), *call.model.parameters(), *call.model.buffers()]
+    return any(map(is_empty, tensors))
+
+
+def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> tuple[ExportedProgram, Rest | None]:
+    """Export the model: as it is, or with a forward that gives and takes what torch.export knows.
+
+    Beside the program stands what such a forward has left out, since it is no tensor.
+    """
     try:
-        with left_as_found(call.model):
-            return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes)
+        with left_as_found(call.model, call.given), data_followed():
+            return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes), None
     except Exception as error:
         if not any(words in str(error) for words in ADAPTABLE):
             raise
-    with _adapted(call.model, call.kwargs):
-        return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes)
+    with _adapted(call.model, call.kwargs) as rest, data_followed():
+        return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes), rest
 
 
 @contextlib.contextmanager
-def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[None]:
-    """Let ``forward`` give plain containers, and name the arguments *given* by their own names."""
+def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[Rest]:
+    """Let ``forward`` give a dict of tensors, and name the arguments *given* by their own names.
+
+    What else it gives is put into the list that comes of this.
+    """
+    rest: Rest = []
     forward = model.forward
     parameters = [p for p in inspect.signature(forward).parameters.values() if p.kind is not p.VAR_KEYWORD]
     named = {parameter.name for parameter in parameters}
@@ -150,18 +191,13 @@ def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[None]:
 
     @functools.wraps(forward)
     def adapted(*args: Any, **kwargs: Any) -> Any:
-        return plain_containers(forward(*args, **kwargs))
+        found = opened(forward(*args, **kwargs))
+        rest[:] = described(found.rest)
+        return {name or "output": tensor for name, tensor in found.tensors.items()}
 
     vars(adapted)["__signature__"] = inspect.Signature(parameters)
-    before = vars(model).get("forward")
-    vars(model)["forward"] = adapted
-    try:
-        yield
-    finally:
-        if before is None:
-            del vars(model)["forward"]
-        else:
-            vars(model)["forward"] = before
+    with forward_replaced(model, adapted):
+        yield rest
 
 
-__all__ = ["capture_of_program", "export", "export_draft", "export_once", "export_strictly"]
+__all__ = ["LostNumbersError", "capture_of_program", "export", "export_draft", "export_once", "export_strictly"]

@@ -22,7 +22,7 @@ from ptgraph.onnx.reading.parameters.of_torch import of_torch
 def model_info(model: onnx.ModelProto, flat: Flat, initializers: Mapping[str, Initializer]) -> ModelInfo:
     """Return what *model* says of its parameters and modules. Raises Contradiction if it is not what ptgraph writes."""
     metadata = metadata_of(model)
-    signature = metadata_of(model.graph).get(GRAPH_SIGNATURE) or metadata.get(GRAPH_SIGNATURE)
+    signature = _signature(model)
     if TREE in metadata or metadata.get(MODEL):
         return of_ptgraph(model, flat, initializers)
     if signature:
@@ -30,4 +30,14 @@ def model_info(model: onnx.ModelProto, flat: Flat, initializers: Mapping[str, In
     return by_use(flat, initializers)
 
 
-__all__ = ["model_info"]
+def says_parameters(model: onnx.ModelProto) -> bool:
+    """Return whether *model* says itself which of its initializers are parameters."""
+    metadata = metadata_of(model)
+    return TREE in metadata or bool(metadata.get(MODEL) or _signature(model))
+
+
+def _signature(model: onnx.ModelProto) -> str:
+    return metadata_of(model.graph).get(GRAPH_SIGNATURE) or metadata_of(model).get(GRAPH_SIGNATURE, "")
+
+
+__all__ = ["model_info", "says_parameters"]

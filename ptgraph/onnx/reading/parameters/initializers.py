@@ -11,7 +11,7 @@ from onnx import SparseTensorProto, TensorProto
 
 from ptgraph.graph.model import Shape
 from ptgraph.onnx.reading.flat_graph import Flat, Node
-from ptgraph.onnx.reading.tensor_types import dtype_of
+from ptgraph.onnx.reading.tensor_types import dtype_of, sizes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ def initializers_of(model: onnx.ModelProto, flat: Flat) -> dict[str, Initializer
 
 def _initializer(tensor: TensorProto | SparseTensorProto) -> Initializer:
     if isinstance(tensor, SparseTensorProto):
-        return Initializer(tuple(tensor.dims), tensor.values.data_type, None)
+        return Initializer(sizes_of(tensor.dims), tensor.values.data_type, None)
     has_values = tensor.data_location != TensorProto.EXTERNAL
-    return Initializer(tuple(tensor.dims), tensor.data_type, tensor if has_values else None)
+    return Initializer(sizes_of(tensor.dims), tensor.data_type, tensor if has_values else None)
 
 
 def readers_of(flat: Flat, initializers: Collection[str]) -> dict[str, list[tuple[Node, int]]]:

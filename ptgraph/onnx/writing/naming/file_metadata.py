@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.metadata import version
 
 import onnx
@@ -9,13 +10,16 @@ import onnx
 from ptgraph.graph.categories import category_of_type
 from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
-from ptgraph.onnx.metadata import FLOPS, MODEL, PARAMETERS, TRACER, TREE, WEIGHTS, ModuleTree, tree_text
+from ptgraph.onnx.metadata import FLOPS, MODEL, PARAMETERS, TRACER, TREE, UNTRANSLATED, WEIGHTS, ModuleTree, tree_text
 from ptgraph.onnx.options import Weights
 from ptgraph.onnx.writing.naming.encodable import encodable
 
 
-def describe_file(proto: onnx.ModelProto, graph: ModelGraph, kept: Weights) -> None:
-    """Set name, docstring and metadata of *proto*, in place; *kept* says where its weights are."""
+def describe_file(proto: onnx.ModelProto, graph: ModelGraph, kept: Weights, own: Collection[str]) -> None:
+    """Set name, docstring and metadata of *proto*, in place; *kept* says where its weights are.
+
+    *own* are the operators that have no ONNX.
+    """
     root = graph.component("")
     info = graph.classes[root.type]
     weights = {"none": "no weights", "external": "weights beside it", "embedded": "weights inside"}
@@ -35,6 +39,7 @@ def describe_file(proto: onnx.ModelProto, graph: ModelGraph, kept: Weights) -> N
         TRACER: graph.tracer,
         WEIGHTS: kept,
         TREE: encodable(tree_text(_module_tree(graph))),
+        **({UNTRANSLATED: encodable(", ".join(own))} if own else {}),
     }
     onnx.helper.set_model_props(proto, props)
 

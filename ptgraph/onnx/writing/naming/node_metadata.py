@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.metadata import CLASS, CLASS_HIERARCHY, FLOPS, MODULE, NAMESPACE, OPERATOR, PARAMETERS, SOURCE
+from ptgraph.onnx.writing.function_outlining import is_call
 from ptgraph.onnx.writing.node_costs import Counts
 from ptgraph.onnx.writing.provenance import origin_of
 
@@ -31,7 +32,7 @@ def describe_node(node: ir.Node, graph: ModelGraph, chains: Mapping[str, Sequenc
         props[OPERATOR] = op["target"]
         if op["file"]:
             props[SOURCE] = f"{op['file']}:{op['line']}"
-    elif node.domain and graph.classes[classes[-1]].file:
+    elif is_call(node) and graph.classes[classes[-1]].file:
         props[SOURCE] = f"{graph.classes[classes[-1]].file}:{graph.classes[classes[-1]].line}"
 
 

@@ -11,7 +11,7 @@ from ptgraph.common.unique import unique
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.module_paths import moved
 from ptgraph.graph.traversal import chains
-from ptgraph.onnx.writing.function_outlining import Form
+from ptgraph.onnx.writing.function_outlining import Form, is_call
 from ptgraph.onnx.writing.naming.function_names import common_path, function_names
 from ptgraph.onnx.writing.naming.node_metadata import describe_function, describe_node
 from ptgraph.onnx.writing.provenance import origin_of
@@ -74,7 +74,7 @@ def _name_nodes(
     counts = Counter(origin_of(node).call for node in nodes if node.op_type != "Constant")
     for node in nodes:
         origin = origin_of(node)
-        is_module = bool(node.domain) or (counts[origin.call] == 1 and node.op_type != "Constant")
+        is_module = is_call(node) or (counts[origin.call] == 1 and node.op_type != "Constant")
         scope = graph.calls[origin.call].component
         shown = moved(scope, own, path) if own else scope
         name = shown if is_module and scope != own else f"{shown}/{node.op_type}".removeprefix("/")

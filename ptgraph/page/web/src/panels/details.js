@@ -229,6 +229,7 @@ export class Details {
       ['Buffers', totals.buffer_elements ? plural(totals.buffer_elements, 'element') : ''],
       ['FLOPs', totals.flops ? `${short(totals.flops)} in a forward pass` : ''],
       ['Activations', totals.activation_bytes ? bytesText(totals.activation_bytes) : ''],
+      ['Not counted', totals.uncounted_ops ? `${plural(totals.uncounted_ops, 'operation')}, or not in full` : ''],
       ['Operations', full(totals.ops)],
       ['Modules', full(totals.components)],
       ['Origin', origin],
