@@ -158,7 +158,7 @@ def capture_of_program(
 
 
 def _is_on_meta(call: BoundCall) -> bool:
-    tensors = [*pytree.tree_leaves((call.args, call.kwargs)), *call.model.parameters(), *call.model.buffers()]
+    tensors = [*pytree.tree_leaves((call.args, call.kwargs)), *tensors(call.model)]
     return any(map(is_empty, tensors))
 
 
