@@ -19,7 +19,8 @@ import torch
 from torch import nn
 
 from ptgraph.tracing.containers import attributes, container, contents, is_a, put, slots, state
-from ptgraph.tracing.module_walk import modules, tensors
+from ptgraph.tracing.module_walk import modules
+from ptgraph.tracing.module_walk import tensors as tensors_of
 from ptgraph.tracing.torch_internals import TorchDispatchMode, is_wrapped, memory_key, schema_of
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), type))
@@ -200,7 +201,7 @@ def _undo_tensor(tensor: torch.Tensor) -> list[Undo]:
 
 def _undo_numbers(model: nn.Module, tensors: list[torch.Tensor]) -> list[Undo]:
     """Return what gives the tensors of *model* that are plain attributes their numbers back: no tracer copies them."""
-    others = {id(t) for t in tensors(model)}
+    others = {id(t) for t in tensors_of(model)}
     plain = [t.detach() for t in tensors if id(t) not in others]
     if sum(t.numel() * t.element_size() for t in plain) > COPIED:
         return []
