@@ -30,7 +30,10 @@ from ptgraph.onnx.options import Structure, Weights
 from ptgraph.page.overlay import Overlay, match, unmatched_text
 from ptgraph.page.overlay_files import overlays_of, read_overlays
 from ptgraph.tracing.build_graph import graph_of
+from ptgraph.tracing.lazy_modules import initialized, uninitialized
+from ptgraph.tracing.module_walk import named_parameters
 from ptgraph.tracing.source import Dynamic, Source
+from ptgraph.tracing.stand_ins import class_name
 
 if TYPE_CHECKING:
     from ptgraph.comparison.result import GraphDiff
@@ -72,7 +75,7 @@ def attention_patterns(model: nn.Module | Source, *args: Any, **kwargs: Any) -> 
     module = model.model if isinstance(model, Source) else model
     if module is None:
         raise UsageError("an exported program has no modules left that could attend; load the model itself")
-    if any(parameter.is_meta for parameter in module.parameters()):
+    if any(parameter.is_meta for _, parameter in named_parameters(module)):
         raise UsageError("the model has no weights (it is on meta); load it with weights=True")
     if isinstance(model, Source):
         if args or kwargs:
@@ -134,8 +137,11 @@ def _source(
         raise UsageError(f"a model is a torch.nn.Module or an ExportedProgram, not {kind}")
     if not args and not kwargs:
         args, kwargs = example_inputs(model) or ((), {})
+    called = given or file_stem(class_name(model))
+    if uninitialized(model) is not None:
+        model = initialized(model, *on_device_of(model, (args, kwargs)), name=called)
     args, kwargs = separate(on_device_of(model, (args, kwargs)))
-    return Source(given or file_stem(type(model).__name__), model, tuple(args), kwargs, dynamic or {})
+    return Source(called, model, tuple(args), kwargs, dynamic or {})
 
 
 def _traced(source: Source) -> ModelGraph:

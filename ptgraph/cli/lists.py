@@ -14,11 +14,12 @@ def list_presets() -> None:
 
     from ptgraph.graph.labels import count_text
     from ptgraph.models import PRESETS, build
+    from ptgraph.tracing.module_walk import named_parameters
 
     rows = []
     for name, config in PRESETS.items():
         with torch.device("meta"):
-            count = sum(p.numel() for p in build(name).parameters())
+            count = sum(p.numel() for _, p in named_parameters(build(name)))
         shape = f"{config.num_layers} layers × {config.hidden_size}, {config.num_heads} heads"
         rows.append((name, f"{count:,}", count_text(count), shape))
     print_rows(rows)

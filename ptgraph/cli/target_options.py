@@ -8,9 +8,9 @@ from ptgraph.cli.console import EXIT_CODES
 from ptgraph.onnx.options import OPSETS
 
 TARGET_HELP = """TARGET is a preset (see `ptgraph list`); package.module:attribute or file.py:attribute (a module, a
-class, or a function that returns a model); a .pt2 or .onnx file; or a Hugging Face config.json, or its folder. The
-Python code of package.module:attribute and file.py:attribute is run. No code in a file of the other kinds is run;
---trust allows it for a .pt2 file."""
+class, or a function that returns a model); a .pt2 or .onnx file; a file of torch.jit.save; or a Hugging Face
+config.json, or its folder. The Python code of package.module:attribute and file.py:attribute is run. No code in a file
+of the other kinds is run but TorchScript that only computes; --trust allows it for a .pt2 or TorchScript file."""
 
 target_argument = click.argument("target")
 input_option = click.option(

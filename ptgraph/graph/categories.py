@@ -8,11 +8,6 @@ then at whether it has parts.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch import nn
-
 
 _TORCH_MODULES = {
     "activation": "Activation",
@@ -49,23 +44,22 @@ _WORDS = (
 )
 
 
-def category(module: nn.Module, *, root: bool = False) -> str:
-    """Return the category of *module*; the *root* of a model that declares none is the core architecture."""
-    declared = getattr(type(module), "category", None)
+def category(class_: type, *, has_parts: bool, root: bool = False) -> str:
+    """Return the category of a module of *class_*; that of a *root* that declares none is the core architecture."""
+    declared = getattr(class_, "category", None)
     if isinstance(declared, str):
         return declared
-    types = [f"{base.__module__}.{base.__qualname__}" for base in type(module).__mro__]
+    types = [f"{base.__module__}.{base.__qualname__}" for base in class_.__mro__]
     if _ATTENTION in types:
         return "Attention"
-    has_parts = next(module.children(), None) is not None  # an empty container is false, and a part all the same
     if root and has_parts:
         return "Core architecture"
-    for base in type(module).__mro__:
+    for base in class_.__mro__:
         found = _of_torch(base.__module__)
-        named_by_user = found == "Container" and base is not type(module)  # a Sequential with a name of its own
+        named_by_user = found == "Container" and base is not class_  # a Sequential with a name of its own
         if found is not None and not named_by_user:
             return found
-    return category_of_name(type(module).__name__, has_parts=has_parts)
+    return category_of_name(class_.__name__, has_parts=has_parts)
 
 
 def category_of_type(type_: str, *, has_parts: bool, root: bool = False) -> str:

@@ -28,7 +28,7 @@ def fill(model: nn.Module, path: Path, name: str) -> None:
     Raises LoadError if the file cannot be read, or its names and shapes are not those of the model.
     """
     given = read(path)
-    own = {n: t for n, t in model.state_dict(keep_vars=True).items() if isinstance(t, torch.Tensor)}
+    own = {n: t for n, t in nn.Module.state_dict(model, keep_vars=True).items() if isinstance(t, torch.Tensor)}
     state = OrderedDict(given)
     vars(state)["_metadata"] = getattr(given, "_metadata", None)  # versions of modules, for those that changed
     shapes, values, tied = [], [], set()
@@ -47,7 +47,7 @@ def fill(model: nn.Module, path: Path, name: str) -> None:
         del state[n]
     try:
         with quiet():
-            left = model.load_state_dict(state, strict=False, assign=True)
+            left = nn.Module.load_state_dict(model, state, strict=False, assign=True)
     except Exception as error:  # a module may load its part by code of its own
         raise LoadError(f"{path} does not fit {name}: {first_line(error)}") from error
     faults = {

@@ -18,6 +18,8 @@ from ptgraph.errors import LoadError, PtgraphError
 from ptgraph.loading.meta_init import on_meta, parameters_on_meta
 from ptgraph.loading.request import Request
 from ptgraph.loading.user_code import reason_of, run_user_code
+from ptgraph.tracing.lazy_modules import uninitialized
+from ptgraph.tracing.module_walk import named_parameters
 
 log = logging.getLogger(__name__)
 _ITS_OWN = (AttributeError, ImportError, NameError, SystemExit)  # not raised because a tensor is on meta
@@ -25,7 +27,7 @@ _ITS_OWN = (AttributeError, ImportError, NameError, SystemExit)  # not raised be
 
 def need_memory(model: nn.Module, path: Path) -> None:
     """Raise LoadError if the weights of *model*, which is on meta, are more than this machine can hold."""
-    size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    size = sum(tensor.numel() * tensor.element_size() for tensor in nn.Module.state_dict(model).values())
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if size > memory:
         raise LoadError(
@@ -70,11 +72,13 @@ def _empty(factory: Callable[[], Any], what: str, wanted: Request) -> Any:
         with quiet():
             if wanted.checkpoint is not None:
                 with parameters_on_meta():
-                    return factory()
+                    model = factory()
+                lazy = isinstance(model, nn.Module) and uninitialized(model) is not None
+                return None if lazy else model
             with on_meta():
                 model = factory()
-            if isinstance(model, nn.Module) and any(p.is_meta for p in model.parameters()):
-                model.to("meta")  # what came from numpy or by an old constructor ignored the device
+            if isinstance(model, nn.Module) and any(p.is_meta for _, p in named_parameters(model)):
+                nn.Module.to(model, "meta")  # what came from numpy or by an old constructor ignored the device
             return model
     except PtgraphError:
         raise

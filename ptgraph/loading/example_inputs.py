@@ -14,8 +14,11 @@ from ptgraph.loading.checkpoint import fill
 from ptgraph.loading.input_spec import FORM
 from ptgraph.loading.request import Request
 from ptgraph.loading.user_code import run_user_code
+from ptgraph.tracing.lazy_modules import initialized, uninitialized
+from ptgraph.tracing.module_walk import tensors
 from ptgraph.tracing.nested_values import map_tensors
 from ptgraph.tracing.source import Source
+from ptgraph.tracing.stand_ins import forward_parameters, wrapped_by
 
 
 def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any] = ()) -> Source:
@@ -25,7 +28,8 @@ def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any
     Raises UsageError if inputs are missing, or do not fit ``forward``; LoadError if the checkpoint does not fit.
     """
     given = wanted.inputs
-    if wanted.checkpoint is not None:
+    lazy = uninitialized(model) is not None
+    if wanted.checkpoint is not None and not lazy:
         fill(model, wanted.checkpoint, name)
     args, kwargs = example_inputs(model, says) or ((), {})
     if not given and not args and not kwargs and _wanted(model):
@@ -33,7 +37,7 @@ def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any
             f"{name} gives no example inputs; its forward takes {', '.join(_wanted(model))}: "
             f"give each as --input {FORM}, or write a method example_inputs()"
         )
-    parameters = inspect.signature(model.forward).parameters
+    parameters = forward_parameters(model)
     names = [n for n, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     in_order = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
     by_any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -47,6 +51,10 @@ def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any
     elif given:
         kwargs = {**dict(zip(names, args, strict=False)), **kwargs, **{i.name: i.tensor() for i in given}}
         args = tuple(kwargs.pop(n) for n, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and n in kwargs)
+    if lazy:
+        model = initialized(model, *on_device_of(model, (args, kwargs)), name=name)
+        if wanted.checkpoint is not None:
+            fill(model, wanted.checkpoint, name)
     args, kwargs = separate(on_device_of(model, (args, kwargs)))
     return Source(name, model, args, kwargs, {item.name: item.dynamic for item in given if item.dynamic})
 
@@ -57,7 +65,7 @@ def example_inputs(model: nn.Module, says: Sequence[Any] = ()) -> tuple[tuple[An
     That method may return a dict by argument name, a tuple or list in order, or one tensor.
     Raises LoadError if it raises an error, or returns something else.
     """
-    for owner in (model, *says):
+    for owner in (model, wrapped_by(model), *says):
         method = getattr(owner, "example_inputs", None)
         if not callable(method) or inspect.isclass(owner):
             continue
@@ -80,7 +88,7 @@ def on_device_of(model: nn.Module, inputs: Any) -> Any:
 
     Raises UsageError if such a tensor does not fit into memory.
     """
-    state = [*model.parameters(), *model.buffers()]
+    state = tensors(model)
     meta = any(tensor.is_meta for tensor in state)
 
     def move(tensor: torch.Tensor) -> torch.Tensor:
@@ -105,7 +113,7 @@ def separate(inputs: Any) -> Any:
 
 
 def _wanted(model: nn.Module) -> list[str]:
-    parameters = inspect.signature(model.forward).parameters.values()
+    parameters = forward_parameters(model).values()
     return [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ptgraph.errors import LoadError
+from ptgraph.tracing.module_walk import named_parameters
 from ptgraph.tracing.torch_internals import (
     FAKE_TENSOR_LOGGER,
     DataDependentOutputException,
@@ -123,7 +124,7 @@ def _setting(config: Any, *names: str, default: Any = None) -> Any:
 
 
 def _float_dtype(model: nn.Module) -> torch.dtype:
-    return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.get_default_dtype())
+    return next((p.dtype for _, p in named_parameters(model) if p.is_floating_point()), torch.get_default_dtype())
 
 
 def _tokens(config: Any) -> Spec:

@@ -20,6 +20,7 @@ from ptgraph.loading.example_inputs import with_inputs
 from ptgraph.loading.request import KINDS, Request
 from ptgraph.loading.sibling_modules import add_folder, is_library
 from ptgraph.loading.user_code import reason_of, run_user_code
+from ptgraph.tracing.module_walk import named_children
 from ptgraph.tracing.source import Source
 
 MANY = 20  # names, beyond which a message lists no more
@@ -52,7 +53,7 @@ def load_attribute(location: str, attribute: str, wanted: Request) -> Source:
 def _others(owner: Any, part: str) -> str:
     """Return the end of a message: which attribute of *owner* is similar to *part*, or which may be targets."""
     if isinstance(owner, nn.Module):
-        names = [name for name, _ in owner.named_children()]
+        names = [name for name, _ in named_children(owner)]
     elif isinstance(owner, ModuleType):
         names = [n for n, v in vars(owner).items() if not n.startswith("_") and _may_be_target(v, owner.__name__)]
     else:

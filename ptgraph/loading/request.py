@@ -7,7 +7,10 @@ from pathlib import Path
 
 from ptgraph.loading.input_spec import Input
 
-KINDS = "a preset, package.module:attribute, file.py:attribute, a .pt2 or .onnx file, or a Hugging Face config.json"
+KINDS = (
+    "a preset, package.module:attribute, file.py:attribute, a .pt2, .onnx or TorchScript file, "
+    "or a Hugging Face config.json"
+)
 
 
 @dataclass(frozen=True, slots=True)

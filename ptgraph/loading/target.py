@@ -19,6 +19,7 @@ from ptgraph.loading.example_inputs import with_inputs
 from ptgraph.loading.input_spec import parse_inputs
 from ptgraph.loading.python_target import load_attribute
 from ptgraph.loading.request import KINDS, Request
+from ptgraph.loading.torchscript_file import is_pickled, is_torchscript, read_torchscript
 from ptgraph.onnx.reading.read import read_target
 from ptgraph.tracing.source import Source
 
@@ -62,6 +63,8 @@ def _load(target: str, wanted: Request) -> Source:
         return _load_program(path, wanted)
     if path.suffix == ".onnx":
         return _load_onnx(path, wanted)
+    if is_torchscript(path):
+        return _load_torchscript(path, wanted)
     if path.suffix == ".json" or kind_of(path) == "folder":
         return _load_huggingface(path, wanted)
     location, colon, attribute = target.rpartition(":")
@@ -71,6 +74,11 @@ def _load(target: str, wanted: Request) -> Source:
     if file.endswith(".py"):
         need_file(Path(file))
         raise LoadError(f"{file} names a file; say which attribute of it, such as {file}:Model")
+    if is_pickled(path):
+        raise LoadError(
+            f"{target} is a file of torch.save: weights, or a module as Python code; name the class of the model, "
+            "and give its weights as --checkpoint"
+        )
     if path.is_file():
         raise LoadError(f"{target} is no file that ptgraph reads (weights alone are no model); a target is {KINDS}")
     hint = did_you_mean(map(repr, similar(target, PRESETS, cutoff=0.5))) or "."
@@ -96,6 +104,12 @@ def _load_program(path: Path, wanted: Request) -> Source:
     from ptgraph.loading.exported_program import read_program  # torch's reader of programs takes a second to import
 
     return Source(path.stem, program=read_program(path, trust=wanted.trust))
+
+
+def _load_torchscript(path: Path, wanted: Request) -> Source:
+    if wanted.checkpoint is not None:
+        raise UsageError(f"{path} holds its own weights; --checkpoint cannot change them")
+    return with_inputs(path.stem, read_torchscript(path, trust=wanted.trust), wanted)
 
 
 def _load_huggingface(path: Path, wanted: Request) -> Source:

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from ptgraph.common.silence import alone
 from ptgraph.common.unique import unique
 from ptgraph.graph.categories import category
+from ptgraph.tracing.module_walk import named_children, named_modules, to_evaluation
 from ptgraph.tracing.state_guard import left_as_found
 
 _SOFTMAX = (torch.softmax, F.softmax, Tensor.softmax)
@@ -31,13 +32,13 @@ def attention_patterns(model: nn.Module, *args: Any, **kwargs: Any) -> dict[str,
     ``scaled_dot_product_attention`` and of ``nn.MultiheadAttention``, and softmaxes over the last of four dimensions in
     a module of the category Attention. The model is left as it was found.
     """
-    names = {module: name for name, module in model.named_modules()}
+    names = {module: name for name, module in named_modules(model)}
     watch = _Watch()
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # it does not return the probabilities
     try:
         with left_as_found(model), torch.no_grad(), _entered(names, watch.modules), watch:
-            model.eval()
+            to_evaluation(model)
             model(*args, **kwargs)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
@@ -69,7 +70,12 @@ class _Watch(TorchFunctionMode):
         return result
 
     def _attends(self, result: Tensor, dim: int | None) -> bool:
-        return result.ndim == 4 and dim in (-1, 3) and category(self._owner()) == "Attention"
+        return result.ndim == 4 and dim in (-1, 3) and self._in_attention()
+
+    def _in_attention(self) -> bool:
+        owner = self._owner()
+        has_parts = next(named_children(owner), None) is not None
+        return category(type(owner), has_parts=has_parts) == "Attention"
 
     def _owner(self) -> nn.Module:
         """Return the innermost running module that is no ``nn.Softmax``."""

@@ -15,6 +15,7 @@ from ptgraph.tracing.fx_graph.reader import Reader
 from ptgraph.tracing.module_tree import components, config_of, parameters, tensors_of
 from ptgraph.tracing.program import TracedProgram
 from ptgraph.tracing.source import Source
+from ptgraph.tracing.stand_ins import stand_ins
 from ptgraph.tracing.state_guard import random_states_kept
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,10 @@ def graph_of(source: Source, *, tracers: Collection[str] | None = None) -> Model
     """
     if source.graph is not None:
         return replace(source.graph, name=source.name)
-    graph = build(capture(source, tracers=tracers))
-    if graph is None:
-        graph = build(capture(source, tracers=tracers, once=False))
+    with stand_ins(source) as traced:
+        graph = build(capture(traced, tracers=tracers))
+        if graph is None:
+            graph = build(capture(traced, tracers=tracers, once=False))
     assert graph is not None
     return graph
 

@@ -10,7 +10,6 @@ numbers: for them, a model without weights is given small random ones.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -18,13 +17,14 @@ from dataclasses import replace
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from ptgraph.common.interrupts import check
 from ptgraph.common.silence import quiet
 from ptgraph.errors import TraceError, UsageError
 from ptgraph.graph.labels import attempts_text
 from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.lazy_modules import uninitialized
+from ptgraph.tracing.module_walk import to_evaluation
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import fast_paths_off, left_as_found
@@ -74,8 +74,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
             fast_paths_off(),
             sdpa_kernel(SDPBackend.MATH),
         ):
-            with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
-                source.model.eval()
+            to_evaluation(source.model)
             try:
                 with taking_tensors(call):
                     traced = export_once(call) if once and trace is export else trace(call)
@@ -97,12 +96,9 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
 
 
 def _check(model: nn.Module, name: str) -> None:
-    """Raise UsageError for a model compiled by TorchScript, or with parameters that have no shape yet."""
-    if isinstance(model, torch.jit.ScriptModule):
-        raise UsageError(f"{name} is compiled by TorchScript; trace the module that it was made from")
-    for key, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
-            raise UsageError(f"{name} does not know the shape of {key} yet; run it once, then trace it")
+    """Raise UsageError for a model with parameters that have no shape yet."""
+    if (key := uninitialized(model)) is not None:
+        raise UsageError(f"{name} does not know the shape of {key} yet; run it once, then trace it")
 
 
 LADDER: dict[str, Callable[[BoundCall], Capture]] = {

@@ -6,7 +6,7 @@ import logging
 import operator
 import types
 from collections import OrderedDict, UserDict, UserList, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +47,15 @@ def put(value: Any, items: list[Any]) -> None:
             _WRITE[kind](value, items)
         except Exception:  # what the hashing or equality of a user's keys raises
             log.debug("a %s stays as it is", type(value).__name__, exc_info=True)
+
+
+def swapped(item: Any, made: Mapping[int, Any]) -> Any:
+    """Return what takes the place of *item*: what was made for its ``id``, or a tuple with such an object in it."""
+    if not is_a(item, tuple):
+        return made.get(id(item), item)
+    items = contents(item)
+    new = [swapped(part, made) for part in items]
+    return item if all(map(operator.is_, items, new)) else tuple.__new__(type(item), new)
 
 
 def state(value: Any) -> dict[str, Any] | None:
@@ -122,4 +131,4 @@ _WRITE: dict[type, Callable[[Any, list[Any]], None]] = {
     deque: _put_deque,
 }
 
-__all__ = ["attributes", "container", "contents", "is_a", "put", "slots", "state"]
+__all__ = ["attributes", "container", "contents", "is_a", "put", "slots", "state", "swapped"]

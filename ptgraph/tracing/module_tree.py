@@ -19,6 +19,7 @@ from ptgraph.graph.module_paths import completed, natural, parent, upwards
 from ptgraph.graph.serialize import attributes
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
+from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters
 from ptgraph.tracing.plain_values import plain_value, settings
 from ptgraph.tracing.source_info import SourceFiles, qualified_name
 
@@ -37,8 +38,8 @@ def tensors_of(capture: Capture) -> dict[str, Held]:
     """Return every named parameter and buffer."""
     named: list[tuple[Literal["parameter", "buffer"], str, torch.Tensor]] = []
     if capture.model is not None:
-        named += [("parameter", n, t) for n, t in capture.model.named_parameters(remove_duplicate=False)]
-        named += [("buffer", n, t) for n, t in capture.model.named_buffers(remove_duplicate=False)]
+        named += [("parameter", n, t) for n, t in named_parameters(capture.model, remove_duplicate=False)]
+        named += [("buffer", n, t) for n, t in named_buffers(capture.model, remove_duplicate=False)]
     elif capture.program is not None:
         signature = capture.program.graph_signature
         held = {**capture.program.state_dict, **capture.program.constants}
@@ -90,7 +91,7 @@ def components(
     files: SourceFiles,
 ) -> tuple[nx.DiGraph[str], dict[str, ClassInfo]]:
     """Return the tree of modules, and what is known of their classes; *types* gives those of the modules that ran."""
-    modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else {}
+    modules = dict(named_modules(capture.model, remove_duplicate=False)) if capture.model is not None else {}
     types = types if modules else completed(types, (name.rpartition(".")[0] for name in tensors))
     paths = list(modules) or sorted(types, key=natural)
     flops, activations, runs, shapes = totals(ops, calls)
@@ -106,7 +107,7 @@ def components(
             type_ = qualified_name(class_)
             if type_ not in classes:
                 classes[type_] = files.describe(class_)
-            kind = category(module, root=not path)
+            kind = category(class_, has_parts=path in parents, root=not path)
         else:
             type_ = types.get(path, "")
             package, _, name = type_.rpartition(".")

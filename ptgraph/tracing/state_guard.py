@@ -19,6 +19,8 @@ import torch
 from torch import nn
 
 from ptgraph.tracing.containers import attributes, container, contents, is_a, put, slots, state
+from ptgraph.tracing.module_walk import modules
+from ptgraph.tracing.module_walk import tensors as tensors_of
 from ptgraph.tracing.torch_internals import TorchDispatchMode, is_wrapped, memory_key, schema_of
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), type))
@@ -42,11 +44,16 @@ def left_as_found(model: nn.Module, inputs: Any = None) -> Iterator[None]:
     held = [(value, items) for value, items in found if items is not None]
     undo = [*_random_states(), *(step for value, _ in found for step in _undo(value))]
     undo += _undo_numbers(model, [value for value, _ in found if _is_real(value)])
+    scripted = [m for m in modules(model) if isinstance(m, torch.jit.ScriptModule)]  # they keep their mode elsewhere
+    modes = [(module, module.training) for module in scripted if hasattr(module, "training")]
     dtype = torch.get_default_dtype()
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
+        for module, training in modes:
+            if module.training != training:
+                module.training = training
         for value, items in held:
             put(value, items)
         for step in undo:
@@ -128,7 +135,7 @@ def reached(model: nn.Module, inputs: Any = None) -> list[tuple[Any, list[Any] |
     None; plain values are left out. What *inputs* hold stands with it.
     """
     found: dict[int, tuple[Any, list[Any] | None]] = {}  # an id names an object only as long as the object is kept
-    left: deque[Any] = deque([*model.modules(), inputs])
+    left: deque[Any] = deque([*modules(model), inputs])
     while left:
         value = left.popleft()
         if type(value) in _PLAIN or id(value) in found:
@@ -194,7 +201,7 @@ def _undo_tensor(tensor: torch.Tensor) -> list[Undo]:
 
 def _undo_numbers(model: nn.Module, tensors: list[torch.Tensor]) -> list[Undo]:
     """Return what gives the tensors of *model* that are plain attributes their numbers back: no tracer copies them."""
-    others = {id(t) for t in [*model.parameters(), *model.buffers()]}
+    others = {id(t) for t in tensors_of(model)}
     plain = [t.detach() for t in tensors if id(t) not in others]
     if sum(t.numel() * t.element_size() for t in plain) > COPIED:
         return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -43,6 +44,8 @@ CHECKS = re.compile(r"\b_assert|aten\.sym_constrain|_guards_fn")  # operations t
 VMAP = "torch._functorch."  # marks of torch.func.vmap
 VMAP_ENTER = "._add_batch_dim"
 OUTSIDE = "_empty"  # begins the key, in a stack of modules, of what is outside of any
+MANGLED = re.compile(r"\.___torch_mangle_\d+")  # what TorchScript adds to a name that it has already
+SCRIPT_CALL = "ptgraph::CallMethod"  # what stands in graphs of TorchScript for prim::CallMethod
 # Files of the tracer itself, in a stack trace; the last is code that torch.fx has made, numbered in each process.
 OWN_FRAMES = ("torch/fx/", "torch/_", "<eval_with_key>")
 
@@ -133,6 +136,74 @@ def data_followed() -> Iterator[None]:
         del torch.Tensor.data  # that of the class above it is there again
 
 
+def script_class(script: torch.jit.ScriptModule) -> str:
+    """Return the whole name of the class that was compiled: ``torch.nn.modules.linear.Linear``."""
+    return MANGLED.sub("", script._c._type().qualified_name()).removeprefix("__torch__.")
+
+
+def script_constants(script: torch.jit.ScriptModule) -> dict[str, Any]:
+    """Return the values that were compiled into *script* by name; those of a loaded file are not known."""
+    concrete = getattr(script, "_concrete_type", None)
+    return dict(concrete.get_constants()) if concrete is not None else {}
+
+
+def script_methods(script: torch.jit.ScriptModule) -> list[str]:
+    """Return the names of the methods of *script*."""
+    return list(script._c._method_names())
+
+
+def script_arguments(script: torch.jit.ScriptModule) -> list[Any]:
+    """Return what ``forward`` of *script* takes, without the module itself; nothing if it has no ``forward``."""
+    return list(script._c._get_method("forward").schema.arguments[1:]) if script._c._has_method("forward") else []
+
+
+def script_attribute(script: torch.jit.ScriptModule, name: str) -> Any:
+    """Return an attribute that a graph of *script* reads; raises RuntimeError if there is none."""
+    return script._c.getattr(name)
+
+
+def has_script_attribute(script: torch.jit.ScriptModule, name: str) -> bool:
+    """Return whether *script* has an attribute, other than a method, of this name."""
+    return bool(script._c.hasattr(name))
+
+
+def script_graph(script: torch.jit.ScriptModule, method: str) -> Any:
+    """Return the graph of a method in which calls of functions are inlined, and those of methods are `SCRIPT_CALL`."""
+    graph = script._c._get_method(method).graph.copy()
+    for call in graph.findAllNodes("prim::CallMethod"):
+        kept = graph.create(SCRIPT_CALL, list(call.inputs()), call.outputsSize())
+        kept.s_("name", call.s("name"))
+        kept.insertBefore(call)
+        for old, new in zip(call.outputs(), kept.outputs(), strict=True):
+            new.setType(old.type())
+            old.replaceAllUsesWith(new)
+        call.destroy()
+    torch._C._jit_pass_inline(graph)
+    return graph
+
+
+def script_dtype(tensor: torch.Tensor) -> int:
+    """Return the number that TorchScript has for the dtype of *tensor*."""
+    from torch._export.converter import get_dtype_as_int
+
+    return int(get_dtype_as_int(tensor))  # type: ignore[no-untyped-call]
+
+
+def uncompiled(module: nn.Module) -> nn.Module | None:
+    """Return the module that torch.compile wrapped, or None for another one, and where the wrapper has hooks."""
+    wrapped = sys.modules.get("torch._dynamo.eval_frame")
+    if wrapped is None or type(module) is not wrapped.OptimizedModule:
+        return None
+    if module._forward_hooks or module._forward_pre_hooks:  # they belong to the wrapper
+        return None
+    return own_modules(module)["_orig_mod"]
+
+
+def in_torch_function_mode() -> bool:
+    """Return whether a mode sees the functions of torch that are called."""
+    return bool(torch._C._len_torch_function_stack())
+
+
 def is_symbolic(size: Any) -> bool:
     """Return whether *size* is of torch's classes for numbers that may vary."""
     return hasattr(size, "node")
@@ -163,6 +234,7 @@ __all__ = [
     "INPUT_SIZE",
     "OUTSIDE",
     "OWN_FRAMES",
+    "SCRIPT_CALL",
     "SYMBOL",
     "VMAP",
     "VMAP_ENTER",
@@ -180,7 +252,9 @@ __all__ = [
     "expression_of",
     "fake_tensor_reader",
     "free_symbols",
+    "has_script_attribute",
     "hint_of",
+    "in_torch_function_mode",
     "input_spec",
     "is_empty",
     "is_symbolic",
@@ -192,5 +266,13 @@ __all__ = [
     "own_parameters",
     "pytree",
     "schema_of",
+    "script_arguments",
+    "script_attribute",
+    "script_class",
+    "script_constants",
+    "script_dtype",
+    "script_graph",
+    "script_methods",
+    "uncompiled",
     "version_of",
 ]

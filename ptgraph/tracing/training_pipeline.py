@@ -22,6 +22,7 @@ from ptgraph.graph.model import RECORDED, Call, Component, ModelGraph, Op, Shape
 from ptgraph.graph.recorded_pipelines import check_kind
 from ptgraph.graph.serialize import attributes
 from ptgraph.tracing.module_tree import config_of
+from ptgraph.tracing.module_walk import named_parameters
 from ptgraph.tracing.plain_values import plain_value
 from ptgraph.tracing.source_info import SourceFiles, qualified_name
 
@@ -245,7 +246,7 @@ def _described(value: Any) -> Described:
     if isinstance(value, torch.Tensor):
         return Described(str(value.dtype).removeprefix("torch."), tuple((size, size, "") for size in value.shape))
     if isinstance(value, nn.Module):
-        return Described(kind, words=f"{sum(p.numel() for p in value.parameters()):,} parameters")
+        return Described(kind, words=f"{sum(p.numel() for _, p in named_parameters(value)):,} parameters")
     if isinstance(value, str):
         return Described("str", ((len(value), len(value), "character"),))
     if isinstance(value, Iterator):

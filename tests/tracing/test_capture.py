@@ -494,13 +494,6 @@ def test_inputs_that_do_not_fit_are_an_error_of_usage(args: Any, kwargs: Any, dy
         capture(Source("model", Fixed(), args, kwargs, dynamic))
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit")
-@pytest.mark.parametrize("make", [torch.jit.script, lambda model: torch.jit.trace(model, torch.ones(2, 4))])
-def test_a_module_that_torchscript_compiled_is_refused(make: Any) -> None:
-    with pytest.raises(UsageError, match="model is compiled by TorchScript; trace the module that it was made from"):
-        capture(Source("model", make(nn.Linear(4, 4)), (torch.ones(2, 4),)))
-
-
 def test_a_module_that_does_not_know_its_shape_is_refused_and_stays_as_it_is() -> None:
     model = nn.Sequential(nn.LazyLinear(4))
     with pytest.raises(UsageError, match=r"does not know the shape of 0.weight yet; run it once"):

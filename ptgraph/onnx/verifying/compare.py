@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
@@ -27,6 +26,7 @@ from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain, runtime_of
 from ptgraph.onnx.writing.model import need_program
+from ptgraph.tracing.module_walk import tensors, to_evaluation
 from ptgraph.tracing.nested_values import map_tensors, opened
 from ptgraph.tracing.sample_inputs import Sample, Sampler
 from ptgraph.tracing.source import Source
@@ -191,17 +191,15 @@ def _results(module: nn.Module, sample: Sample, seed: int | None = None) -> dict
 
     With a *seed*, its random numbers are those of the seed.
     """
-    device = next((tensor.device for tensor in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
+    device = next((tensor.device for tensor in tensors(module)), torch.device("cpu"))
     args, kwargs = map_tensors(lambda t: t.clone().to(device), (sample.args, sample.kwargs))
     with left_as_found(module, (args, kwargs)), values_kept(module), quiet(), torch.no_grad():
-        with contextlib.suppress(NotImplementedError):  # what torch.export made has one mode
-            module.eval()
+        to_evaluation(module)
         if seed is not None:
             torch.manual_seed(seed)
         found = opened(module(*args, **kwargs))
         numbers = {name or "output": value for name, value in found.rest if isinstance(value, int | float)}
-        tensors = {name or "output": plain(value).clone().cpu() for name, value in found.tensors.items()}
-        return {**tensors, **numbers}
+        return {name or "output": plain(value).clone().cpu() for name, value in found.tensors.items()} | numbers
 
 
 def _run_both(

@@ -26,6 +26,7 @@ from ptgraph.common.messages import first_line
 from ptgraph.common.silence import quiet
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import NAME_SCOPES
+from ptgraph.tracing.module_walk import modules
 
 log = logging.getLogger(__name__)
 Translation = Callable[..., Any]  # of an operator: it takes the operator's arguments, and returns ONNX values
@@ -254,7 +255,7 @@ def numbers_carried(whole: fx.GraphModule, nodes: Iterable[fx.Node]) -> Iterator
     (an alias, for example) has an empty one. What a context manager wraps is run node by node, since torch would give
     its nodes the stack of the wrapper.
     """
-    wrapped = [body for body in whole.modules() if isinstance(body, fx.GraphModule) and body is not whole]
+    wrapped = [body for body in modules(whole) if isinstance(body, fx.GraphModule) and body is not whole]
     for body in wrapped:
         body.forward = fx.Interpreter(body).run
     numbered = list(nodes)

@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 
 from ptgraph.graph.model import Shape
+from ptgraph.tracing.module_walk import named_buffers, named_parameters, to_evaluation
 from ptgraph.tracing.plain_values import plain_value, public
 from ptgraph.tracing.source_info import qualified_name
 from ptgraph.tracing.state_guard import left_as_found
@@ -66,11 +67,12 @@ def function_of(node: fx.Node, module: nn.Module | None) -> Any:
     """Return what *node* calls; *module*, which it may run as a whole, is called without numbers, for evaluation."""
     if module is None:
         return getattr(torch.Tensor, str(node.target)) if node.op == "call_method" else node.target
-    state = {k: v.to("meta") for k, v in [*module.named_parameters(), *module.named_buffers()]}
+    state = {k: v.to("meta") for k, v in [*named_parameters(module), *named_buffers(module)]}
 
     def run(*args: Any, **kwargs: Any) -> Any:
         with left_as_found(module):
-            return torch.func.functional_call(module.eval(), state, args, kwargs)
+            to_evaluation(module)
+            return torch.func.functional_call(module, state, args, kwargs)
 
     return run
 

@@ -29,6 +29,7 @@ from ptgraph.tracing.fx_graph.node import (
     target_of,
 )
 from ptgraph.tracing.fx_graph.replay import TracedCall, copy_call
+from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters
 from ptgraph.tracing.nested_values import key_name
 from ptgraph.tracing.repeated_blocks.interceptor import ENTER, LEAVE, REPEAT
 from ptgraph.tracing.source_info import SourceFiles, qualified_name
@@ -51,7 +52,7 @@ class Reader:
     def __init__(self, capture: Capture, first: dict[str, str]) -> None:
         self.capture = capture
         self.assembly = GraphAssembly(first)
-        modules = dict(capture.model.named_modules(remove_duplicate=False)) if capture.model is not None else None
+        modules = dict(named_modules(capture.model, remove_duplicate=False)) if capture.model is not None else None
         self.paths = set(modules) if modules is not None else None
         self.by_id = {str(id(module)): path for path, module in reversed((modules or {}).items())}
         self.files = SourceFiles()
@@ -222,7 +223,7 @@ class Reader:
 
     def _module_reads(self, path: str, module: nn.Module) -> Iterator[Read]:
         """Yield the state that a whole-module node reads; the graph has no nodes of its own for it."""
-        for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
+        for kind, named in (("parameter", named_parameters(module)), ("buffer", named_buffers(module))):
             for own, tensor in named:
                 name = self.assembly.first.get(f"{path}.{own}", f"{path}.{own}")
                 if name not in self.assembly.states:

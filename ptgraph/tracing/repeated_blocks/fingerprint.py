@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ptgraph.tracing.containers import attributes, container, contents, slots
+from ptgraph.tracing.module_walk import modules, named_modules
 from ptgraph.tracing.repeated_blocks.value_tracker import Tracked, seen, uses_noted_by, value_of
 from ptgraph.tracing.torch_internals import (
     DisableTorchFunction,
@@ -65,7 +66,7 @@ class Signature:
         block = self.block
         self._kept: list[Any] = []
         self._places: dict[int, tuple[str, Any]] = {}
-        self._modules = {self._id(vars(m)): path for path, m in block.named_modules()}
+        self._modules = {self._id(vars(m)): path for path, m in named_modules(block)}
         self._out: list[Any] = []
         self._seen: dict[int, int] = {}
         for number, tensor in enumerate(inputs):
@@ -73,11 +74,11 @@ class Signature:
             self._out += [tensor.dtype, tensor.device, tensor.requires_grad, *map(_size, tensor.shape)]
             self._out += map(_size, tensor.stride())
             self.versions.append(version_of(tensor))
-        for path, module in block.named_modules():
+        for path, module in named_modules(block):
             self._state(path, module)
-        for path, module in block.named_modules():
+        for path, module in named_modules(block):
             self._attributes(path, module)
-        self._code({type(module) for module in block.modules()})
+        self._code({type(module) for module in modules(block)})
         self._visit(given, 0)
         self.tokens = tuple(self._out)
 
@@ -94,7 +95,7 @@ class Signature:
         used: set[tuple[str, str]] = set() if wrapped else set(self.values)
         if not wrapped:
             self.note_use(used)
-        modules = dict(self.block.named_modules())
+        modules = dict(named_modules(self.block))
         before, given = {}, {}
         for path, name in self.values:
             held = before[path, name] = vars(modules[path])[name]
@@ -110,7 +111,7 @@ class Signature:
 
     def note_use(self, used: set[tuple[str, str]]) -> None:
         """Tell a traced call around this one that its repeat depends on these values, and on those given."""
-        modules = dict(self.block.named_modules())
+        modules = dict(named_modules(self.block))
         for path, name in used:
             seen(vars(modules[path])[name])
         for value in self.lent:

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from ptgraph.tracing.module_walk import modules, named_children, named_modules
 from ptgraph.tracing.repeated_blocks.fingerprint import INDEX, PLAIN, Signature, own_forward
 from ptgraph.tracing.repeated_blocks.value_tracker import Tracked
 from ptgraph.tracing.torch_internals import free_symbols, is_wrapped, memory_key, pytree
@@ -111,10 +112,10 @@ class Repeats:
         self.count = self._ids = 0
         self.notes: list[str] = []
         self._active: set[int] = set()
-        for parent in model.modules():
+        for parent in modules(model):
             kinds: dict[type, list[nn.Module]] = defaultdict(list)
-            for child in parent.children():
-                if next(child.children(), None) is not None and not isinstance(child, torch.jit.ScriptModule):
+            for _, child in named_children(parent):
+                if next(named_children(child), None) is not None and not isinstance(child, torch.jit.ScriptModule):
                     kinds[type(child)].append(child)
             for blocks in kinds.values():
                 if len(blocks) >= FEWEST:
@@ -178,7 +179,7 @@ def _differing(blocks: list[nn.Module]) -> frozenset[tuple[str, str]]:
     found: dict[tuple[str, str], set[Any]] = defaultdict(set)
     settings: dict[type, set[str]] = {}
     for block in blocks:
-        for path, module in block.named_modules():
+        for path, module in named_modules(block):
             kind = type(module)
             taken = settings.get(kind) or settings.setdefault(kind, _constructor(kind))
             for name, value in vars(module).items():

@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from ptgraph.errors import TraceError, UsageError
 from ptgraph.tracing.nested_values import described, map_tensors, opened
 from ptgraph.tracing.source import Dynamic, Source
+from ptgraph.tracing.stand_ins import forward_parameters
 from ptgraph.tracing.torch_internals import expression_of, input_spec, pytree
 from ptgraph.tracing.tracers.dynamic_dims import dynamic_shapes
 
@@ -76,7 +77,7 @@ def bind(source: Source) -> BoundCall:
     """
     model = source.model
     assert model is not None
-    signature = inspect.signature(model.forward)
+    signature = inspect.Signature(list(forward_parameters(model).values()))
     given_args, given_kwargs = _apart((source.args, source.kwargs))
     try:
         arguments = _by_name(signature, given_args, given_kwargs)

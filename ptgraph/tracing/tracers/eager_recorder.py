@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from ptgraph.common.messages import first_line
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
+from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters, tensors
 from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.plain_values import public
 from ptgraph.tracing.source_info import qualified_name
@@ -68,7 +69,7 @@ def record(call: BoundCall) -> Capture:
 
 def _running(model: nn.Module, error: BaseException) -> str:
     """Return which part of *model* was running when *error* was raised, and how it is set up."""
-    paths = {id(module): path for path, module in model.named_modules() if path}
+    paths = {id(module): path for path, module in named_modules(model) if path}
     place, step = "", error.__traceback__
     while step is not None:
         running = step.tb_frame.f_locals.get("self")
@@ -83,12 +84,12 @@ class _Recorder(TorchFunctionMode):
         super().__init__()
         self.graph = fx.Graph()
         self.states: dict[str, tuple[str, str]] = {}
-        self.paths = {id(module): path for path, module in model.named_modules()}
-        self.types = {path: qualified_name(type(module)) for path, module in model.named_modules()}
-        self.named = {id(p): ("parameter", name) for name, p in model.named_parameters()}
-        self.named |= {id(b): ("buffer", name) for name, b in model.named_buffers()}
+        self.paths = {id(module): path for path, module in named_modules(model)}
+        self.types = {path: qualified_name(type(module)) for path, module in named_modules(model)}
+        self.named = {id(p): ("parameter", name) for name, p in named_parameters(model)}
+        self.named |= {id(b): ("buffer", name) for name, b in named_buffers(model)}
         self.nodes: dict[int, fx.Node] = {}
-        self.alive = [*model.parameters(), *model.buffers()]  # an id names a tensor only while the tensor lives
+        self.alive = tensors(model)  # an id names a tensor only while the tensor lives
         self.memory: dict[int, torch.UntypedStorage] = {}
         self.stack: dict[str, tuple[str, str]] = {}
         self.runs: dict[str, int] = {}

@@ -10,6 +10,7 @@ import torch
 from torch import fx
 
 from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.module_walk import named_buffers, named_parameters
 from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.torch_internals import pytree
 from ptgraph.tracing.tracers.bound_call import BoundCall
@@ -34,8 +35,8 @@ def trace_symbolically(call: BoundCall) -> Capture:
     for node in graph.nodes:
         node.meta["val"] = _as_tensors(node.meta.get("tensor_meta"))
     reads = {node.name: str(node.target) for node in graph.nodes if node.op == "get_attr"}
-    kinds = {name: "parameter" for name, _ in model.named_parameters(remove_duplicate=False)}
-    kinds |= {name: "buffer" for name, _ in model.named_buffers(remove_duplicate=False)}
+    kinds = {name: "parameter" for name, _ in named_parameters(model, remove_duplicate=False)}
+    kinds |= {name: "buffer" for name, _ in named_buffers(model, remove_duplicate=False)}
     (output,) = (node for node in graph.nodes if node.op == "output")
     given = opened(pytree.tree_map(_fields, output.args[0]))
     return Capture(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import nn
 
-from ptgraph.tracing.containers import contents, is_a, put
+from ptgraph.tracing.containers import is_a, put, swapped
 from ptgraph.tracing.state_guard import reached, values_kept
 from ptgraph.tracing.torch_internals import pytree
 from ptgraph.tracing.tracers.bound_call import BoundCall
@@ -43,20 +41,11 @@ def materialized(call: BoundCall) -> Iterator[BoundCall]:
     with values_kept(call.model):
         try:
             for value, items in held:
-                put(value, [_swapped(item, made) for item in items])
+                put(value, [swapped(item, made) for item in items])
             yield call.with_tensors(given)
         finally:
             for value, items in held:
                 put(value, items)
-
-
-def _swapped(item: Any, made: dict[int, torch.Tensor]) -> Any:
-    """Return what takes the place of *item*: a tensor that was made, or a tuple with such a tensor in it."""
-    if not is_a(item, tuple):
-        return made.get(id(item), item)
-    items = contents(item)
-    new = [_swapped(part, made) for part in items]
-    return item if all(map(operator.is_, items, new)) else tuple.__new__(type(item), new)
 
 
 def _real(tensor: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ from torch.export import ExportedProgram
 from ptgraph.common.interrupts import check
 from ptgraph.errors import TraceError
 from ptgraph.tracing.captured import Capture
+from ptgraph.tracing.module_walk import tensors
 from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.repeated_blocks.interceptor import watched
@@ -158,8 +159,8 @@ def capture_of_program(
 
 
 def _is_on_meta(call: BoundCall) -> bool:
-    tensors = [*pytree.tree_leaves((call.args, call.kwargs)), *call.model.parameters(), *call.model.buffers()]
-    return any(map(is_empty, tensors))
+    held = [*pytree.tree_leaves((call.args, call.kwargs)), *tensors(call.model)]
+    return any(map(is_empty, held))
 
 
 def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> tuple[ExportedProgram, Rest | None]:

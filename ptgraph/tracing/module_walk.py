@@ -1,0 +1,89 @@
+"""Modules, parameters and buffers of a model, read from what ``nn.Module`` keeps: no code of the user's class runs.
+
+A user's class may have an attribute that is called ``modules``, ``parameters`` or ``train``, a list for example.
+Names and order are those of the functions of ``nn.Module``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from ptgraph.tracing.torch_internals import own_buffers, own_modules, own_parameters
+
+
+def named_children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield name and module of the direct children, each module once."""
+    seen: set[int] = set()
+    for name, child in own_modules(module).items():
+        if child is not None and id(child) not in seen:
+            seen.add(id(child))
+            yield name, child
+
+
+def named_modules(model: nn.Module, *, remove_duplicate: bool = True) -> Iterator[tuple[str, nn.Module]]:
+    """Yield path and module, the model itself first; one of several paths only once, unless told otherwise."""
+    seen: set[int] = set()
+    left = [("", model)]
+    while left:
+        path, module = left.pop()
+        if remove_duplicate and id(module) in seen:
+            continue
+        seen.add(id(module))
+        yield path, module
+        prefix = f"{path}." if path else ""
+        below = [(f"{prefix}{name}", child) for name, child in own_modules(module).items() if child is not None]
+        left += reversed(below)
+
+
+def modules(model: nn.Module) -> Iterator[nn.Module]:
+    """Yield each module once, the model itself first."""
+    return (module for _, module in named_modules(model))
+
+
+def named_parameters(model: nn.Module, *, remove_duplicate: bool = True) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield ``state_dict`` name and parameter; one of several names only once, unless told otherwise."""
+    seen: set[int] = set()
+    for path, module in named_modules(model, remove_duplicate=remove_duplicate):
+        for name, parameter in own_parameters(module).items():
+            if parameter is not None and not (remove_duplicate and id(parameter) in seen):
+                seen.add(id(parameter))
+                yield f"{path}.{name}" if path else name, parameter
+
+
+def named_buffers(model: nn.Module, *, remove_duplicate: bool = True) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield name and buffer; one of several names only once, unless told otherwise."""
+    seen: set[int] = set()
+    for path, module in named_modules(model, remove_duplicate=remove_duplicate):
+        for name, buffer in own_buffers(module).items():
+            if buffer is not None and not (remove_duplicate and id(buffer) in seen):
+                seen.add(id(buffer))
+                yield f"{path}.{name}" if path else name, buffer
+
+
+def tensors(model: nn.Module) -> list[torch.Tensor]:
+    """Return the parameters, then the buffers, each once."""
+    return [*(tensor for _, tensor in named_parameters(model)), *(tensor for _, tensor in named_buffers(model))]
+
+
+def to_evaluation(model: nn.Module) -> None:
+    """Put every module into evaluation mode.
+
+    ``train()`` of the user's classes is not called: some merge weights in it, and a model is left as it was found.
+    """
+    for module in modules(model):
+        if getattr(module, "training", False):  # a frozen ScriptModule has no mode
+            module.training = False
+
+
+__all__ = [
+    "modules",
+    "named_buffers",
+    "named_children",
+    "named_modules",
+    "named_parameters",
+    "tensors",
+    "to_evaluation",
+]
