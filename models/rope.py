@@ -36,7 +36,7 @@ class RotaryEmbedding(nn.Module):
         """
         positions = torch.arange(start, start + hidden.shape[1], dtype=torch.float32, device=hidden.device)
         pairs = torch.arange(0, self.head_dim, 2, dtype=torch.float32, device=hidden.device)
-        angles = torch.outer(positions, self.theta ** (-pairs / self.head_dim))  # [sequence, head_dim / 2]
+        angles = positions[:, None] * self.theta ** (-pairs / self.head_dim)  # [sequence, head_dim / 2]
         cos, sin = angles.cos(), angles.sin()
         if hidden.dtype != torch.float32:  # angles need the precision, their cosines do not
             cos, sin = cos.to(hidden.dtype), sin.to(hidden.dtype)

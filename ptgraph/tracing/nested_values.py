@@ -37,7 +37,8 @@ Make = Callable[[Mapping[str, Any]], Any]
 class Opened:
     """A value, taken apart.
 
-    ``tensors`` has its tensors by name, in order: the steps to each, joined. One that is found twice is there twice.
+    ``tensors`` has its tensors by name, in order: the steps to each, joined, or ``output`` where there is none. One
+    that is found twice is there twice.
     ``rest`` has everything else by name: each item of a dict, and a list or an object without tensors as a whole.
     ``rebuild`` makes the value again, with other tensors by the same names.
     """
@@ -53,7 +54,7 @@ def opened(value: Any, name: str = "", step: str = ".", spell: Callable[[str], s
 
     def visit(part: Any, at: str, inside: tuple[int, ...]) -> Make:
         if is_a(part, TENSORS):
-            key = unique(spell(at), found.tensors)
+            key = unique(spell(at or "output"), found.tensors)
             found.tensors[key] = part
             return lambda given: given[key]
         before, listed = len(found.tensors), len(found.rest)

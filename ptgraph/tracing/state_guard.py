@@ -86,14 +86,14 @@ def values_kept(model: nn.Module) -> Iterator[None]:
 
 
 class _Written(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch left it untyped
-    """Keeps a copy of each of *tensors* that an operator writes to, from before that."""
+    """Keeps a copy of the memory of each of *tensors* that an operator writes to, from before that."""
+
+    supports_higher_order_operators = True
 
     def __init__(self, tensors: list[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.by_memory: dict[int, list[torch.Tensor]] = {}
-        for tensor in tensors:
-            self.by_memory.setdefault(memory_key(tensor), []).append(tensor.detach())
-        self.copies: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.by_memory = {memory_key(tensor): tensor for tensor in tensors}
+        self.steps: list[Undo] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -108,18 +108,23 @@ class _Written(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lef
 
     def _keep(self, tensor: Any) -> None:
         if _is_real(tensor) and not is_wrapped(tensor):  # what it wraps comes here, too
-            for known in self.by_memory.pop(memory_key(tensor), ()):
-                self.copies.append((known, known.clone()))
+            known = self.by_memory.pop(memory_key(tensor), None)
+            if known is not None:
+                self.steps.append(_undo_memory(known))
 
     def undo(self) -> None:
-        for tensor, copy in self.copies:
-            _write(tensor, copy)
+        for step in self.steps:
+            step()
 
 
-def _write(tensor: torch.Tensor, copy: torch.Tensor) -> None:
-    """Give *tensor*, which is detached, the numbers of *copy*, in silence: as if nothing had been written."""
-    with torch.no_grad():
-        tensor.data.copy_(copy)
+def _undo_memory(tensor: torch.Tensor) -> Undo:
+    """Return what gives the memory of *tensor* its bytes back, if they have changed: in silence, and whatever views it.
+
+    Memory that cannot be written to has not changed, and is not written to.
+    """
+    memory = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(tensor.untyped_storage())
+    before = memory.clone()
+    return lambda: None if torch.equal(memory, before) else memory.copy_(before)
 
 
 def _is_real(value: Any) -> bool:
@@ -202,10 +207,10 @@ def _undo_tensor(tensor: torch.Tensor) -> list[Undo]:
 def _undo_numbers(model: nn.Module, tensors: list[torch.Tensor]) -> list[Undo]:
     """Return what gives the tensors of *model* that are plain attributes their numbers back: no tracer copies them."""
     others = {id(t) for t in tensors_of(model)}
-    plain = [t.detach() for t in tensors if id(t) not in others]
-    if sum(t.numel() * t.element_size() for t in plain) > COPIED:
+    plain = {memory_key(t): t for t in tensors if id(t) not in others}.values()
+    if sum(t.untyped_storage().nbytes() for t in plain) > COPIED:
         return []
-    return [partial(_write, tensor, tensor.clone()) for tensor in plain]
+    return [_undo_memory(tensor) for tensor in plain]
 
 
 def _memory_of(tensor: torch.Tensor) -> tuple[Any, ...]:

@@ -158,7 +158,7 @@ def script_arguments(script: torch.jit.ScriptModule) -> list[Any]:
 
 
 def script_attribute(script: torch.jit.ScriptModule, name: str) -> Any:
-    """Return an attribute that a graph of *script* reads; raises RuntimeError if there is none."""
+    """Return an attribute that a graph of *script* reads; raises AttributeError if there is none."""
     return script._c.getattr(name)
 
 

@@ -22,4 +22,4 @@ def test_an_output_that_has_no_shape_says_its_whole_type(tmp_path: Path) -> None
     onnx.save(onnx.parser.parse_model(SEQUENCE), file)
     drawing = figure(graph_of(load(str(file))))
     texts = [mark.text for item in drawing.items for mark in item.marks if isinstance(mark, Text)]
-    assert "sequence of float32" in texts
+    assert "sequence of N×8 float32" in texts

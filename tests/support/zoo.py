@@ -368,7 +368,7 @@ class Empty(nn.Module):
 class Case:
     """A model, the shapes of its inputs, and what its graph must say.
 
-    ``outputs`` maps the names of the outputs to their shapes; spaces tell equal names apart.
+    ``outputs`` maps the names of the outputs to their shapes.
     """
 
     make: Callable[[], nn.Module]
@@ -433,7 +433,7 @@ ZOO = {
     "names": Case(
         Names,
         lambda: tuple(torch.ones(2) for _ in range(4)),
-        {"output": (2,), "input": (2,), "a.b": (2,), "a.b ": (2,), "output ": (2,)},
+        {"output": (2,), "input": (2,), "a.b": (2,), "a.b_2": (2,), "output_2": (2,)},
     ),
     "hostile": Case(HostileNames, x(1, 4), {"output": (1, 4)}),
     "weights": Case(Weights, x(1, 4), {"output": (1, 4)}, devices=("cpu",)),

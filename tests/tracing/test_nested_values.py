@@ -59,7 +59,7 @@ class Colour(enum.Enum):
 
 
 VALUES: list[tuple[str, Any, dict[str, Tensor], list[tuple[str, Any]]]] = [
-    ("tensor", X, {"": X}, []),
+    ("tensor", X, {"output": X}, []),
     ("nested", {"a": [X, (Y, None)], 1: "t"}, {"a.0": X, "a.1.0": Y}, [("a.1.1", None), ("1", "t")]),
     ("frozen", Frozen(X), {"x": X}, [("n", 3)]),
     ("slots", Slotted(X), {"x": X}, [("n", 3)]),

@@ -191,3 +191,84 @@ def test_a_weak_dictionary_goes_by_identity() -> None:
     x, y = torch.ones(1), torch.ones(1)
     known[x] = "x"
     assert x in known and y not in known, "WeakIdKeyDictionary no longer tells equal tensors apart"
+
+
+class Scripted(nn.Module):
+    __constants__ = ("times",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+        self.times = 3
+
+    def forward(self, x: torch.Tensor, by: float = 1.0) -> torch.Tensor:
+        return self.linear(x) * self.times * by
+
+
+def test_what_a_script_says_of_itself() -> None:
+    script = torch.jit.script(Scripted())
+    assert internals.script_class(script).endswith("Scripted"), "the class of a script has another name"
+    assert internals.script_constants(script)["times"] == 3, "constants of a script are kept elsewhere"
+    assert "forward" in internals.script_methods(script)
+    arguments = internals.script_arguments(script)
+    assert [a.name for a in arguments] == ["x", "by"] and arguments[1].default_value == 1.0
+    assert internals.has_script_attribute(script, "linear") and not internals.has_script_attribute(script, "none")
+    assert internals.script_attribute(script, "times") == 3
+    with pytest.raises(AttributeError):
+        internals.script_attribute(script, "none")
+
+
+def test_the_graph_of_a_script_keeps_the_calls_of_its_modules() -> None:
+    graph = internals.script_graph(torch.jit.script(Scripted()), "forward")
+    (call,) = (node for node in graph.nodes() if node.kind() == internals.SCRIPT_CALL)
+    assert call.s("name") == "forward", "a graph of TorchScript calls its modules otherwise"
+
+
+def test_the_numbers_of_dtypes_in_torchscript() -> None:
+    numbers = [internals.script_dtype(torch.zeros(1, dtype=t)) for t in (torch.uint8, torch.int64, torch.float32)]
+    assert numbers == [0, 4, 6], "TorchScript numbers dtypes otherwise"
+
+
+def test_a_compiled_module_holds_the_one_that_it_was_made_of() -> None:
+    net = Net()
+    compiled: Any = torch.compile(net, backend="eager")
+    assert internals.uncompiled(compiled) is net, "torch.compile wraps a module otherwise"
+    assert internals.uncompiled(net) is None
+    compiled.register_forward_hook(lambda *_: None)
+    assert internals.uncompiled(compiled) is None, "hooks of a module are kept elsewhere"
+
+
+def test_data_of_a_tensor_is_followed() -> None:
+    class Data(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.data + 1
+
+    own = torch.Tensor.data
+    with internals.data_followed():
+        program = torch.export.export(Data(), (torch.ones(2),))
+    assert torch.equal(program.module()(torch.zeros(2)), torch.ones(2)), "tensor.data is a constant in a program"
+    assert torch.Tensor.data == own
+
+
+def test_modes_and_tensors_without_numbers() -> None:
+    assert not internals.in_torch_function_mode()
+    with torch.device("cpu"):
+        assert internals.in_torch_function_mode(), "torch counts its modes otherwise"
+    with internals.FakeTensorMode() as mode:
+        assert internals.is_empty(mode.from_tensor(torch.ones(1)))
+    assert internals.is_empty(torch.ones(1, device="meta")) and not internals.is_empty(torch.ones(1))
+
+
+def test_a_mode_sees_operators_and_those_that_take_functions() -> None:
+    seen = []
+
+    class Sees(internals.TorchDispatchMode):
+        supports_higher_order_operators = True
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(function)
+            return function(*args, **(kwargs or {}))
+
+    with Sees():
+        torch.cond(torch.tensor(True), lambda x: x + 1, lambda x: x - 1, (torch.ones(2),))
+    assert any(isinstance(function, internals.HigherOrderOperator) for function in seen)

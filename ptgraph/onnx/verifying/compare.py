@@ -199,7 +199,7 @@ def _results(module: nn.Module, sample: Sample, seed: int | None = None) -> dict
             torch.manual_seed(seed)
         found = opened(module(*args, **kwargs))
         numbers = {name or "output": value for name, value in found.rest if isinstance(value, int | float)}
-        return {name or "output": plain(value).clone().cpu() for name, value in found.tensors.items()} | numbers
+        return {name: plain(value).clone().cpu() for name, value in found.tensors.items()} | numbers
 
 
 def _run_both(

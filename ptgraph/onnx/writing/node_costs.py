@@ -2,7 +2,8 @@
 
 An operation that became several nodes counts once: a parameter on the first of them that reads it, FLOPs on those that
 multiply. So the nodes of the main graph add up to the model, and those of a function to one call of it. A parameter
-that several operations read, or several calls, counts for each.
+that several operations read, or several calls, counts for each. What was computed when the file was written has no
+node: it counts for the model only.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from typing import Any
 
 import onnx
 import onnx_ir as ir
-import torch
 from torch import fx
 
 from ptgraph.onnx.metadata import OWN_DOMAIN
 from ptgraph.onnx.writing.torch_onnx_bridge import record
+from ptgraph.tracing.torch_internals import HigherOrderOperator, OpOverload, schema_of
 
 _INPUTS = "inputs"  # the attribute that names the arguments which the inputs are, where there are several
 
@@ -26,7 +26,7 @@ def own_node(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> A
 
     *args* and *kwargs* are the arguments of *node*, with ONNX values in the place of FX nodes.
     """
-    of = next((a for a in (node.target, *node.args) if isinstance(a, torch._ops.OpOverload)), node.target)
+    of = next((a for a in (node.target, *node.args) if isinstance(a, OpOverload)), node.target)
     library, name = _library_and_name(of)
     inputs: dict[str, ir.Value] = {}
     attributes: dict[str, Any] = {}
@@ -57,17 +57,17 @@ def own_node(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> A
 
 def _library_and_name(target: Any) -> tuple[str, str]:
     """Return ``aten`` and ``median`` of ``torch.ops.aten.median.dim``."""
-    if isinstance(target, torch._ops.OpOverload):
-        return target.namespace, target._schema.name.rpartition("::")[2]
+    if isinstance(target, OpOverload):
+        return target.namespace, schema_of(target).name.rpartition("::")[2]
     module = str(getattr(target, "__module__", "")).rpartition(".")[2].strip("_")
-    if isinstance(target, torch._ops.HigherOrderOperator):
+    if isinstance(target, HigherOrderOperator):
         module = "higher_order"
     return module or "python", str(getattr(target, "__name__", target))
 
 
 def _names(node: fx.Node) -> list[str]:
     """Return the names of the arguments of *node* that are given by order."""
-    schema = getattr(node.target, "_schema", None)
+    schema = schema_of(node.target)
     if schema is None:
         return [f"arg_{index}" for index in range(len(node.args))]
     return [argument.name for argument in schema.arguments]

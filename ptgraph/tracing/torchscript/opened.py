@@ -161,7 +161,7 @@ class _Held:
     def __init__(self, script: torch.jit.ScriptModule) -> None:
         self.script = script
 
-    def __deepcopy__(self, memo: Any) -> _Held:
+    def __deepcopy__(self, _memo: Any) -> _Held:
         return self
 
 
@@ -192,7 +192,7 @@ def _class_of(script: torch.jit.ScriptModule) -> type[ScriptedModule]:
 
 
 def _call(module: Any, method: str, args: Sequence[Any]) -> Any:
-    if vars(module)["opaque"]:
+    if module.opaque:
         return _opaque(vars(module)["_script"], method, tensors(module), *args)
     body = vars(module)["_bodies"].get(method)
     if body is None:

@@ -51,7 +51,7 @@ def record(call: BoundCall) -> Capture:
         except Exception as error:  # whatever the user's forward raises
             raise ForwardError(f"{_running(real.model, error)}{first_line(error)}") from error
         given = opened(result)
-        outputs = [(name or "output", recorder.node_of(tensor)) for name, tensor in given.tensors.items()]
+        outputs = [(name, recorder.node_of(tensor)) for name, tensor in given.tensors.items()]
     graph, states = recorder.graph, recorder.states
     graph.output(tuple(node for _, node in outputs))
     constants = {states[node.name][1]: node.meta["constant"] for node in graph.nodes if "constant" in node.meta}

@@ -43,7 +43,7 @@ def trace_symbolically(call: BoundCall) -> Capture:
         call.name,
         graph,
         {node: (kinds.get(name, "constant"), name) for node, name in reads.items()},
-        [(name or "output", node) for name, node in given.tensors.items()],
+        list(given.tensors.items()),
         model=model,
         constants={name: operator.attrgetter(name)(module) for name in reads.values() if name not in kinds},
         other_inputs=call.others,

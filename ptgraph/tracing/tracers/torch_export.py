@@ -148,7 +148,7 @@ def capture_of_program(
         name,
         program.graph,
         states,
-        [(name or "output", node) for name, node in given.tensors.items()],
+        list(given.tensors.items()),
         model=call.model if call is not None else None,
         program=program,
         dimensions=symbol_names(call, program) if call is not None else {},
@@ -194,7 +194,7 @@ def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[Rest]:
     def adapted(*args: Any, **kwargs: Any) -> Any:
         found = opened(forward(*args, **kwargs))
         rest[:] = described(found.rest)
-        return {name or "output": tensor for name, tensor in found.tensors.items()}
+        return found.tensors
 
     vars(adapted)["__signature__"] = inspect.Signature(parameters)
     with forward_replaced(model, adapted):
