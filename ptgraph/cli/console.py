@@ -43,6 +43,8 @@ class Group(click.Group):
             handle_signals()
         argv = sys.argv[1:] if given is None else list(given)
         _prepare_streams()
+        if given is None:
+            _keep_stdout()
         try:
             with self._told_warnings():
                 code = super().main(**{**kwargs, "args": argv}) or 0
@@ -150,6 +152,18 @@ def say(text: str, *, end: str = "\n", styled: bool = False) -> None:
             raise ExportError(f"cannot write to standard output: {error.strerror}") from error
 
 
+def pour(data: bytes) -> None:
+    """Write *data* to stdout, as it is. A closed pipe is no error. Raises ExportError if it cannot be written."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _let_go_of_stdout()
+        if not isinstance(error, BrokenPipeError):
+            raise ExportError(f"cannot write to standard output: {error.strerror}") from error
+
+
 def complain(text: str) -> None:
     """Print to stderr, if that is possible."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # it is full, closed, or was so from the start
@@ -197,6 +211,19 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="ptgraph")
+
+
+def _keep_stdout() -> None:
+    """Keep stdout for `say` and `pour`: what others write to its file descriptor, as programs do, goes to stderr."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):
+        return
+    with contextlib.suppress(OSError, ValueError):  # it is closed, or no file
+        if stream.fileno() == 1:
+            stream.flush()
+            kept = os.fdopen(os.dup(1), "w", encoding=stream.encoding, errors=stream.errors)
+            os.dup2(2, 1)
+            sys.stdout = kept
 
 
 class _Printable(logging.Formatter):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptgraph.cli.console import debug_option, progress, quiet_option, say, warn
+from ptgraph.cli.console import debug_option, pour, progress, quiet_option, say, warn
 from ptgraph.cli.figure_options import figure_of, figure_options, flags_of
 from ptgraph.cli.target_options import (
     checkpoint_option,
@@ -19,15 +19,24 @@ from ptgraph.cli.target_options import (
     trust_option,
 )
 from ptgraph.cli.tracing import graph_of_target, warn_of_attempts
+from ptgraph.common.messages import size_text
 from ptgraph.errors import UsageError
 
 if TYPE_CHECKING:
+    from ptgraph.formats.export import Exported
     from ptgraph.graph.model import ModelGraph
 
 
 @click.command(epilog=epilog())
 @target_argument
-@click.option("-o", "--output", default="exports", show_default=True, metavar="DIR", help="The folder of the files.")
+@click.option(
+    "-o",
+    "--output",
+    default="exports",
+    show_default=True,
+    metavar="DIR",
+    help="The folder of the files, or - for the one file on stdout.",
+)
 @click.option(
     "-f",
     "--format",
@@ -104,7 +113,6 @@ def export(
         from ptgraph.common.atomic_write import check_folder
         from ptgraph.formats import export as exporter
         from ptgraph.formats.options import Options
-        from ptgraph.graph.labels import size_text
         from ptgraph.page.overlay import match, unmatched_text
         from ptgraph.page.overlay_files import read_overlays
 
@@ -114,14 +122,22 @@ def export(
             raise UsageError(f"--strict is about ONNX, and onnx is not among the formats: {', '.join(chosen)}")
         if open_page and "html" not in chosen:
             raise UsageError(f"--open shows the page, and html is not among the formats: {', '.join(chosen)}")
-        check_folder(output)
+        if output == "-":
+            _check_stdout(chosen if names else [], {"--compare": other, "--open": open_page})
+        else:
+            check_folder(output)
         numbers = read_overlays(overlays)
+        done, data = exporter.Exported(()), b""
         if other is None:
             given = {"name": name, "weights": weights != "none", "checkpoint": checkpoint, "trust": trust}
             graphs = [graph_of_target(target, inputs, step, **given)]
             numbers, lost = match(numbers, graphs[0])
             options = Options(depth, weights, structure or "functions", opset, numbers, drawn, strict)
-            done = exporter.export(graphs[0], output, names, options, lambda f: step(f"writing {f}"))
+            if output == "-":
+                step(f"writing {chosen[0]}")
+                data = exporter.render(graphs[0], chosen[0], options)
+            else:
+                done = exporter.export(graphs[0], output, names, options, lambda f: step(f"writing {f}"))
         else:
             given = {"--weights": weights != "none", "--checkpoint": checkpoint, "--structure": structure}
             given |= {"--opset": opset, "--strict": strict, "--overlay": overlays, **flags_of(figure)}
@@ -134,16 +150,33 @@ def export(
             warn_of_attempts(graph)
         if lost:
             warn(unmatched_text(lost, graphs[0].name))
+    if output == "-":
+        pour(data)
+    _tell(done)
+    if open_page:
+        page = next(path for path in done.files if path.suffix == ".html")
+        if click.launch(page.resolve().as_uri()) and not quiet:
+            warn(f"no browser could be started to show {page}")
+
+
+def _tell(done: Exported) -> None:
+    """Print the files that were written, and warn of formats that were not. Raises ExportError if a format failed."""
     if not done.failed:
         for skipped in done.skipped:  # with --quiet, too: a file is missing
             warn(f"no {skipped.format}: {skipped.reason}")
     for path in done.files:
         say(f"{path}\t{size_text(path.stat().st_size)}")
     done.complain()
-    if open_page:
-        page = next(path for path in done.files if path.suffix == ".html")
-        if click.launch(page.resolve().as_uri()) and not quiet:
-            warn(f"no browser could be started to show {page}")
+
+
+def _check_stdout(formats: list[str], given: dict[str, Any]) -> None:
+    """Raise UsageError unless one format is named, and for an option that does not go with ``-o -``."""
+    if len(formats) != 1:
+        named = f"and {len(formats)} are named: {', '.join(formats)}" if formats else "such as -f json"
+        raise UsageError(f"-o - writes one format to stdout, {named}")
+    unfit = [option for option, value in given.items() if value]
+    if unfit:
+        raise UsageError(f"-o - writes one file to stdout, so that {unfit[0]} does not go with it")
 
 
 def _check_comparison(formats: list[str], given: dict[str, Any], name: str | None) -> None:

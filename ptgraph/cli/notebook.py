@@ -19,7 +19,7 @@ from ptgraph.errors import LoadError, UsageError
 def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...], trust: bool) -> None:
     """Write DIR/NAME.ipynb, a notebook that explores TARGET: parameters, attention, sizes and training."""
     from ptgraph.common.atomic_write import check_folder, make_folder, write
-    from ptgraph.graph.labels import size_text
+    from ptgraph.common.messages import size_text
     from ptgraph.loading.target import load
 
     try:

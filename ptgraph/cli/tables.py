@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from ptgraph.common.messages import printable
-from ptgraph.graph.labels import count_text, shape_text, size_text
+from ptgraph.common.messages import printable, size_text
+from ptgraph.graph.labels import count_text, shape_text
 
 if TYPE_CHECKING:
     from ptgraph.graph.analysis import Analysis

@@ -145,8 +145,8 @@ def pipeline(
     """Record one step of a training pipeline, and write a graph of its stages and of the values between them."""
     with progress(quiet) as step, _people(quiet):
         from ptgraph.common.atomic_write import check_folder
+        from ptgraph.common.messages import size_text
         from ptgraph.formats import export as exporter
-        from ptgraph.graph.labels import size_text
         from ptgraph.tracing.training_pipeline import record_pipeline
 
         options = Options(figure=figure_of(figure))
@@ -249,7 +249,7 @@ def _run(quiet: bool) -> Iterator[Callable[[str, int, dict[str, float]], None]]:
 
 def _summarize(file: Path) -> None:
     """Print the file of metrics of a run, and its first and last metrics."""
-    from ptgraph.graph.labels import size_text
+    from ptgraph.common.messages import size_text
     from ptgraph.models.training import read_metrics
 
     steps = read_metrics(file)

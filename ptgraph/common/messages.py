@@ -1,8 +1,9 @@
-"""Text for messages: the first line of an error, lists of names, quotes, and characters that are safe to print."""
+"""Text for messages: the first line of an error, lists of names, quotes, sizes, and characters safe to print."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ _UNPRINTABLE = re.compile(
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message that is not blank, or else the name of its class."""
+    if isinstance(error, RecursionError):
+        limit = sys.getrecursionlimit()
+        return f"calls are nested deeper than Python's limit of {limit:,}, which sys.setrecursionlimit raises"
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     return lines[0] if lines else type(error).__name__
 
@@ -65,4 +69,14 @@ def kind_of(path: Path) -> str | None:
         return None
 
 
-__all__ = ["first_line", "kind_of", "listed", "named", "printable", "quoted", "shortened"]
+def size_text(size: int) -> str:
+    """Return a number of bytes with its unit."""
+    value, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+__all__ = ["first_line", "kind_of", "listed", "named", "printable", "quoted", "shortened", "size_text"]

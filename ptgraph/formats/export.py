@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ptgraph.common.atomic_write import make_folder, orderly, write_all
+from ptgraph.common.atomic_write import FileSet, make_folder, orderly
 from ptgraph.common.file_names import file_stem
-from ptgraph.common.interrupts import check
+from ptgraph.common.interrupts import check, uncut
 from ptgraph.common.messages import named
 from ptgraph.common.silence import alone
 from ptgraph.comparison.diff import compare
@@ -80,17 +80,17 @@ def export(
 ) -> Exported:
     """Write *graph* as ``output/NAME.FORMAT`` for each format, and return the paths.
 
-    Writes are atomic: a file appears under its name when it is whole, and until then an older one stays, even if this
-    process is killed. The next export removes temporary files of a killed process.
+    Writes are atomic: all files appear under their names together, when the last is whole, and until then older ones
+    stay, even if this process is killed. The next export removes temporary files of a killed process.
 
     A format that cannot be made does not keep the others from being written. It is *failed* if it was asked for by
     name, with weights or strictly, or if the error is none of the model's; otherwise it is *skipped*.
     `Exported.complain` raises an error if a format has failed. A graph that was read from an ONNX file is written as
     ONNX only if that is asked for by name. A KeyboardInterrupt ends the export, and gets a note that names the new
-    files.
+    files. A file that cannot be written, as on a full disk, fails its format alone.
 
-    Raises UsageError for an unknown format, or an option that does not fit the model; ExportError if the folder or a
-    file cannot be written.
+    Raises UsageError for an unknown format, or an option that does not fit the model; ExportError if the folder cannot
+    be written to.
     """
     chosen, by_name = formats(names)
     known = _known(chosen)
@@ -98,7 +98,7 @@ def export(
     written: list[Path] = []
     skipped: list[Missing] = []
     failed: list[Missing] = []
-    with orderly(folder, written), views_kept():
+    with orderly(folder, written), FileSet(folder, graph.name) as made, views_kept():
         for name in chosen:
             if not by_name and graph.kind.name == known[name].source:
                 continue  # it was read from a file of this format
@@ -117,12 +117,12 @@ def export(
                 (failed if asked else skipped).append(_missing(name, graph, error, known[name].package))
                 continue
             try:
-                write_all(folder, graph.name, files, written)
-            except Exception as error:  # a format may make its bytes while they are written
+                made.add(files)
+            except Exception as error:  # noqa: BLE001  # it may make its bytes while they are written
                 check(error)
-                if isinstance(error, PtgraphError):
-                    raise
                 failed.append(_missing(name, graph, error, known[name].package))
+        with uncut():
+            written += made.rename()
     return Exported(tuple(written), tuple(skipped), tuple(failed))
 
 
@@ -142,20 +142,34 @@ def export_comparison(
 
     folder = make_folder(output)
     written: list[Path] = []
-    with orderly(folder, written):
+    with orderly(folder, written), FileSet(folder, name or file_stem(f"{a.name}-vs-{b.name}")) as made:
         try:
-            write_all(
-                folder,
-                name or file_stem(f"{a.name}-vs-{b.name}"),
-                render_comparison(a, b, compare(a, b), options),
-                written,
-            )
+            made.add(render_comparison(a, b, compare(a, b), options))
         except Exception as error:
             check(error)
             if isinstance(error, PtgraphError):
                 raise
             return Exported((), failed=(_missing("comparison", a, error),))
+        with uncut():
+            written += made.rename()
     return Exported(tuple(written))
+
+
+def render(graph: ModelGraph, name: str, options: Options = Options()) -> bytes:  # noqa: B008 (frozen)
+    """Return *graph* in the format *name*, which is one file.
+
+    Raises UsageError for an unknown format, and one of several files; ExportError if it cannot be made.
+    """
+    try:
+        files = _known([name])[name].render(graph, options)
+    except PtgraphError:
+        raise
+    except Exception as error:
+        check(error)
+        raise ExportError(_missing(name, graph, error, _known([name])[name].package).reason) from error
+    if len(files) > 1:
+        raise UsageError(f"{name} is {len(files)} files, which need a folder: {', '.join(files)}")
+    return b"".join(next(iter(files.values())))
 
 
 def _missing(name: str, graph: ModelGraph, error: Exception, package: str = "ptgraph") -> Missing:
@@ -165,4 +179,4 @@ def _missing(name: str, graph: ModelGraph, error: Exception, package: str = "ptg
     return Missing(name, f"making the {name} of {graph.name}{whose} failed: {named(error)}", error)
 
 
-__all__ = ["Exported", "Missing", "export", "export_comparison", "formats"]
+__all__ = ["Exported", "Missing", "export", "export_comparison", "formats", "render"]

@@ -35,19 +35,9 @@ def count_text(count: float) -> str:
     return f"{count:.3g}E"
 
 
-def size_text(size: int) -> str:
-    """Return a number of bytes with its unit."""
-    value, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def attempts_text(attempts: Iterable[tuple[str, str]]) -> str:
     """Return the tracers that failed, each with its reason: ``torch.export: …; torch.fx: …``."""
     return "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
 
 
-__all__ = ["attempts_text", "call_text", "count_text", "op_title", "shape_text", "size_text"]
+__all__ = ["attempts_text", "call_text", "count_text", "op_title", "shape_text"]

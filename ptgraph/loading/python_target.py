@@ -6,9 +6,10 @@ import importlib.util
 import inspect
 import sys
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from torch import nn
 
@@ -23,6 +24,7 @@ from ptgraph.loading.user_code import reason_of, run_user_code
 from ptgraph.tracing.module_walk import named_children
 from ptgraph.tracing.source import Source
 
+_COMMAND_LINE = {"argv", "ArgumentParser", "parse_args"}
 MANY = 20  # names, beyond which a message lists no more
 
 
@@ -44,10 +46,31 @@ def load_attribute(location: str, attribute: str, wanted: Request) -> Source:
     if isinstance(value, nn.Module):
         model = value
     elif callable(value):
+        _refuse_program(value, target)
         model = construct(value, target, wanted)
     else:
         raise LoadError(f"{target} is of type {type(value).__name__}, neither a torch.nn.Module nor a factory of one")
     return with_inputs(attribute.rpartition(".")[2], model, wanted, says)
+
+
+def _refuse_program(value: Any, target: str) -> None:
+    """Raise LoadError if *value* is a program, which is not run: it may do anything, and would read our own arguments.
+
+    That is a command of click, what an installed script starts, a function that is said to return a number or nothing,
+    and one that reads the command line.
+    """
+    code = getattr(inspect.unwrap(value) if inspect.isfunction(value) else None, "__code__", None)
+    returns = getattr(value, "__annotations__", {}).get("return", "") if inspect.isfunction(value) else ""
+    scripts = {script.value.partition(" ")[0] for script in entry_points(group="console_scripts")}
+    whole = f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', '')}"
+    if (
+        target in scripts
+        or whole in scripts
+        or hasattr(value, "make_context")  # of click
+        or returns in (None, int, NoReturn, "None", "int", "NoReturn")
+        or (code is not None and _COMMAND_LINE & {*code.co_names})
+    ):
+        raise LoadError(f"{target} is a program, not a model or a factory of one; it was not run")
 
 
 def _others(owner: Any, part: str) -> str:

@@ -60,6 +60,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
     call = bind(source)
     attempts: list[tuple[str, str]] = []
     spare: Capture | None = None
+    too_deep = False
     with quiet():
         export_errors()  # what a tracer may raise is known before one runs
     for tracer, trace in LADDER.items():
@@ -67,6 +68,8 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
             continue
         if spare is not None and trace in (trace_symbolically, record):  # they give no program, so no ONNX
             break
+        if too_deep and trace is not record:  # the others nest calls deeper than the model itself
+            continue
         with (
             left_as_found(source.model, call.given),
             quiet(),
@@ -87,7 +90,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
                     spare = spare or replace(error.traced, tracer=tracer, attempts=tuple(attempts))
                 log.debug("%s cannot trace %s", tracer, source.name, exc_info=True)
                 attempts.append((tracer, reason(error)))
-                cause = error
+                cause, too_deep = error, isinstance(error, RecursionError)
     if spare is not None:
         return spare
     if isinstance(cause, ForwardError):  # then all that the tracers above it said comes of this

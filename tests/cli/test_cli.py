@@ -103,12 +103,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-@pytest.fixture
-def script() -> str:
-    """The installed command."""
-    return str(Path(sys.executable).with_name("ptgraph"))
-
-
 def run(*args: str) -> Result:
     """Run a command in this process."""
     return CliRunner().invoke(main, list(args))

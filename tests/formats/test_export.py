@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import stat
@@ -231,18 +232,22 @@ def test_formats_made_before_the_one_that_fails_stay(backends, tmp_path):
     assert contents(tmp_path) == {"net.good": b"one two"}
 
 
-def test_a_disk_that_fills_up_leaves_no_stray_file(backends, tmp_path):
+def test_a_disk_that_fills_up_takes_the_formats_that_fit_and_keeps_no_stray_file(backends, tmp_path):
     """The file is smaller than Python's buffer, so that only closing it writes, and fails."""
     (tmp_path / "net.big").write_bytes(b"old")
-    backends(big=lambda: {"big": [b"x" * 2000]})
+    backends(big=lambda: {"big": [b"x" * 2000]}, good=good)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
         message = failure(GRAPH, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert message == f"cannot write to {tmp_path}: File too large"
-    assert contents(tmp_path) == {"net.big": b"old"}
+    assert re.fullmatch(
+        re.escape(f"cannot write {tmp_path}/net.big: File too large; it has 2.0 kB, and ")
+        + r"[\d.]+ [kMG]?B are free on this disk",
+        message,
+    )
+    assert contents(tmp_path) == {"net.big": b"old", "net.good": b"one two"}
 
 
 def test_what_a_backend_raises_unforeseen_is_an_export_error_with_its_cause(backends, tmp_path):
@@ -388,7 +393,9 @@ def test_a_file_in_place_of_the_folder(backends, tmp_path):
 @pytest.mark.parametrize("folder", ["/proc/ptgraph", "/proc"])
 def test_a_folder_that_takes_no_files_from_anybody(backends, folder):
     backends(good=good)
-    assert failure(GRAPH, folder).startswith(("cannot make the folder /proc/ptgraph: ", "cannot write to /proc: "))
+    assert failure(GRAPH, folder).startswith(
+        ("cannot make the folder /proc/ptgraph: ", "cannot write /proc/net.good: ")
+    )
 
 
 def test_a_folder_without_permission(backends, tmp_path, monkeypatch):
@@ -407,7 +414,9 @@ def test_a_folder_in_place_of_a_file(backends, tmp_path):
 
 def test_a_name_that_is_too_long(backends, tmp_path):
     backends(good=good)
-    assert failure(replace(GRAPH, name="n" * 300), tmp_path) == f"cannot write to {tmp_path}: File name too long"
+    assert failure(replace(GRAPH, name="n" * 300), tmp_path) == (
+        f"cannot write {tmp_path}/{'n' * 300}.good: File name too long"
+    )
     assert contents(tmp_path) == {}
 
 

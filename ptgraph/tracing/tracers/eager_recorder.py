@@ -16,7 +16,7 @@ from torch import fx, nn
 from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from ptgraph.common.messages import first_line
+from ptgraph.common.messages import first_line, shortened
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
 from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters, tensors
@@ -74,7 +74,7 @@ def _running(model: nn.Module, error: BaseException) -> str:
     while step is not None:
         running = step.tb_frame.f_locals.get("self")
         if id(running) in paths and isinstance(running, nn.Module):
-            place = f"in {paths[id(running)]} ({type(running).__name__}({running.extra_repr()})): "
+            place = f"in {shortened(paths[id(running)], 80)} ({type(running).__name__}({running.extra_repr()})): "
         step = step.tb_next
     return place
 
