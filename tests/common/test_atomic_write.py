@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,6 @@ def test_nothing_has_its_name_before_all_are_whole(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"net.a": b"new"}
 
 
-def failing():  # type: ignore[no-untyped-def]
+def failing() -> Iterator[bytes]:
     yield b"some"
     raise OSError(5, "Input/output error")
