@@ -273,6 +273,7 @@ def verify(
     """Run a model by torch and as ONNX on the same inputs, and return how far apart each output is in each run.
 
     There are two runs: at two sizes of every dimension in *dynamic*, or with two sets of values if there is none.
+    Autocast and the default device of the caller play no part.
 
     Args:
         model: a module with weights, or a program that torch.export made.
@@ -289,11 +290,13 @@ def verify(
         ExportError: there is no ONNX of the model that runs, or the model has no weights.
     """
     from ptgraph.onnx.verifying.compare import check, compare  # here, since it imports onnx
+    from ptgraph.tracing.surroundings import surroundings_off
 
     options = Options(None, "external", structure, opset, strict=True)
     check(file, tolerance)
     source = _source(model, args, kwargs or {}, dynamic, None)
-    return compare(source, _traced(source), file, options, tolerance)
+    with surroundings_off(source.model):
+        return compare(source, _traced(source), file, options, tolerance)
 
 
 def _graph(graph_or_model: ModelGraph | nn.Module | ExportedProgram, args: Any, kwargs: dict[str, Any]) -> ModelGraph:

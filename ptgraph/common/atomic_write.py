@@ -92,6 +92,7 @@ def _write(temporary: Path, target: Path, chunks: Iterable[bytes]) -> None:
         room = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             size += sum(map(len, left))
+            temporary.unlink(missing_ok=True)
             free = shutil.disk_usage(target.parent).free
             room = f"; it has {size_text(size)}, and {size_text(free)} are free on this disk"
         raise ExportError(f"cannot write {target}: {error.strerror or error}{room}") from error

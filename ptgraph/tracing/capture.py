@@ -28,6 +28,7 @@ from ptgraph.tracing.module_walk import to_evaluation
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import fast_paths_off, left_as_found
+from ptgraph.tracing.surroundings import warn_of_autocast
 from ptgraph.tracing.torch_internals import export_errors
 from ptgraph.tracing.tracers.bound_call import BoundCall, bind, taking_tensors
 from ptgraph.tracing.tracers.eager_recorder import ForwardError, record
@@ -49,6 +50,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
 
     With *once*, ``torch.export`` traces only two calls of each repeated block.
 
+    Warns with a PtgraphWarning where autocast is on.
     An interrupt is no failure of a tracer, even if torch makes an error of it.
     Raises UsageError where the inputs do not match the signature of ``forward`` or a dynamic dimension does
     not exist; TraceError where no tracer can follow it, with the reason of each.
@@ -57,6 +59,7 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
         return replace(capture_of_program(source.name, source.program), tracer="torch.export (loaded)")
     assert source.model is not None
     _check(source.model, source.name)
+    warn_of_autocast()
     call = bind(source)
     attempts: list[tuple[str, str]] = []
     spare: Capture | None = None

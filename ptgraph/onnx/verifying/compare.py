@@ -31,6 +31,7 @@ from ptgraph.tracing.nested_values import map_tensors, opened
 from ptgraph.tracing.sample_inputs import Sample, Sampler
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.state_guard import left_as_found, values_kept
+from ptgraph.tracing.surroundings import surroundings_off
 
 log = logging.getLogger(__name__)
 TOLERANCE = 1e-3
@@ -90,9 +91,22 @@ def compare(
     than 1 and no less than 0.001. Without a tolerance, it is that of the output's type; integers must be equal.
     Raises UsageError for an unfit tolerance or file, LoadError for a file that cannot be read, ExportError
     where there is no ONNX or no weights, TraceError where the model runs at no other size.
+    Autocast and the default device of the caller play no part.
     """
     check(file, tolerance)
     need_program(graph)
+    with surroundings_off(source.model):
+        return _compare(source, graph, file, options, tolerance, progress)
+
+
+def _compare(
+    source: Source,
+    graph: ModelGraph,
+    file: str | os.PathLike[str] | None,
+    options: Options,
+    tolerance: float | None,
+    progress: Callable[[str], None],
+) -> tuple[OutputCheck, ...]:
     module = source.model if source.model is not None else graph.program.module()
     state = _state(graph)
     sampler = Sampler(source, graph)

@@ -18,7 +18,7 @@ from ptgraph.common.messages import first_line
 from ptgraph.errors import ExportError, UsageError
 from ptgraph.onnx.metadata import WEIGHTS, metadata_of
 from ptgraph.onnx.reading.load_proto import read_model
-from ptgraph.onnx.writing.own_operators import own_operators, own_text
+from ptgraph.onnx.writing.own_operators import all_nodes, own_operators, own_text
 from ptgraph.onnx.writing.weight_storage import filled, need_data, onnx_type
 
 
@@ -78,10 +78,17 @@ def runtime_of(
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a class for each status, and no base
         check_interrupt(error)
-        bfloat16 = any(t.data_type == onnx.TensorProto.BFLOAT16 for t in proto.graph.initializer)
-        hint = "; on a CPU it has few operators for bfloat16: verify the model in float32" if bfloat16 else ""
+        hint = ""
+        if _has_bfloat16(proto):
+            hint = "; on a CPU it has few operators for bfloat16: verify the model in float32, without autocast"
         raise ExportError(f"ONNX Runtime does not take {path.name}: {_reason(error)}{hint}") from error
     return Runtime(ort, session, feeds)
+
+
+def _has_bfloat16(proto: onnx.ModelProto) -> bool:
+    kind = onnx.TensorProto.BFLOAT16
+    casts = (a.i for node in all_nodes(proto) if node.op_type == "Cast" for a in node.attribute if a.name == "to")
+    return any(tensor.data_type == kind for tensor in proto.graph.initializer) or kind in casts
 
 
 def _reason(error: Exception) -> str:
