@@ -272,7 +272,8 @@ def verify(
 ) -> tuple[OutputCheck, ...]:
     """Run a model by torch and as ONNX on the same inputs, and return how far apart each output is in each run.
 
-    There are two runs: at two sizes of every dimension in *dynamic*, or with two sets of values if there is none.
+    There are two runs: at two sizes of every dimension in *dynamic*, or with two sets of values if there is none. For
+    each condition on these dimensions (``N % 2 == 0``) there is one more, at a size that breaks it, if the model runs.
     Autocast and the default device of the caller play no part.
 
     Args:

@@ -59,7 +59,8 @@ def verify(
 
     There are two runs; in each, both get the same inputs. In the second run every dynamic dimension (see
     --input) has another size; if there is none, the inputs have other values. The first run takes the example
-    inputs of TARGET if they have real values. All other inputs are random.
+    inputs of TARGET if they have real values. A condition on these dimensions that torch.export takes for granted
+    (N % 2 == 0) is tried at a size that breaks it, if the model runs at it. All other inputs are random.
 
     The table has the largest difference of each output (max abs), and the same as a share of the largest
     number in the output of torch (max rel).

@@ -40,6 +40,7 @@ def document(graph: ModelGraph) -> dict[str, Any]:
             **({"other_inputs": graph.other_inputs} if graph.other_inputs else {}),
             **({"other_outputs": graph.other_outputs} if graph.other_outputs else {}),
             "dimensions": sorted(set(graph.dimensions.values())),
+            **({"size_conditions": graph.size_conditions} if graph.size_conditions else {}),
         },
         "tracer": {"used": graph.tracer, "failed": [{"name": n, "reason": r} for n, r in graph.attempts]},
         "totals": analysis.written_totals,

@@ -157,8 +157,9 @@ class ModelGraph:
     ``blocks`` maps a module call (a key of ``calls``) to its block: equal calls have the same id.
     ``tracer`` names the way that worked (or `ONNX_FILE`), ``attempts`` the ways that did not, each with its reason.
     ``file`` is what an ONNX file that was read says of itself: see `ptgraph.onnx.reading.file_facts`.
-    ``other_inputs`` and ``other_outputs`` are what the model takes and gives that is no tensor: ``name``, ``type`` (a
-    class of Python) and, where it has a plain form, ``value``. They are no nodes.
+    ``size_conditions`` are conditions on named dimensions without which the graph may not be the model's, as Python
+    writes them. ``other_inputs`` and ``other_outputs`` are what the model takes and gives that is no tensor: ``name``,
+    ``type`` (a class of Python) and, where it has a plain form, ``value``. They are no nodes.
     ``traced`` is the `ptgraph.tracing.program.TracedProgram` that it was read from, or None; it is never serialized.
     """
 
@@ -174,6 +175,7 @@ class ModelGraph:
     dimensions: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     file: dict[str, Any] = field(default_factory=dict)
+    size_conditions: list[str] = field(default_factory=list)
     other_inputs: list[dict[str, Any]] = field(default_factory=list)
     other_outputs: list[dict[str, Any]] = field(default_factory=list)
     traced: Any = field(default=None, repr=False, compare=False)

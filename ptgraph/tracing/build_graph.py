@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Collection
 from dataclasses import replace
 
 from ptgraph.common.silence import alone
+from ptgraph.errors import PtgraphWarning
 from ptgraph.graph.block_ids import with_blocks
 from ptgraph.graph.model import ModelGraph
 from ptgraph.tracing.capture import capture
@@ -14,6 +16,7 @@ from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.fx_graph.reader import Reader
 from ptgraph.tracing.module_tree import components, config_of, parameters, tensors_of
 from ptgraph.tracing.program import TracedProgram
+from ptgraph.tracing.size_conditions import size_conditions
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.stand_ins import stand_ins
 from ptgraph.tracing.state_guard import random_states_kept
@@ -26,7 +29,7 @@ def graph_of(source: Source, *, tracers: Collection[str] | None = None) -> Model
     """Trace *source*, by *tracers* of the ladder or by all, and return its graph.
 
     A repeated block is traced once, if the two of its calls that are always traced turn out to be equal.
-    Raises what `ptgraph.tracing.capture.capture` does.
+    Warns with a PtgraphWarning of conditions on named dimensions. Raises what `ptgraph.tracing.capture.capture` does.
     """
     if source.graph is not None:
         return replace(source.graph, name=source.name)
@@ -35,6 +38,10 @@ def graph_of(source: Source, *, tracers: Collection[str] | None = None) -> Model
         if graph is None:
             graph = build(capture(traced, tracers=tracers, once=False))
     assert graph is not None
+    if graph.size_conditions:
+        held = " and ".join(graph.size_conditions)
+        text = f"{graph.name} is traced as it runs where {held}; elsewhere it may do something else"
+        warnings.warn(PtgraphWarning(text), stacklevel=2)
     return graph
 
 
@@ -64,6 +71,7 @@ def build(capture: Capture) -> ModelGraph | None:
         attempts=capture.attempts,
         config=config_of(capture.model),
         dimensions=capture.dimensions,
+        size_conditions=[c.text for c in size_conditions(capture.program, capture.dimensions)],
         other_inputs=capture.other_inputs,
         other_outputs=capture.other_outputs,
         traced=TracedProgram(capture.program, reader.nodes, first_calls, reader.repeated),

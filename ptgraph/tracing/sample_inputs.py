@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ptgraph.graph.model import ModelGraph, Op, Shape
+from ptgraph.tracing.size_conditions import size_conditions
 from ptgraph.tracing.source import Source
 from ptgraph.tracing.torch_internals import expression_of, hint_of, input_spec, pytree
 from ptgraph.tracing.tracers.bound_call import bind
@@ -49,6 +50,7 @@ class Sampler:
         self.call = bind(source) if source.model is not None else None
         self.given = self._given()
         self.symbols = self._symbols()
+        self.conditions = size_conditions(graph.program, graph.dimensions)
         self.random = torch.Generator().manual_seed(0)
 
     def first(self) -> Sample:
@@ -67,6 +69,11 @@ class Sampler:
             sizes = self._step(_STEPS[number:] + _STEPS[:number])
             if sizes is not None:
                 yield self._sample(sizes, {}, "")
+
+    def beyond(self) -> Iterator[Sample]:
+        """Yield samples at sizes that break a condition of the program; the model itself may run at them."""
+        for condition in self.conditions:
+            yield self._sample({**self.symbols, **condition.broken_by}, {}, "")
 
     def _given(self) -> dict[str, torch.Tensor]:
         """Return the example inputs, by their names in the program."""
@@ -104,7 +111,7 @@ class Sampler:
             size = expression.subs(sizes)
             if size.is_number and not allowed.lower <= size <= allowed.upper:
                 return False
-        return True
+        return not any(condition.is_broken(sizes) for condition in self.conditions)
 
     def _name(self, expression: Any) -> str:
         return self.graph.dimensions.get(str(expression), str(expression))

@@ -50,6 +50,24 @@ SCRIPT_CALL = "ptgraph::CallMethod"  # what stands in graphs of TorchScript for 
 OWN_FRAMES = ("torch/fx/", "torch/_", "<eval_with_key>")
 
 
+def guards_of(program: ExportedProgram) -> list[Any]:
+    """Return what torch.export found out of sizes that may vary: conditions of sympy, which hold for the program."""
+    values = (node.meta.get("val") for node in program.graph.nodes)
+    sizes = (size for value in values if isinstance(value, torch.Tensor) for size in value.shape if is_symbolic(size))
+    first: Any = next(sizes, None)
+    return [guard.expr for guard in first.node.shape_env.guards] if first is not None else []
+
+
+def condition_text(guard: Any, names: Mapping[str, str]) -> str:
+    """Return a condition of sympy as Python writes it; symbols have other *names*."""
+    from torch.utils._sympy.printers import PythonPrinter
+
+    if getattr(guard, "is_Relational", False) and guard.lhs.could_extract_minus_sign():
+        guard = guard.reversedsign
+    text = str(PythonPrinter().doprint(guard))
+    return SYMBOL.sub(lambda found: names.get(found[0], found[0]), text)
+
+
 def export_errors() -> tuple[type[Exception], ...]:
     """Return what torch.export raises for a model that it cannot follow as asked (the import takes a second)."""
     import torch._dynamo.exc
@@ -247,11 +265,13 @@ __all__ = [
     "OpOverload",
     "TorchDispatchMode",
     "WeakIdKeyDictionary",
+    "condition_text",
     "data_followed",
     "export_errors",
     "expression_of",
     "fake_tensor_reader",
     "free_symbols",
+    "guards_of",
     "has_script_attribute",
     "hint_of",
     "in_torch_function_mode",

@@ -272,3 +272,15 @@ def test_a_mode_sees_operators_and_those_that_take_functions() -> None:
     with Sees():
         torch.cond(torch.tensor(True), lambda x: x + 1, lambda x: x - 1, (torch.ones(2),))
     assert any(isinstance(function, internals.HigherOrderOperator) for function in seen)
+
+
+def test_conditions_on_sizes_that_a_program_keeps() -> None:
+    class Even(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2 if x.shape[0] % 2 == 0 else x
+
+    program = torch.export.export(Even(), (torch.ones(8),), dynamic_shapes={"x": {0: Dim.DYNAMIC}})
+    (guard,) = internals.guards_of(program)
+    (symbol,) = guard.free_symbols
+    assert internals.condition_text(guard, {str(symbol): "N"}) == "(N % 2) == 0", "torch writes conditions otherwise"
+    assert str(guard.subs({symbol: 9})) == "False"
