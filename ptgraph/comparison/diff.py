@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from ptgraph.comparison.facts import Line, Value, differences
+from ptgraph.comparison.facts import QUANTIZED, Line, Value, differences
 from ptgraph.comparison.features import GraphSide, Numbering
 from ptgraph.comparison.pairing import Pair, Pairing, Unmatched, pair_boxes
 from ptgraph.comparison.result import Change, GraphDiff, Renamed, SideName, Status
@@ -29,11 +29,13 @@ def compare(a: ModelGraph, b: ModelGraph) -> GraphDiff:
         "b": {box: _combined(judging.seen["b"][box]) for box in other.boxes},
     }
     counted = Counter(change.status for change in judging.changes)
+    quantized = sum(any(word == QUANTIZED for word, _, _ in change.what) for change in judging.changes)
     before, after = a.component(""), b.component("")
     summary = {
         "same": sum(found == "same" for found in status["b"].values()),
         **{word: counted[word] for word in ("changed", "added", "removed")},
         "renamed": len(judging.renamed),
+        **({"quantized": quantized} if quantized else {}),
         "params": [before.total_params, after.total_params],
         "flops": [before.flops, after.flops],
         "bytes": [before.activation_bytes, after.activation_bytes],
@@ -62,6 +64,8 @@ class _Judging:
             self.judge(part) if isinstance(part, Pair) else self._judge_unmatched(part) for part in pair.inside
         ]
         what = self._differences(pair)
+        if any(word == QUANTIZED for word, _, _ in what):  # what it is computed by then needs no list
+            self.changes[index:] = [change for change in self.changes[index:] if change.status == "changed"]
         status: Status = "changed" if what else "inside" if any(different) else "same"
         self.seen["a"][pair.a].add(status)
         self.seen["b"][pair.b].add(status)

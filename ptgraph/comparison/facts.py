@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 Value = str | int | None  # None: the graph has no such fact
+QUANTIZED = "quantized"
 Line = tuple[str, Value, Value]  # the name of a fact, its value before and after
 
 
@@ -18,6 +20,8 @@ def differences(x: Facts, y: Facts) -> Iterator[Line]:
         yield ("operation", x.operation, y.operation)
     if x.kind in ("input", "output") and x.name != y.name:
         yield ("name", x.name, y.name)
+    if (quantized := _quantized(x.weights, y.weights)) is not None:
+        yield quantized
     yield from _entries(x.settings, y.settings)
     yield from _entries(x.weights, y.weights)
     if x.operation == y.operation:
@@ -26,6 +30,20 @@ def differences(x: Facts, y: Facts) -> Iterator[Line]:
         before, after = getattr(x, word), getattr(y, word)
         if before != after:
             yield (word, before or None, after or None)
+
+
+def _quantized(before: dict[str, str], after: dict[str, str]) -> Line | None:
+    """Return from which type to which the weights were quantized: floats that became integers."""
+    floats = {_dtype(text) for text in before.values() if "float" in _dtype(text)}
+    added = {_dtype(text) for name, text in after.items() if before.get(name) != text}
+    integers = {dtype for dtype in added if re.fullmatch(r"u?int\d+", dtype)}
+    if not floats or not integers or all(after.get(name) == text for name, text in before.items()):
+        return None
+    return QUANTIZED, ", ".join(sorted(floats)), ", ".join(sorted(integers))
+
+
+def _dtype(text: str) -> str:
+    return text.rpartition(" ")[2]
 
 
 def _entries(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Line]:
@@ -57,4 +75,4 @@ class Facts:
     dtype: str = ""
 
 
-__all__ = ["Facts", "Line", "Value", "differences"]
+__all__ = ["QUANTIZED", "Facts", "Line", "Value", "differences"]

@@ -41,14 +41,16 @@ class Renamed:
 
 @dataclass(frozen=True)
 class GraphDiff:
-    """What differs between two graphs, A and B. Ids are those of the boxes in ``views``, the views of A and of B.
+    """What differs between two graphs, A and B.
 
-    ``pairs`` maps a box of A to the box of B that it became. Where a fold of A became several boxes, that is the one
-    with most of its blocks. ``status`` has, under ``"a"`` and ``"b"``, a status for each box: ``same``; ``inside`` (the
-    box is the same, something in it is not); ``changed``; ``removed`` (A only); ``added`` (B only). ``changes`` are in
-    order of execution; of boxes that only one graph has, the outermost is listed. ``renamed`` are modules that are the
-    same but for their names, numbers aside. ``summary`` counts the changes by status and the boxes of B that are the
-    same, and has ``params``, ``flops`` and ``bytes`` (of activations) of both graphs, as ``[before, after]``.
+    Ids are those of the boxes in ``views``, the views of A and of B. ``pairs`` maps a box of A to the box of B that
+    it became. Where a fold of A became several boxes, that is the one with most of its blocks. ``status`` has,
+    under ``"a"`` and ``"b"``, a status for each box: ``same``; ``inside`` (the box is the same, something in it is
+    not); ``changed``; ``removed`` (A only); ``added`` (B only). ``changes`` are in order of execution; of boxes
+    that only one graph has, the outermost is listed, unless it only computes with quantized weights. ``renamed``
+    are modules that are the same but for their names, numbers aside. ``summary`` counts the changes by status and
+    the boxes of B that are the same, says how many are ``quantized`` if some are, and has ``params``, ``flops`` and
+    ``bytes`` (of activations) of both graphs, as ``[before, after]``.
     """
 
     pairs: dict[str, str]

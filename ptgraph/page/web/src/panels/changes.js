@@ -78,12 +78,13 @@ export class Changes {
   }
 
   fill() {
-    const { changes, renamed } = this.found;
+    const { changes, renamed, summary } = this.found;
     const groups = changeGroups(changes.filter(({ status }) => !this.hidden.has(status)));
     const shown = groups.slice(0, SHOWN_GROUPS).map((group) => this.group(group));
     const rest = groups.slice(SHOWN_GROUPS);
     const names = this.hidden.has('renamed') ? [] : renamed;
     this.list.replaceChildren(...[
+      summary.quantized ? el('p', { class: 'note' }, `${plural(summary.quantized, 'part')} quantized`) : null,
       shown.length ? el('ul', { class: 'groups' }, shown) : null,
       rest.length ? onDemand(`${full(rest.length)} more`, () => (
         el('ul', { class: 'groups' }, rest.map((group) => this.group(group))))) : null,
