@@ -160,10 +160,7 @@ def test_a_hostile_value_is_quoted_short_and_on_one_line(tmp_path: Path) -> None
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    assert (
-        wrong(read_overlay, tmp_path / "no.csv")
-        == f"{tmp_path}/no.csv does not exist"
-    )
+    assert wrong(read_overlay, tmp_path / "no.csv") == f"{tmp_path}/no.csv does not exist"
     assert wrong(read_overlay, tmp_path) == f"{tmp_path} is a folder, not a file"
     with pytest.raises(UsageError, match="embedded null byte"):
         read_overlay("a\0b")
