@@ -16,6 +16,7 @@ import click
 from ptgraph.cli.console import EXIT_CODES, debug_option, progress, quiet_option, say, warn
 from ptgraph.cli.figure_options import figure_of, figure_options
 from ptgraph.common.messages import first_line
+from ptgraph.common.regular_file import need_file
 from ptgraph.errors import ExportError, LoadError, UsageError
 from ptgraph.formats.options import Options
 
@@ -180,8 +181,8 @@ def _source(word: str, hub: dict[str, Any]) -> Any:
         raise UsageError(f"--data {word}: the weight {number} is not positive")
     if not (name in hub or Path(name).suffix in (".jsonl", ".json", ".parquet")):
         raise UsageError(f"--data {word}: a source is a .jsonl or .parquet file, or one of {', '.join(hub)}")
-    if name not in hub and not Path(name).is_file():
-        raise LoadError(f"--data {word}: there is no file {name}")
+    if name not in hub:
+        need_file(Path(name))
     if name in hub:
         return replace(hub[name], probability=weight)
     source = TextSource(name, probability=weight)

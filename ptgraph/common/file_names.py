@@ -1,25 +1,10 @@
-"""File names: the stem of an export, and the check that an input file is there."""
+"""File names: the stem of an export."""
 
 from __future__ import annotations
 
 import re
-import stat
-from pathlib import Path
 
-from ptgraph.errors import LoadError, UsageError
-
-
-def need_file(path: Path) -> None:
-    """Raise LoadError if *path* is no file, or its file system cannot be read."""
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise LoadError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:  # no permission, or the name is too long or holds a NUL
-        raise LoadError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-    if stat.S_ISDIR(mode):
-        raise LoadError(f"{path} is a folder, not a file")
-
+from ptgraph.errors import UsageError
 
 LONGEST = 180  # bytes of a stem; a file name has at most 255, with its suffix and the mark of a temporary file
 
@@ -38,4 +23,4 @@ def file_stem(name: str, *, strict: bool = False) -> str:
     return safe or "model"
 
 
-__all__ = ["file_stem", "need_file"]
+__all__ = ["file_stem"]

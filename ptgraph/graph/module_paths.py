@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
+from ptgraph.common.messages import quoted
+
 CONTAINER = "torch.nn.modules.container.ModuleList"
+DEEPEST = 250  # parts of a path that a file may name
+MOST = 300_000  # paths that one text may stand for
 
 
 def upwards(path: str) -> Iterator[str]:
@@ -108,21 +114,33 @@ def _ranges(numbers: list[int]) -> str:
     return "{" + ",".join(str(low) if low == high else f"{low}–{high}" for low, high in found) + "}"
 
 
+_RANGE = re.compile(r"(\d{1,9})(?:–(\d{1,9}))?")
 _BRACES = re.compile(r"\{(\{|[\d,–]+\})")
 
 
 def unfolded(text: str) -> Iterable[str]:
-    """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for; ``{{`` is a brace in a name."""
-    found = _BRACES.search(text)
-    if found is None:
-        yield text
-        return
-    before, held, after = text[: found.start()], found[1], text[found.end() :]
-    ranges = [part.partition("–") for part in held[:-1].split(",")] if held != "{" else []
-    numbers = [str(n) for low, _, high in ranges for n in range(int(low), int(high or low) + 1)] or ["{"]
-    for number in numbers:
-        for tail in unfolded(after):
-            yield f"{before}{number}{tail}"
+    """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for; ``{{`` is a brace in a name.
+
+    Raises ValueError if they are more than `MOST`, or a range is none.
+    """
+    pieces = _BRACES.split(text)  # what is in braces is every other one
+    choices = [[range(1)] if held == "{" else _ranges_of(held[:-1]) for held in pieces[1::2]]
+    if math.prod(sum(map(len, ranges)) for ranges in choices) > MOST:
+        raise ValueError(f"{quoted(text)} stands for more than {MOST:,} paths")
+    numbers = [
+        ["{"] if held == "{" else [str(n) for part in ranges for n in part]
+        for held, ranges in zip(pieces[1::2], choices, strict=True)
+    ]
+    for chosen in itertools.product(*numbers):
+        yield "".join(itertools.chain.from_iterable(itertools.zip_longest(pieces[::2], chosen, fillvalue="")))
+
+
+def _ranges_of(text: str) -> list[range]:
+    """Return the ranges in a text such as ``0–3,7``. Raises ValueError if it is none."""
+    bounds = [_RANGE.fullmatch(part) for part in text.split(",")]
+    if None in bounds:
+        raise ValueError(f"{quoted(text)} is no list of ranges")
+    return [range(int(found[1]), int(found[2] or found[1]) + 1) for found in bounds if found is not None]
 
 
 __all__ = ["completed", "folded_paths", "is_within", "moved", "natural", "parent", "unfolded", "upwards"]

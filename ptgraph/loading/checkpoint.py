@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ptgraph.common.file_names import need_file
 from ptgraph.common.messages import first_line, listed
+from ptgraph.common.regular_file import need_file
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
 

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import inspect
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
+from ptgraph.common.regular_file import LARGEST_TEXT, need_file, read_whole
 from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError
 from ptgraph.loading.huggingface_inputs import nested_configs, one_line
@@ -33,9 +35,12 @@ _IGNORED |= {  # chosen by ptgraph
 }
 
 
-def is_config(path: Path) -> bool:
-    """Return whether *path* names a JSON file, or a folder that holds a `config.json`."""
-    return path.suffix == ".json" or (path / "config.json").is_file()
+def need_config(path: Path) -> None:
+    """Raise LoadError if *path* is neither a file that can be read, nor a folder that holds such a ``config.json``."""
+    file = _config_file(path)
+    if file != path and not os.path.lexists(file):
+        raise LoadError(f"the folder {path} holds no config.json")
+    need_file(file, largest=LARGEST_TEXT)
 
 
 def model_name(path: Path) -> str:
@@ -103,12 +108,10 @@ def _config_file(path: Path) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     file = _config_file(path)
     try:
-        settings = json.loads(file.read_text(encoding="utf-8-sig"))
+        settings = json.loads(read_whole(file).decode("utf-8-sig"))
         for name, value in _fields(settings):
             if _COUNT.fullmatch(name) and isinstance(value, int) and value > MANY:
                 raise LoadError(f"{file}: {name} is {value:,}, and ptgraph makes no more than {MANY:,}")
-    except OSError as error:
-        raise LoadError(f"{file}: {error.strerror or error}") from error
     except ValueError as error:
         raise LoadError(f"{file}: not JSON: {error}") from error
     except RecursionError as error:
@@ -212,4 +215,4 @@ def _unknown(path: Path, what: str, name: str, known: Iterable[str], settings: d
     return f"{path}: unknown {what} {name!r}{did_you_mean(similar(str(name), known, count=3))}"
 
 
-__all__ = ["build", "dynamic_shapes", "is_config", "is_quantized", "model_name"]
+__all__ = ["build", "dynamic_shapes", "is_quantized", "model_name", "need_config"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-from ptgraph.common.file_names import file_stem, need_file
+from ptgraph.common.file_names import file_stem
 from ptgraph.common.messages import kind_of
+from ptgraph.common.regular_file import need_file
 from ptgraph.common.silence import quiet
 from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError, PtgraphWarning, UsageError
@@ -59,6 +61,8 @@ def _load(target: str, wanted: Request) -> Source:
         raise LoadError(f"the target is empty; a target is {KINDS}")
     if target in PRESETS:
         return with_inputs(target, construct(lambda: build(target), target, wanted), wanted)
+    if kind_of(path) is None and os.path.lexists(path):
+        need_file(path)  # a pipe, a device, or a link that leads nowhere
     if path.suffix == ".pt2":
         return _load_program(path, wanted)
     if path.suffix == ".onnx":
@@ -80,6 +84,7 @@ def _load(target: str, wanted: Request) -> Source:
             "and give its weights as --checkpoint"
         )
     if path.is_file():
+        need_file(path)
         raise LoadError(f"{target} is no file that ptgraph reads (weights alone are no model); a target is {KINDS}")
     hint = did_you_mean(map(repr, similar(target, PRESETS, cutoff=0.5))) or "."
     raise LoadError(f"unknown target {target!r}{hint} The presets are {', '.join(PRESETS)}; a target is {KINDS}")
@@ -115,10 +120,7 @@ def _load_torchscript(path: Path, wanted: Request) -> Source:
 def _load_huggingface(path: Path, wanted: Request) -> Source:
     from ptgraph.loading import huggingface, huggingface_inputs
 
-    if not path.exists():
-        raise LoadError(f"{path} does not exist")
-    if path.is_dir() and not huggingface.is_config(path):
-        raise LoadError(f"the folder {path} holds no config.json")
+    huggingface.need_config(path)
     batch = next((item.shape[0] for item in wanted.inputs if item.shape), 1)
     with quiet():
         model = huggingface.build(path)

@@ -10,7 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from ptgraph.graph.module_paths import folded_paths, unfolded
+from ptgraph.common.messages import quoted
+from ptgraph.graph.module_paths import DEEPEST, MOST, folded_paths, unfolded
 
 # ptgraph, of a file
 MODEL = "ptgraph.model"  # the class of the model
@@ -97,7 +98,10 @@ def tree_text(tree: ModuleTree) -> str:
 
 def tree_of_text(text: str) -> ModuleTree:
     """Return the tree that `tree_text` wrote; raises ValueError if *text* is something else."""
-    entries = json.loads(text)
+    try:
+        entries = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(entries, dict):
         raise ValueError("it is no JSON object")
     folded = entries.get("modules", {})
@@ -115,7 +119,12 @@ def tree_of_text(text: str) -> ModuleTree:
         if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
             raise ValueError("it has something else where an object of names must be")
     for class_, texts in folded.items():
-        found.modules.update((path, class_) for text in texts for path in unfolded(text))
+        for text in texts:
+            if text.count(".") >= DEEPEST:
+                raise ValueError(f"the path {quoted(text)} has more than {DEEPEST} parts")
+            found.modules.update((path, class_) for path in unfolded(text))
+            if len(found.modules) > MOST:
+                raise ValueError(f"it names more than {MOST:,} modules")
     return found
 
 

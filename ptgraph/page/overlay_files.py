@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ptgraph.common.messages import quoted
+from ptgraph.common.regular_file import read_whole
 from ptgraph.common.unique import unique
 from ptgraph.errors import UsageError
 from ptgraph.page.overlay import Overlay
@@ -56,11 +57,7 @@ def read_overlay(path: str | os.PathLike[str]) -> tuple[Overlay, ...]:
     finite number, or a path comes twice.
     """
     file = Path(path)
-    try:
-        data = file.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name that can be none
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read the overlay {file}: {reason}") from error
+    data = read_whole(file, UsageError)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -611,7 +611,7 @@ LONG = "x" * 300
         (3, ["export", "net.py:Net", "--checkpoint", f"{LONG}.pt"], f"cannot read {LONG}.pt: File name too long"),
         (3, ["verify", "net.py:Net", "--onnx", f"{LONG}.onnx"], f"cannot read {LONG}.onnx: File name too long"),
         (3, ["export", "net.py:Net", "--compare", f"{LONG}.onnx"], f"cannot read {LONG}.onnx: File name too long"),
-        (2, ["export", "net.py:Net", "--overlay", LONG], f"cannot read the overlay {LONG}: File name too long"),
+        (2, ["export", "net.py:Net", "--overlay", LONG], f"cannot read {LONG}: File name too long"),
         (2, ["export", "net.py:Net", "--name", LONG], f"the name '{LONG}' is longer than 180 bytes"),
         (5, ["export", "net.py:Net", "-o", LONG], f"cannot write to {LONG}: File name too long"),
     ],

@@ -136,7 +136,7 @@ def test_a_run_is_not_resumed_with_another_config(run: Path) -> None:
         (2, ["train", "pretrain", "--data", "gsm8k=lots"], "the weight 'lots' is not a number"),
         (2, ["train", "pretrain", "--data", "gsm8k=0"], "the weight 0 is not positive"),
         (2, ["train", "pretrain", "--data", "gsm8k=nan"], "the weight nan is not positive"),
-        (3, ["train", "pretrain", "--data", "missing.jsonl"], "there is no file missing.jsonl"),
+        (3, ["train", "pretrain", "--data", "missing.jsonl"], "missing.jsonl does not exist"),
         (3, ["train", "grpo", "--from", "nowhere"], "there is no checkpoint in nowhere"),
         (2, ["train", "sft"], "No such command 'sft'"),
         (2, ["pipeline", "sft"], "'sft' is not one of 'pretrain', 'grpo'"),

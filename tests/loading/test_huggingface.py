@@ -177,12 +177,14 @@ def test_own_code_is_not_needed_where_transformers_has_the_class(build):
     assert type(model) is transformers.BertModel
 
 
-def test_is_config(tmp_path):
-    assert not hf.is_config(tmp_path)
+def test_a_config_is_a_file_or_in_a_folder(tmp_path):
+    with pytest.raises(LoadError, match=r"the folder .* holds no config\.json"):
+        hf.need_config(tmp_path)
     write(tmp_path, {})
-    assert hf.is_config(tmp_path)
-    assert hf.is_config(tmp_path / "config.json")
-    assert not hf.is_config(tmp_path / "model.py")
+    hf.need_config(tmp_path)
+    hf.need_config(tmp_path / "config.json")
+    with pytest.raises(LoadError, match="does not exist"):
+        hf.need_config(tmp_path / "model.json")
 
 
 def test_model_name(tmp_path, monkeypatch):
@@ -207,7 +209,7 @@ def error(action, *arguments) -> str:
 
 
 def test_file_is_missing(tmp_path):
-    assert error(hf.build, tmp_path) == f"{tmp_path}/config.json: No such file or directory"
+    assert error(hf.build, tmp_path) == f"{tmp_path}/config.json does not exist"
 
 
 def test_not_json(tmp_path):

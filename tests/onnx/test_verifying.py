@@ -387,7 +387,7 @@ def test_weights_that_are_not_beside_the_file_any_more(tmp_path):
     (tmp_path / "m.onnx.data").write_bytes(b"")
     assert wrong(ExportError, Net(), file, args=(X,)).startswith("ONNX Runtime does not take m.onnx: ")
     (tmp_path / "m.onnx.data").unlink()
-    message = f"{file} has its weights in {tmp_path / 'm.onnx.data'}, which does not exist"
+    message = f"{file} has its weights in another file: {tmp_path / 'm.onnx.data'} does not exist"
     assert wrong(LoadError, Net(), file, args=(X,)) == message
 
 

@@ -6,7 +6,8 @@ The shape inference of ONNX folds few operators; here, the reference implementat
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def computed(
         if node.domain or len(node.output) != 1:
             continue
         if node.op_type == "Constant":
-            tensor = next((a.t for a in node.attribute if a.name == "value" and np.prod(a.t.dims) <= LARGEST), None)
+            tensor = next((a.t for a in node.attribute if a.name == "value" and math.prod(a.t.dims) <= LARGEST), None)
             if tensor is not None and (array := _array(tensor)) is not None:
                 arrays[node.output[0]] = array
         elif node.op_type in _OPERATORS and all(name in arrays for name in node.input if name):
@@ -57,8 +58,6 @@ def _array(tensor: onnx.TensorProto) -> Any:
 def _evaluated(node: onnx.NodeProto, arrays: Mapping[str, Any], opsets: Mapping[str, int]) -> Any:
     """Return what *node* yields, or None if it does not fit its operator, or yields much."""
     given = {name: arrays[name] for name in node.input if name}
-    if node.op_type == "ConstantOfShape" and np.prod(next(iter(given.values()), 0)) > LARGEST:
-        return None
     graph = helper.make_graph(
         [node],
         "node",
@@ -66,6 +65,8 @@ def _evaluated(node: onnx.NodeProto, arrays: Mapping[str, Any], opsets: Mapping[
         [onnx.ValueInfoProto(name=node.output[0])],
     )
     try:
+        if _most(node, [*given.values()]) > LARGEST**3:
+            return None
         with np.errstate(all="ignore"):
             (result,) = ReferenceEvaluator(graph, dict(opsets)).run(None, given)
             return np.asarray(result)
@@ -73,6 +74,14 @@ def _evaluated(node: onnx.NodeProto, arrays: Mapping[str, Any], opsets: Mapping[
         check_interrupt(error)
         log.debug("%s is not computed", node.op_type, exc_info=True)
         return None
+
+
+def _most(node: onnx.NodeProto, given: Sequence[Any]) -> int:
+    """Return how many elements *node* may yield: each dimension may be that of another input."""
+    if node.op_type == "ConstantOfShape":
+        return math.prod(map(int, given[0].flatten()))
+    sizes = [max(1, array.size) for array in given]
+    return sum(sizes) if node.op_type == "Concat" else math.prod(sizes)
 
 
 __all__ = ["LARGEST", "computed"]

@@ -20,7 +20,8 @@ def sliced(node: onnx.NodeProto, count: int) -> dict[int, int]:
     if node.op_type != "Scan":
         return {}
     found = {attribute.name: attribute for attribute in node.attribute}
-    first = count - (found["num_scan_inputs"].i if "num_scan_inputs" in found else 0)
+    number = found["num_scan_inputs"].i if "num_scan_inputs" in found else 0
+    first = count - max(0, min(number, count))
     along = [*found["scan_input_axes"].ints] if "scan_input_axes" in found else [0] * (count - first)
     return dict(enumerate(along, first))
 

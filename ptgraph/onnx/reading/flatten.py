@@ -14,13 +14,14 @@ import networkx as nx
 import onnx
 from onnx import AttributeProto
 
-from ptgraph.common.messages import listed
+from ptgraph.common.messages import listed, quoted
 from ptgraph.common.unique import unique
 from ptgraph.graph.model import UNKNOWN_CLASS
 from ptgraph.graph.module_paths import moved
 from ptgraph.onnx.metadata import HELPER_DOMAIN, MODEL, MODULE, metadata_of
 from ptgraph.onnx.reading.control_flow import sliced
 from ptgraph.onnx.reading.flat_graph import Contradiction, Flat, Node
+from ptgraph.onnx.reading.limits import check_limits
 from ptgraph.onnx.reading.module_scopes import Chain, NamedPaths, Step, chain_of_metadata, placed_between, style_of
 from ptgraph.onnx.reading.tensor_types import domain_of, is_known, not_negative, without
 
@@ -37,7 +38,7 @@ class _Context:
     number: int = 0
     chain: Chain = ()
     pattern: str | None = None  # what ptgraph calls a function that several modules share
-    inside: tuple[tuple[str, str, str], ...] = ()  # functions around
+    inside: bool = False  # a function
     given: Mapping[str, AttributeProto] = field(default_factory=dict)
     label: str = ""
 
@@ -45,8 +46,9 @@ class _Context:
 def flatten(model: onnx.ModelProto) -> Flat:
     """Return the flat graph of *model*.
 
-    Raises Contradiction where nodes read what nothing gives, or each other in a circle.
+    Raises Contradiction where nodes read what nothing gives, or each other in a circle, and what `check_limits` does.
     """
+    check_limits(model)
     graph = model.graph
     initializers = [*(t.name for t in graph.initializer), *(s.values.name for s in graph.sparse_initializer)]
     style = style_of([*graph.node, *(node for function in model.functions for node in function.node)])
@@ -228,10 +230,7 @@ class _Flattener:
         self, node: onnx.NodeProto, function: onnx.FunctionProto, chain: Chain, context: _Context, read: list[str]
     ) -> None:
         """Read the nodes of a function for one call of it."""
-        key = (function.domain, function.name, function.overload)
-        if key in context.inside:
-            raise Contradiction(f"the function {function.name} calls itself, which ONNX does not allow")
-        pattern = metadata_of(function).get(MODULE)
+        pattern = metadata_of(function).get(MODULE) if chain or context.chain else None
         helper = function.domain.startswith(HELPER_DOMAIN)
         steps = chain
         if pattern is None and not helper:
@@ -249,7 +248,7 @@ class _Flattener:
             self.contexts,
             (*context.chain, *steps),
             pattern,
-            (*context.inside, key),
+            True,
             attributes,
             self._label(node, context, steps),
         )
@@ -278,7 +277,7 @@ class _Flattener:
         if not name:
             return ""
         if name not in context.names:
-            raise Contradiction(f"the node {node.name or node.op_type} reads {name!r}, which nothing gives")
+            raise Contradiction(f"the node {node.name or node.op_type} reads {quoted(name)}, which nothing gives")
         return context.names[name]
 
     def _own_name(self, node: onnx.NodeProto, call: str) -> str:

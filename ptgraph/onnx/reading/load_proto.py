@@ -8,8 +8,8 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError  # its types are a package of its own
 
-from ptgraph.common.file_names import need_file
 from ptgraph.common.messages import first_line
+from ptgraph.common.regular_file import need_file
 from ptgraph.errors import LoadError
 
 LARGEST = 2**31 - 1  # bytes of one protobuf message

@@ -17,8 +17,10 @@ from typing import Literal, NamedTuple
 import onnx
 
 from ptgraph.graph.model import UNKNOWN_CLASS
+from ptgraph.graph.module_paths import DEEPEST
 from ptgraph.onnx.metadata import CLASS, CLASS_HIERARCHY, NAME_SCOPES, NAMESPACE, SOURCE, STACK_TRACE, metadata_of
 
+LONGEST = 2**20  # characters of a list of modules
 ScopeStyle = Literal["metadata", "names", "none"]
 _RUN = re.compile(r"@\d+$")
 _AGAIN = re.compile(r"_\d+$")
@@ -61,7 +63,7 @@ def chain_of_metadata(node: onnx.NodeProto) -> tuple[str, Chain] | None:
         scopes = tuple(path for path, _, _ in entries)
         if len(classes) < len(scopes):
             classes = tuple(type_ for _, _, type_ in entries)
-    if not scopes or len(scopes) > len(classes):
+    if not scopes or len(scopes) > len(classes) or max(len(scopes), *(p.count(".") for p in scopes)) >= DEEPEST:
         return None
     if CLASS not in found:  # torch names the operation last
         scopes, classes = scopes[:-1], classes[: len(scopes) - 1]
@@ -74,8 +76,8 @@ def chain_of_metadata(node: onnx.NodeProto) -> tuple[str, Chain] | None:
 @cache
 def _strings(text: str) -> tuple[str, ...]:
     try:
-        found = ast.literal_eval(text) if text else ()
-    except (ValueError, SyntaxError):
+        found = ast.literal_eval(text) if 0 < len(text) <= LONGEST else ()
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # it is no literal
         return ()
     return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 

@@ -13,6 +13,7 @@ import onnx
 
 from ptgraph.common.file_names import file_stem
 from ptgraph.common.interrupts import check as check_interrupt
+from ptgraph.common.messages import shortened
 from ptgraph.errors import LoadError, UsageError
 from ptgraph.graph.block_ids import with_blocks
 from ptgraph.graph.model import ONNX_FILE, ModelGraph
@@ -20,6 +21,7 @@ from ptgraph.onnx.reading.build_ops import named_dimensions, operations
 from ptgraph.onnx.reading.file_facts import file_facts
 from ptgraph.onnx.reading.flat_graph import Contradiction
 from ptgraph.onnx.reading.flatten import flatten
+from ptgraph.onnx.reading.limits import BeyondLimits
 from ptgraph.onnx.reading.load_proto import fault, is_garbled, read_model
 from ptgraph.onnx.reading.module_tree import components
 from ptgraph.onnx.reading.parameters.constants import weights_of_constants
@@ -46,18 +48,20 @@ def read(path: Path, name: str) -> ModelGraph:
     Raises LoadError if it cannot be read, holds no ONNX model, or one that contradicts itself.
     """
     model = read_model(path)
+    if is_garbled(model):
+        raise LoadError(f"{path} is damaged: there is text in it that is no UTF-8")
     try:
         return graph_of_model(model, name)
+    except BeyondLimits as error:
+        raise LoadError(f"{path}: {error}") from error
     except Contradiction as error:
-        raise LoadError(f"{path} is no valid ONNX model: {error}") from error
+        raise LoadError(f"{path} is no valid ONNX model: {shortened(str(error), 1000)}") from error
     except Exception as error:  # of a damaged file, or a fault of ours: the checker of ONNX knows
         check_interrupt(error)
-        if is_garbled(model):
-            raise LoadError(f"{path} is damaged: there is text in it that is no UTF-8") from error
         reason = fault(model)
         if reason is None:
             raise
-        raise LoadError(f"{path} is no valid ONNX model: {reason}") from error
+        raise LoadError(f"{path} is no valid ONNX model: {shortened(reason, 1000)}") from error
 
 
 def graph_of_model(model: onnx.ModelProto, name: str) -> ModelGraph:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 
 import onnx
 from onnx import AttributeProto, helper
 
+from ptgraph.common.memory_limit import memory_limit
 from ptgraph.onnx.reading.body_types import of_bodies, slices
 from ptgraph.onnx.reading.constant_folding import LARGEST, computed
 from ptgraph.onnx.reading.contrib_types import stand_ins
 from ptgraph.onnx.reading.flat_graph import Flat
 from ptgraph.onnx.reading.parameters.initializers import Initializer
 from ptgraph.onnx.reading.tensor_types import UNKNOWN_SIZE, domain_of, elements, is_known, type_of
+
+log = logging.getLogger(__name__)
+MEMORY = 2**29  # bytes, beside some copies of the model
 
 
 def infer(flat: Flat, model: onnx.ModelProto, initializers: Mapping[str, Initializer]) -> None:
@@ -104,10 +109,12 @@ def _inputs(
 
 
 def _inferred(model: onnx.ModelProto) -> Iterable[onnx.ValueInfoProto]:
-    """Return the types that ONNX infers; none if the model contradicts itself, or is too large."""
+    """Return the types that ONNX infers; none if the model contradicts itself, or would take much memory."""
     try:
-        return list(onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, IndexError):
+        with memory_limit(MEMORY + 8 * model.ByteSize()):  # a size in a damaged file may become a number of dimensions
+            return list(onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, IndexError, MemoryError):
+        log.debug("no types are inferred", exc_info=True)
         return []
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ptgraph.common.file_names import need_file
 from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.common.messages import first_line
+from ptgraph.common.regular_file import need_file
 from ptgraph.common.silence import alone, quiet
 from ptgraph.common.temporary_files import temporary_folder
 from ptgraph.errors import ExportError, PtgraphWarning, TraceError, UsageError

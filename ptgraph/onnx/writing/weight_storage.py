@@ -15,6 +15,7 @@ import onnx_ir as ir
 import torch
 
 from ptgraph.common.messages import listed
+from ptgraph.common.regular_file import need_file
 from ptgraph.errors import ExportError, LoadError, UsageError
 from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.writing.naming.encodable import encodable
@@ -132,13 +133,24 @@ def onnx_type(tensor: torch.Tensor) -> int:
 
 
 def need_data(proto: onnx.ModelProto, path: Path) -> None:
-    """Raise LoadError if a file of weights that the file *path*, which holds *proto*, refers to is not beside it."""
-    for tensor in proto.graph.initializer:
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        data = next((path.parent / entry.value for entry in tensor.external_data if entry.key == "location"), path)
-        if not data.is_file():
-            raise LoadError(f"{path} has its weights in {data}, which does not exist")
+    """Raise LoadError if a file of weights that the file *path*, which holds *proto*, refers to cannot be read."""
+    for location in dict.fromkeys(_locations(proto)):
+        try:
+            need_file(path.parent / location)
+        except LoadError as error:
+            raise LoadError(f"{path} has its weights in another file: {error}") from error
+
+
+def _locations(message: Any) -> Iterator[str]:
+    """Yield the file of each tensor in a message that has its values in another file."""
+    if isinstance(message, onnx.TensorProto):
+        if message.data_location == onnx.TensorProto.EXTERNAL:
+            yield from (entry.value for entry in message.external_data if entry.key == "location")
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for item in value if hasattr(value, "extend") else [value]:
+                yield from _locations(item)
 
 
 def filled(proto: onnx.ModelProto, path: Path, name: str, state: Mapping[str, torch.Tensor], folder: Path) -> Path:
