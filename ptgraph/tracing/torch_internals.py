@@ -219,6 +219,18 @@ def hint_of(size: Any) -> Any:
     return size.node.hint
 
 
+def forget_new_symbols(program: ExportedProgram) -> None:
+    """Let torch forget the sizes that depend on data and that no result of *program* has got so far.
+
+    A pass that runs operators again leaves such, and the next one would look for them in its results.
+    """
+    values = (node.meta.get("val") for node in program.graph.nodes)
+    sizes = (size for value in pytree.tree_leaves(list(values)) for size in getattr(value, "shape", (value,)))
+    symbolic = next((size for size in sizes if is_symbolic(size)), None)
+    if symbolic is not None:
+        symbolic.node.shape_env.pending_fresh_unbacked_symbols.clear()
+
+
 def free_symbols(sizes: Iterable[Any]) -> Iterator[str]:
     """Yield the names of the symbols in sizes that may vary."""
     for size in sizes:
@@ -251,6 +263,7 @@ __all__ = [
     "export_errors",
     "expression_of",
     "fake_tensor_reader",
+    "forget_new_symbols",
     "free_symbols",
     "has_script_attribute",
     "hint_of",

@@ -27,6 +27,7 @@ from ptgraph.common.silence import quiet
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import NAME_SCOPES
 from ptgraph.tracing.module_walk import modules
+from ptgraph.tracing.torch_internals import forget_new_symbols
 
 log = logging.getLogger(__name__)
 Translation = Callable[..., Any]  # of an operator: it takes the operator's arguments, and returns ONNX values
@@ -49,6 +50,7 @@ def to_onnx(
     *translations*; an operator that has none has what *last_resort* makes of it. The names of operators whose
     translations have failed are added to *refused*.
     """
+    forget_new_symbols(program)
     resort = (
         _resorting(last_resort, set() if refused is None else refused)
         if last_resort is not None
@@ -56,6 +58,7 @@ def to_onnx(
     )
     with (
         quiet(),
+        torch.no_grad(),  # or what does not differentiate, such as writing into complex numbers, fails
         sdpa_kernel(SDPBackend.MATH),
         resort,
         _scalars_promoted(),
@@ -179,7 +182,8 @@ def decomposed(program: ExportedProgram, names: Collection[str]) -> ExportedProg
     table = {operator: made for operator, made in known.items() if operator.name() in names}
     if not any(node.target in table for node in program.graph.nodes):
         return program
-    with quiet(), sdpa_kernel(SDPBackend.MATH):
+    forget_new_symbols(program)
+    with quiet(), torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         finer: ExportedProgram = program.run_decompositions(table)
     return finer
 
