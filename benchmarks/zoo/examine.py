@@ -5,14 +5,17 @@ python -m benchmarks.zoo.examine NAME
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
+import resource
 import sys
 import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from ptgraph.common.messages import named
 from ptgraph.errors import PtgraphError
 from ptgraph.formats.export import formats
 from ptgraph.graph.model import ModelGraph
+from ptgraph.onnx.verifying.compare import compare
 from ptgraph.tracing.source import Source
 from tests.support.eager_run import EagerRun, eager_run
 from tests.support.fingerprint import Fingerprint
@@ -42,7 +46,8 @@ def examine(name: str) -> dict[str, Any]:
         "version": importlib.metadata.version(entry.library),
     }
     torch.manual_seed(0)
-    model, args, *rest = entry.make()
+    with contextlib.redirect_stdout(sys.stderr):
+        model, args, *rest = entry.make()
     kwargs: dict[str, Any] = rest[0] if rest else {}
     model.eval()
     row["parameters"] = sum(p.numel() for p in model.parameters())
@@ -89,8 +94,6 @@ def _exported(
 
 def _verified(row: dict[str, Any], source: Source, graph: ModelGraph) -> None:
     """Compare the outputs of torch and of ONNX Runtime, in two runs."""
-    from ptgraph.onnx.verifying.compare import compare
-
     try:
         found = compare(source, graph)
     except PtgraphError as error:
@@ -125,10 +128,22 @@ def _differences(graph: ModelGraph, model: nn.Module, run: EagerRun) -> list[str
     if len(found) > 3:
         found[3:] = [f"and {len(found) - 3} more"]
     held = {p.name for p in graph.parameters if p.kind == "parameter" and p.used and p.tied_to is None}
-    if held != run.read:
-        extra, lost = sorted(held - run.read), sorted(run.read - held)
+    first = {p.name: p.tied_to or p.name for p in graph.parameters}
+    read = {first.get(each, each) for each in run.read}
+    if held != read:
+        extra, lost = sorted(held - read), sorted(read - held)
         found.append("parameters " + ", ".join([f"+{each}" for each in extra[:2]] + [f"-{each}" for each in lost[:2]]))
     return found
+
+
+def send_row(sender: Connection, name: str, memory: int) -> None:
+    """Send the row of a model, or why there is none, from a process that may take *memory* bytes of addresses."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        sender.send(examine(name))
+    except BaseException as error:  # noqa: BLE001 (of any library)
+        traceback.print_exc()
+        sender.send({"reason": f"{type(error).__name__}: {error}"[:300]})
 
 
 if __name__ == "__main__":

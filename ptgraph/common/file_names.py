@@ -1,10 +1,11 @@
-"""File names: the stem of an export, and the check that an input file is there."""
+"""File names: the stem of an export, the check that an input file is there, and the file of a Python module."""
 
 from __future__ import annotations
 
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 from ptgraph.errors import LoadError, UsageError
 
@@ -38,4 +39,13 @@ def file_stem(name: str, *, strict: bool = False) -> str:
     return safe or "model"
 
 
-__all__ = ["file_stem", "need_file"]
+def module_file(module: Any) -> str | None:
+    """Return the file of what is in ``sys.modules``; None if it has none, or is loaded only when it is used."""
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")  # a lazy module would be loaded by more
+    except AttributeError:
+        return None
+    return file if isinstance(file, str) else None
+
+
+__all__ = ["file_stem", "module_file", "need_file"]

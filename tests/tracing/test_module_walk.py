@@ -138,3 +138,10 @@ def test_modules_in_slices_of_lists_have_their_own_paths() -> None:
 )
 def test_paths_through_slices(path: str, found: str | None) -> None:
     assert module_walk.unsliced(path, Sliced()) == found
+
+
+def test_a_part_that_torch_fx_made_has_its_calls() -> None:
+    part = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+    graph = trace(nn.Sequential(nn.Linear(4, 4), part), torch.ones(2, 4))
+    assert [graph.op(name).scope for name in graph.of_kind("op")] == ["0", "1.0", "1.1"]
+    assert graph.component("1").calls == 1
