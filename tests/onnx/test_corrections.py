@@ -96,6 +96,7 @@ def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
         ),
         (resizes, [torch.rand(1, 2, 5, 7)]),
         (losses, [torch.rand(3, 4)]),
+        (lambda x, i: x.index_put((i[:, 0].int(),), x[:2]), [torch.rand(3, 4), WHOLE]),
         (lambda x: (x.squeeze(-1).squeeze(0), x[0, 0, 0].squeeze(0), x.squeeze((0, 2))), [torch.rand(1, 3, 1, 2)]),
         (lambda x, i: torch.einsum("i,j->ij", i[0], x[0]), [torch.rand(2, 3), WHOLE]),
         (lambda x, i: torch.where(torch.ops.aten._is_all_true(i > 5), x, x + 1), [torch.rand(2, 3), WHOLE]),

@@ -86,6 +86,17 @@ class _Operators(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def _parts(tensor: Tensor) -> list[Tensor]:
+    """Return the tensors that one of a class of its own consists of, or else the tensor."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        return [tensor]
+    return [part for name in tensor.__tensor_flatten__()[0] for part in _parts(getattr(tensor, name))]
+
+
+def _memory(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
 def _formula(count: Any) -> Any:
     def flops(*args: Any, out_val: Any = None, **kwargs: Any) -> int:
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
@@ -127,7 +138,7 @@ def eager_run(model: nn.Module, *args: Any, **kwargs: Any) -> EagerRun:
             hook.remove()
     run.flops, run.convolutions = counter.get_total_flops() + functions.outer, operators.convolutions
     run.idle = set(run.calls) - busy
-    run.read = {n for n, p in model.named_parameters() if p.untyped_storage()._cdata in operators.read}
+    run.read = {n for n, p in model.named_parameters() if operators.read.intersection(map(_memory, _parts(p)))}
     return run
 
 

@@ -49,6 +49,7 @@ def corrections() -> dict[Any, Translation]:
         aten.hypot.default: _hypotenuse,
         aten.squeeze.dim: _squeezed,
         aten.squeeze.dims: _squeezed,
+        aten.index_put.default: _index_put(torchlib("aten_index_put")),
         aten.einsum.default: _einsum(torchlib("aten_einsum")),
         torch.ops.prims.prod.default: _product,
         torch.ops.prims.uniform.default: _uniform,
@@ -193,6 +194,22 @@ def _squeezed(self: Any, dim: Any) -> Any:
     axes = [each for each in dims if len(self.shape) and self.shape[each] == 1]  # torch keeps all others
     given: Any = op.Constant(value_ints=axes)
     return op.Squeeze(self, given) if axes else op.Identity(self)
+
+
+def _index_put(theirs: Any) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(self: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
+        given = list(indices)
+        for position, index in enumerate(given):
+            if index is not None and index.dtype == ir.DataType.INT32:  # ScatterND knows no indices of this type
+                wide: Any = op.Cast(index, to=ir.DataType.INT64)
+                wide.type, wide.shape = ir.TensorType(ir.DataType.INT64), index.shape
+                given[position] = wide
+        return theirs(self, given, values, accumulate)
+
+    return translation
 
 
 def _einsum(theirs: Any) -> Translation:

@@ -58,7 +58,9 @@ def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated
     read_origins(model, list(traced_program(graph).nodes.values()))
     first = {p.name: p.tied_to or p.name for p in graph.parameters}
     _merge_tied(model, first)
-    tensors = {name: _real(tensor) for name, tensor in {**state, **taken}.items() if isinstance(tensor, torch.Tensor)}
+    tensors = {
+        name: _written(tensor) for name, tensor in {**state, **taken}.items() if isinstance(tensor, torch.Tensor)
+    }
     weights = {first.get(name, name): tensor for name, tensor in tensors.items()}
     copy_repeated(model, graph, markers, chains, Weights(weights, first))
     common.RemoveUnusedNodesPass()(model)
@@ -87,8 +89,14 @@ def _to_onnx(program: ExportedProgram, opset: int) -> ir.Model:
     return other if counts[1] < counts[0] else model
 
 
-def _real(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a complex tensor as torch.onnx has it: with its real and imaginary parts in one more dimension."""
+def _written(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor as torch.onnx has it.
+
+    A complex one has its real and imaginary parts in one more dimension, and one that a library quantised, in a class
+    of its own, has the numbers that it stands for.
+    """
+    if hasattr(tensor, "__tensor_flatten__") and hasattr(tensor, "dequantize"):
+        return tensor.detach().dequantize()
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
