@@ -1,8 +1,9 @@
-"""File names: the stem of an export."""
+"""File names: the stem of an export, and the file of a Python module."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ptgraph.errors import UsageError
 
@@ -23,4 +24,13 @@ def file_stem(name: str, *, strict: bool = False) -> str:
     return safe or "model"
 
 
-__all__ = ["file_stem"]
+def module_file(module: Any) -> str | None:
+    """Return the file of what is in ``sys.modules``; None if it has none, or is loaded only when it is used."""
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")  # a lazy module would be loaded by more
+    except AttributeError:
+        return None
+    return file if isinstance(file, str) else None
+
+
+__all__ = ["file_stem", "module_file"]

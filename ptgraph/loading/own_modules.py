@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ptgraph.common.file_names import module_file
+
 
 @contextlib.contextmanager
 def own_modules() -> Iterator[None]:
@@ -20,7 +22,7 @@ def own_modules() -> Iterator[None]:
     finally:
         folders = {Path(folder).resolve() for folder in [*sys.path, ""] if folder not in path} | {Path.cwd()}
         for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
+            file = module_file(sys.modules[name])
             if file is not None and _of_the_user(Path(file), folders):
                 del sys.modules[name]
         sys.path[:] = path

@@ -6,12 +6,15 @@ Names and order are those of the functions of ``nn.Module``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from ptgraph.tracing.torch_internals import own_buffers, own_modules, own_parameters
+
+SLICE = re.compile(r"slice\((\S+), (\S+), (\S+)\)")  # a step of a path by torch.export
 
 
 def named_children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -78,6 +81,28 @@ def to_evaluation(model: nn.Module) -> None:
             module.training = False
 
 
+def unsliced(path: str, model: nn.Module | None) -> str | None:
+    """Return the path of a module that torch reached through a slice of a list: ``layers.slice(None, 2, None).0``.
+
+    It is None for the slice itself, which is no module of the *model*, and for any other path that is not known.
+    """
+    module, steps = model, []
+    names: list[str] | None = None  # of the modules in a slice
+    for step in path.split("."):
+        if module is None:
+            return None
+        if (found := SLICE.fullmatch(step)) is not None:
+            bounds = slice(*(None if bound == "None" else int(bound) for bound in found.groups()))
+            names = (list(own_modules(module)) if names is None else names)[bounds]
+            continue
+        if names is not None and isinstance(module, nn.ModuleList):  # a slice of it has numbers of its own
+            step = names[int(step)]
+        names = None
+        steps.append(step)
+        module = own_modules(module).get(step)
+    return ".".join(steps) if module is not None and names is None else None
+
+
 __all__ = [
     "modules",
     "named_buffers",
@@ -86,4 +111,5 @@ __all__ = [
     "named_parameters",
     "tensors",
     "to_evaluation",
+    "unsliced",
 ]

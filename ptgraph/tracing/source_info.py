@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from ptgraph.common.file_names import module_file
 from ptgraph.graph.model import ClassInfo
 from ptgraph.tracing.plain_values import public
 from ptgraph.tracing.torch_internals import OWN_FRAMES
@@ -28,7 +29,7 @@ class SourceFiles:
         self._modules = {
             file: name
             for name, module in sorted(sys.modules.items())
-            if isinstance(file := getattr(module, "__file__", None), str) and name != "__main__"
+            if (file := module_file(module)) is not None and name != "__main__"
         }
         self._shown: dict[str, str] = {}
 

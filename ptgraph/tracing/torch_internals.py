@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -154,6 +154,25 @@ def data_followed() -> Iterator[None]:
         del torch.Tensor.data  # that of the class above it is there again
 
 
+@contextlib.contextmanager
+def graph_modules_followed() -> Iterator[None]:
+    """Let torch.export note the calls of parts of a model that are ``fx.GraphModule``, as it notes those of others."""
+    from torch.fx.experimental import proxy_tensor
+
+    tracer: Any = proxy_tensor._ModuleStackTracer
+    own = tracer.call_module
+
+    def call_module(self: Any, module: nn.Module, *given: Any) -> Any:
+        is_part = isinstance(module, fx.GraphModule) and module in self.submodule_paths
+        return fx.Tracer.call_module(self, module, *given) if is_part else own(self, module, *given)
+
+    tracer.call_module = call_module
+    try:
+        yield
+    finally:
+        tracer.call_module = own
+
+
 def script_class(script: torch.jit.ScriptModule) -> str:
     """Return the whole name of the class that was compiled: ``torch.nn.modules.linear.Linear``."""
     return MANGLED.sub("", script._c._type().qualified_name()).removeprefix("__torch__.")
@@ -237,6 +256,27 @@ def hint_of(size: Any) -> Any:
     return size.node.hint
 
 
+@contextlib.contextmanager
+def retraceable(program: ExportedProgram) -> Iterator[None]:
+    """Let passes trace *program* again and again.
+
+    One leaves sizes that depend on data, for which the next one would look in its results. And a program of draft
+    export computes with numbers that may not be those of the model: checks of torch then fail.
+    """
+    held = pytree.tree_leaves([node.meta.get("val") for node in program.graph.nodes])
+    modes = {id(value.fake_mode): value.fake_mode for value in held if isinstance(value, FakeTensor)}
+    computing = [mode for mode in modes.values() if mode.propagate_real_tensors]
+    for mode in modes.values():
+        mode.propagate_real_tensors = False
+        if mode.shape_env is not None:
+            mode.shape_env.pending_fresh_unbacked_symbols.clear()
+    try:
+        yield
+    finally:
+        for mode in computing:
+            mode.propagate_real_tensors = True
+
+
 def free_symbols(sizes: Iterable[Any]) -> Iterator[str]:
     """Yield the names of the symbols in sizes that may vary."""
     for size in sizes:
@@ -271,6 +311,7 @@ __all__ = [
     "expression_of",
     "fake_tensor_reader",
     "free_symbols",
+    "graph_modules_followed",
     "guards_of",
     "has_script_attribute",
     "hint_of",
@@ -285,6 +326,7 @@ __all__ = [
     "own_modules",
     "own_parameters",
     "pytree",
+    "retraceable",
     "schema_of",
     "script_arguments",
     "script_attribute",

@@ -96,6 +96,9 @@ def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
         ),
         (resizes, [torch.rand(1, 2, 5, 7)]),
         (losses, [torch.rand(3, 4)]),
+        (lambda x, i: x.index_put((i[:, 0].int(),), x[:2]), [torch.rand(3, 4), WHOLE]),
+        (lambda x: (x.squeeze(-1).squeeze(0), x[0, 0, 0].squeeze(0), x.squeeze((0, 2))), [torch.rand(1, 3, 1, 2)]),
+        (lambda x, i: torch.einsum("i,j->ij", i[0], x[0]), [torch.rand(2, 3), WHOLE]),
         (lambda x, i: torch.where(torch.ops.aten._is_all_true(i > 5), x, x + 1), [torch.rand(2, 3), WHOLE]),
         (lambda x, i: torch.where(torch.ops.aten._is_any_true(i > 2), x, x + 1), [torch.rand(2, 3), WHOLE]),
     ],
@@ -117,7 +120,14 @@ def test_stacks_of_several_types(stack: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "noise", [torch.randn_like, torch.rand_like, lambda x: torch.randn(2, 3), lambda x: torch.rand(2, 3)]
+    "noise",
+    [
+        torch.randn_like,
+        torch.rand_like,
+        lambda x: torch.randn(2, 3),
+        lambda x: torch.rand(2, 3),
+        lambda x: torch.zeros(2, 3).uniform_(0.5, 1.5),
+    ],
 )
 def test_random_numbers_run_at_the_default_opset(noise: Any, tmp_path: Path) -> None:
     model = Of(lambda x: (x * 2 + noise(x)).shape[0] * x + 0 * noise(x))

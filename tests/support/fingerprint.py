@@ -5,6 +5,7 @@ It shares no code with `ptgraph.tracing.state_guard`.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import types
 from collections import OrderedDict, deque
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 Fact = tuple[Any, ...]
+MANY = 1000  # numbers of a tensor
 _CONTAINERS: Any = (list, tuple, deque)
 _ENDS = (types.ModuleType, type, types.BuiltinFunctionType, types.FunctionType)
 
@@ -44,7 +46,7 @@ class Fingerprint:
         self.kept[id(value)] = value, way
         self.facts.append((way, type(value).__qualname__, id(value)))
         if isinstance(value, torch.Tensor):
-            numbers = None if value.is_meta else value.detach().tolist()
+            numbers = None if value.is_meta else _numbers(value.detach())
             memory = 0 if value.is_meta else value.data_ptr()
             self.facts.append((way, value.shape, value.dtype, value.stride(), value.requires_grad, numbers, memory))
             self._visit(value.grad, f"{way}.grad")
@@ -83,6 +85,15 @@ class Fingerprint:
                 for name, member in vars(kind).items():
                     if isinstance(member, types.MemberDescriptorType):
                         self._visit(member.__get__(value), f"{way}.{name}")
+
+
+def _numbers(tensor: torch.Tensor) -> Any:
+    """Return the values of a tensor, or their digest if there are many."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        return None  # its parts are attributes
+    if tensor.layout is not torch.strided or tensor.numel() < MANY:
+        return tensor.tolist()
+    return hashlib.sha256(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
 __all__ = ["Fingerprint"]

@@ -99,3 +99,49 @@ def test_weights_are_loaded_into_a_model_with_an_attribute_state_dict(tmp_path: 
     torch.save(other.state_dict(), tmp_path / "weights.pt")
     fill(model, tmp_path / "weights.pt", "model")
     assert torch.equal(model.part.weight, other.part.weight)
+
+
+class Sliced(nn.Module):
+    """Runs parts of its lists, which torch.export names after the slices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        act = nn.ReLU()  # what is shared makes torch.export follow the way to a module
+        self.body = nn.Sequential(nn.Linear(4, 4), act, nn.Linear(4, 4), act, nn.Linear(4, 4))
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), act) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Any:
+        x = self.body[2:](self.body[:2](x))
+        for block in self.blocks[1:][::2]:
+            x = block(x)
+        return x
+
+
+def test_modules_in_slices_of_lists_have_their_own_paths() -> None:
+    graph = trace(Sliced(), torch.ones(2, 4))
+    scopes = [graph.op(name).scope for name in graph.of_kind("op") if "linear" in graph.op(name).target]
+    assert scopes == ["body.0", "body.2", "body.4", "blocks.1.0", "blocks.3.0"]
+    assert [graph.component(path).calls for path in ("body.0", "blocks.0", "blocks.1", "blocks.3.0")] == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("body.slice(None, 2, None).0", "body.0"),
+        ("body.slice(2, None, None).4", "body.4"),
+        ("blocks.slice(1, None, None).0.0", "blocks.1.0"),
+        ("blocks.slice(1, None, None).slice(None, None, 2).1", "blocks.3"),
+        ("body.slice(None, 2, None)", None),
+        ("nothing.slice(None, 2, None).0", None),
+        ("body.7", None),
+    ],
+)
+def test_paths_through_slices(path: str, found: str | None) -> None:
+    assert module_walk.unsliced(path, Sliced()) == found
+
+
+def test_a_part_that_torch_fx_made_has_its_calls() -> None:
+    part = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+    graph = trace(nn.Sequential(nn.Linear(4, 4), part), torch.ones(2, 4))
+    assert [graph.op(name).scope for name in graph.of_kind("op")] == ["0", "1.0", "1.1"]
+    assert graph.component("1").calls == 1

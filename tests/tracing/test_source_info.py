@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,15 @@ def test_code_that_torch_made_is_no_source_of_the_user() -> None:
     made = '  File "<eval_with_key>.12", line 13, in forward'
     assert SourceFiles().last_frame(f"{own}\n    x\n{made}\n    y") == ("tests/tracing/test_source_info.py", 7)
     assert SourceFiles().last_frame(made) == (None, None)
+
+
+def test_modules_that_are_loaded_only_when_used_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries put such into ``sys.modules``, and loading one may fail."""
+
+    class Lazy(types.ModuleType):
+        def __getattribute__(self, name: str) -> object:
+            raise ImportError(f"{name} is looked for")
+
+    monkeypatch.setitem(sys.modules, "ptgraph_lazy", Lazy("ptgraph_lazy"))
+    monkeypatch.setitem(sys.modules, "ptgraph_nothing", 3)
+    assert SourceFiles().relative_path(__file__)

@@ -47,7 +47,12 @@ def corrections() -> dict[Any, Translation]:
         aten.cross_entropy_loss.default: _cross_entropy(torchlib("aten_cross_entropy_loss", "nn")),
         aten._cdist_forward.default: _distances,
         aten.hypot.default: _hypotenuse,
+        aten.squeeze.dim: _squeezed,
+        aten.squeeze.dims: _squeezed,
+        aten.index_put.default: _index_put(torchlib("aten_index_put")),
+        aten.einsum.default: _einsum(torchlib("aten_einsum")),
         torch.ops.prims.prod.default: _product,
+        torch.ops.prims.uniform.default: _uniform,
         aten.rrelu_with_noise_functional.default: _rrelu,
         aten.searchsorted.Tensor: _searchsorted,
         aten.bucketize.Tensor: lambda values, boundaries, **named: _searchsorted(boundaries, values, **named),
@@ -180,6 +185,54 @@ def _product(values: Any, dims: Sequence[int] | None = None, output_dtype: Any =
         raise NotImplementedError("a product of all, or of another type")
     axes: Any = op.Constant(value_ints=list(dims))
     return op.ReduceProd(values, axes, keepdims=False)
+
+
+def _squeezed(self: Any, dim: Any) -> Any:
+    from onnxscript import opset18 as op
+
+    dims = [dim] if isinstance(dim, int) else list(dim)
+    axes = [each for each in dims if len(self.shape) and self.shape[each] == 1]  # torch keeps all others
+    given: Any = op.Constant(value_ints=axes)
+    return op.Squeeze(self, given) if axes else op.Identity(self)
+
+
+def _index_put(theirs: Any) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(self: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
+        given = list(indices)
+        for position, index in enumerate(given):
+            if index is not None and index.dtype == ir.DataType.INT32:  # ScatterND knows no indices of this type
+                wide: Any = op.Cast(index, to=ir.DataType.INT64)
+                wide.type, wide.shape = ir.TensorType(ir.DataType.INT64), index.shape
+                given[position] = wide
+        return theirs(self, given, values, accumulate)
+
+    return translation
+
+
+def _einsum(theirs: Any) -> Translation:
+    from onnxscript import opset18 as op
+
+    @in_place_of(theirs)
+    def translation(equation: str, tensors: Sequence[Any], path: Sequence[int] | None = None) -> Any:
+        types = {tensor.dtype for tensor in tensors}
+        if len(types) > 1:
+            floats = [dtype for dtype in types if dtype.is_floating_point()]
+            widest = max(floats or types, key=lambda dtype: dtype.bitwidth)
+            tensors = [tensor if tensor.dtype == widest else op.Cast(tensor, to=widest) for tensor in tensors]
+        return theirs(equation, tensors)
+
+    return translation
+
+
+def _uniform(shape: Sequence[Any], *, low: float, high: float, dtype: int, **_: Any) -> Any:
+    from onnxscript import opset18 as op
+
+    if not all(isinstance(size, int) for size in shape):
+        raise NotImplementedError("the size of random numbers varies")
+    return op.RandomUniform(shape=list(shape), low=low, high=high, dtype=dtype)
 
 
 def _none(*_: Any, **__: Any) -> Any:

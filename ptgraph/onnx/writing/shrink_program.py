@@ -2,7 +2,7 @@
 
 torch.onnx takes time for each node and each parameter, and more than in proportion. So calls that repeat a block one
 after the other become one opaque node, and parameters that nothing reads then are left out. So are outputs that are
-no tensors: None, numbers, texts. Every other node keeps its
+no tensors (None, numbers, texts), and checks, which ONNX does not know. Every other node keeps its
 name, by which the signature of a program knows it. What a model calls its parameters, buffers and constants would
 become Python source on the way, and the names of some would be those of its arguments; they get numbers instead.
 """
@@ -19,7 +19,7 @@ from torch import fx
 from torch.export import ExportedProgram, ExportGraphSignature, ModuleCallEntry
 from torch.export.graph_signature import ConstantArgument, OutputKind, OutputSpec
 
-from ptgraph.tracing.torch_internals import pytree
+from ptgraph.tracing.torch_internals import CHECKS, pytree
 
 Feed = list[int | None]  # for each input of a call: which result of the call before it is, or None for its first input
 _STATES = ("PARAMETER", "BUFFER", "CONSTANT_TENSOR")
@@ -55,6 +55,8 @@ def reduced(program: ExportedProgram, repeated: Container[fx.Node]) -> Reduced:
     for node in program.graph.nodes:
         if node in heads:
             nodes[node] = nodes[heads[node]]
+        elif CHECKS.search(str(node.target)) and not node.users:
+            continue  # torch may find that it does not hold, when it traces the program again
         elif node.name not in unread and not (node.target is operator.getitem and node.args[0] in inner):
             nodes[node] = graph.node_copy(node, nodes.__getitem__)
             nodes[node].name = node.name  # the copy of one called "input" or "type" gets a number otherwise

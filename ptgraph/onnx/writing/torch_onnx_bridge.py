@@ -27,6 +27,7 @@ from ptgraph.common.silence import quiet
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import NAME_SCOPES
 from ptgraph.tracing.module_walk import modules
+from ptgraph.tracing.torch_internals import retraceable
 
 log = logging.getLogger(__name__)
 Translation = Callable[..., Any]  # of an operator: it takes the operator's arguments, and returns ONNX values
@@ -42,20 +43,25 @@ def to_onnx(
     translations: Mapping[Any, Translation],
     last_resort: LastResort | None = None,
     refused: set[str] | None = None,
+    of_complex: Mapping[Any, Translation] | None = None,
 ) -> ir.Model:
     """Return *program* as torch.onnx translates it, not optimised; *translations* maps operators to their own.
+
+    *of_complex* has translations of operators on complex tensors, for those for which torch.onnx has none.
 
     With a *last_resort*, an operator whose translation fails has its translation of opset 18, unless it has one in
     *translations*; an operator that has none has what *last_resort* makes of it. The names of operators whose
     translations have failed are added to *refused*.
     """
     resort = (
-        _resorting(last_resort, set() if refused is None else refused)
+        _resorting(last_resort, set() if refused is None else refused, of_complex or {})
         if last_resort is not None
         else contextlib.nullcontext()
     )
     with (
+        retraceable(program),
         quiet(),
+        torch.no_grad(),  # or what does not differentiate, such as writing into complex numbers, fails
         sdpa_kernel(SDPBackend.MATH),
         resort,
         _scalars_promoted(),
@@ -109,7 +115,7 @@ def _casts(node: fx.Node, dtype: torch.dtype) -> bool:
 
 
 @contextlib.contextmanager
-def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
+def _resorting(last_resort: LastResort, refused: set[str], of_complex: Mapping[Any, Translation]) -> Iterator[None]:
     """Let torch.onnx find a translation for every FX node (see `to_onnx`), and pass on operators that are arguments."""
     from torch.onnx._internal.exporter import _core, _dispatching
     from torch.onnx._internal.exporter._registration import ONNXRegistry
@@ -120,9 +126,13 @@ def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
 
     def found(node: fx.Node, registry: Any) -> tuple[Translation, str]:
         first, said = dispatch(node, registry)
+        if first is None and any(map(_is_complex, node.all_input_nodes)):
+            first = of_complex.get(node.target)
 
         def translation(*args: Any, **kwargs: Any) -> Any:
             if first is None:
+                if any(map(_is_complex, node.all_input_nodes)) and isinstance(node.target, torch._ops.OpOverload):
+                    refused.add(str(node.target.name()))  # type: ignore[no-untyped-call]  # what it is decomposed into may have translations
                 return last_resort(node, args, kwargs)
             with _taken_back() as failed:
                 return first(*args, **kwargs)
@@ -149,6 +159,11 @@ def _resorting(last_resort: LastResort, refused: set[str]) -> Iterator[None]:
         yield
     finally:
         _dispatching.dispatch, core._convert_fx_arg_to_onnx_arg = dispatch, convert
+
+
+def _is_complex(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.is_complex()
 
 
 @contextlib.contextmanager
@@ -179,7 +194,7 @@ def decomposed(program: ExportedProgram, names: Collection[str]) -> ExportedProg
     table = {operator: made for operator, made in known.items() if operator.name() in names}
     if not any(node.target in table for node in program.graph.nodes):
         return program
-    with quiet(), sdpa_kernel(SDPBackend.MATH):
+    with retraceable(program), quiet(), torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         finer: ExportedProgram = program.run_decompositions(table)
     return finer
 

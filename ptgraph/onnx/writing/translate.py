@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from ptgraph.common.interrupts import check as check_interrupt
 from ptgraph.common.silence import quiet
 from ptgraph.graph.model import ModelGraph
+from ptgraph.onnx.writing.complex_numbers import complex_made, complex_translations
 from ptgraph.onnx.writing.corrections import DECOMPOSED, corrections
 from ptgraph.onnx.writing.grouped_products import grouped_products
 from ptgraph.onnx.writing.own_operators import is_own, own_node
@@ -57,7 +58,9 @@ def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated
     read_origins(model, list(traced_program(graph).nodes.values()))
     first = {p.name: p.tied_to or p.name for p in graph.parameters}
     _merge_tied(model, first)
-    tensors = {name: tensor for name, tensor in {**state, **taken}.items() if isinstance(tensor, torch.Tensor)}
+    tensors = {
+        name: _written(tensor) for name, tensor in {**state, **taken}.items() if isinstance(tensor, torch.Tensor)
+    }
     weights = {first.get(name, name): tensor for name, tensor in tensors.items()}
     copy_repeated(model, graph, markers, chains, Weights(weights, first))
     common.RemoveUnusedNodesPass()(model)
@@ -70,19 +73,31 @@ def translate(graph: ModelGraph, opset: int, *, fold: bool = True) -> Translated
 
 def _to_onnx(program: ExportedProgram, opset: int) -> ir.Model:
     """Return *program* as ONNX; an operator whose translation fails is decomposed, or else a node of an own domain."""
-    translations = marker_translations() | corrections() | grouped_products()
+    translations = marker_translations() | corrections() | grouped_products() | complex_made()
+    of_complex = complex_translations()
     refused: set[str] = set()
-    model = to_onnx(program, opset, translations, own_node, refused)
+    model = to_onnx(program, opset, translations, own_node, refused, of_complex)
     if not refused:
         return model
     try:
-        other = to_onnx(decomposed(program, refused), opset, translations, own_node)
+        other = to_onnx(decomposed(program, refused), opset, translations, own_node, of_complex=of_complex)
     except Exception as error:  # torch and torch.onnx raise exceptions of many classes
         check_interrupt(error)
         log.debug("torch cannot decompose %s", ", ".join(sorted(refused)), exc_info=True)
         return model
     counts = [sum(is_own(node) for node in each.graph.all_nodes()) for each in (model, other)]
     return other if counts[1] < counts[0] else model
+
+
+def _written(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor as torch.onnx has it.
+
+    A complex one has its real and imaginary parts in one more dimension, and one that a library quantised, in a class
+    of its own, has the numbers that it stands for.
+    """
+    if hasattr(tensor, "__tensor_flatten__") and hasattr(tensor, "dequantize"):
+        return tensor.detach().dequantize()
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def _rename(model: ir.Model, names: Mapping[str, str]) -> None:

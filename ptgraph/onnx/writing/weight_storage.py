@@ -43,7 +43,11 @@ def check_balance(proto: onnx.ModelProto, graph: ModelGraph) -> None:
     """Raise ExportError unless the file holds every parameter of the model once, under its first name."""
     sizes = {item.name: math.prod(item.dims) for item in proto.graph.initializer}
     sizes |= {item.values.name: math.prod(item.dims) for item in proto.graph.sparse_initializer}
-    wanted = {encodable(p.name): p.count for p in graph.parameters if p.kind == "parameter" and p.tied_to is None}
+    wanted = {
+        encodable(p.name): p.count * (2 if p.dtype.startswith("complex") else 1)  # a real and an imaginary part
+        for p in graph.parameters
+        if p.kind == "parameter" and p.tied_to is None
+    }
     merged = {encodable(p.name) for p in graph.parameters if p.tied_to is not None}
     wrong = [name for name, count in wanted.items() if sizes.get(name) != count] + sorted(merged & set(sizes))
     if wrong:

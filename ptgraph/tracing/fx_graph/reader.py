@@ -29,7 +29,7 @@ from ptgraph.tracing.fx_graph.node import (
     target_of,
 )
 from ptgraph.tracing.fx_graph.replay import TracedCall, copy_call
-from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters
+from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters, unsliced
 from ptgraph.tracing.nested_values import key_name
 from ptgraph.tracing.repeated_blocks.interceptor import ENTER, LEAVE, REPEAT
 from ptgraph.tracing.source_info import SourceFiles, qualified_name
@@ -267,7 +267,7 @@ class Reader:
         scope, call = "", ""
         for key, (path, type_) in stack.items():
             if self.paths is not None and path not in self.paths:  # strict export writes odd names in its own way
-                path = self.by_id.get(key.partition("@")[0])
+                path = self.by_id.get(key.partition("@")[0]) or unsliced(path, self.capture.model)
             if path is None or key.startswith(OUTSIDE):  # torch's mark on what it added outside of any module
                 continue
             self.assembly.types.setdefault(path, type_ if isinstance(type_, str) else qualified_name(type_))

@@ -27,6 +27,7 @@ from ptgraph.tracing.torch_internals import (
     CONSTRAINTS_VIOLATED,
     data_followed,
     export_errors,
+    graph_modules_followed,
     is_empty,
     output_spec,
     pytree,
@@ -169,12 +170,12 @@ def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> tuple[
     Beside the program stands what such a forward has left out, since it is no tensor.
     """
     try:
-        with left_as_found(call.model, call.given), data_followed():
+        with left_as_found(call.model, call.given), data_followed(), graph_modules_followed():
             return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes), None
     except Exception as error:
         if not any(words in str(error) for words in ADAPTABLE):
             raise
-    with _adapted(call.model, call.kwargs) as rest, data_followed():
+    with _adapted(call.model, call.kwargs) as rest, data_followed(), graph_modules_followed():
         return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes), rest
 
 
