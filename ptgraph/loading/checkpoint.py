@@ -16,8 +16,10 @@ from ptgraph.common.messages import first_line, listed
 from ptgraph.common.regular_file import need_file
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
+from ptgraph.loading.archives import check_archive, check_pickle
 
 ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
+LARGEST_PICKLE = 64 * 2**20  # bytes, beside the tensors
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts put the weights
 
 
@@ -112,6 +114,11 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _pickled(path: Path) -> Any:
+    with path.open("rb") as file:
+        check_archive(file, path.stat().st_size)
+        if not zipfile.is_zipfile(path):  # the old format begins with its pickle
+            file.seek(0)
+            check_pickle(file.read(LARGEST_PICKLE))
     return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ptgraph.common.messages import shortened
 from ptgraph.errors import LoadError, UsageError
 from ptgraph.loading.checkpoint import fill
 from ptgraph.loading.input_spec import FORM
@@ -45,7 +46,8 @@ def with_inputs(name: str, model: nn.Module, wanted: Request, says: Sequence[Any
         if item.name not in names and (item.dynamic if in_order else not by_any_name):
             why = ", which a dimension that varies needs" if item.dynamic else ""
             takes = ", ".join(str(p).partition(":")[0].partition("=")[0] for p in parameters.values())
-            raise UsageError(f"--input {item.name}: forward has no argument of that name{why}; it takes {takes}")
+            unknown = shortened(item.name, 200)
+            raise UsageError(f"--input {unknown}: forward has no argument of that name{why}; it takes {takes}")
     if given and in_order:
         args, kwargs = tuple(item.tensor() for item in given), {}
     elif given:

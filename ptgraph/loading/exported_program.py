@@ -8,6 +8,7 @@ source of a function. All of these are checked first, as torch will read them.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import pickle
@@ -23,6 +24,7 @@ import torch
 from ptgraph.common.messages import first_line, shortened
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
+from ptgraph.loading.archives import check_archive
 from ptgraph.loading.size_arithmetic import is_arithmetic, is_guard
 from ptgraph.tracing.torch_internals import ArchiveReader, OpOverload, fake_tensor_reader, schema_of
 
@@ -111,11 +113,18 @@ def _documents(path: Path) -> Iterator[bytes]:
         reader = ArchiveReader(os.fspath(path))
         names = reader.get_all_records()
         _check_records(names, sum(map(reader.get_record_size, names)), size)
+        for name in names:
+            if name.endswith(".pt"):  # an archive of its own
+                check_archive(io.BytesIO(reader.get_record(name)), reader.get_record_size(name))
         yield from [reader.get_record(name) for name in names if name.startswith("models/")]
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check_records([entry.filename for entry in entries], sum(entry.file_size for entry in entries), size)
+            for entry in entries:
+                if entry.filename.endswith(".pt"):
+                    with archive.open(entry) as inner:
+                        check_archive(inner, entry.file_size)
             yield from [archive.read(entry) for entry in entries if entry.filename == OLD_PROGRAM]
 
 

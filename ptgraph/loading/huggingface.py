@@ -6,8 +6,8 @@ import contextlib
 import importlib
 import inspect
 import json
+import logging
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,19 +16,22 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
+from ptgraph.common.interrupts import check as check_interrupt
+from ptgraph.common.messages import quoted
 from ptgraph.common.regular_file import LARGEST_TEXT, need_file, read_whole
 from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError
+from ptgraph.loading.config_fields import fields, impossible, suspects, text_of
 from ptgraph.loading.huggingface_inputs import nested_configs, one_line
 from ptgraph.loading.meta_init import on_meta
+
+log = logging.getLogger(__name__)
 
 # How a mixture of experts computes: "eager" loops over the experts that were hit, which depends on values,
 # and "grouped_mm" is an operation of transformers' own; this one is gathers and matrix products.
 EXPERTS = "batched_mm"
 
-MANY = 100_000  # layers and the like, which are made one by one
 MANY_MODULES = 300_000
-_COUNT = re.compile(r"(num|n)_\w*(layers?|blocks|labels|experts|heads|stages)|\w*_layers|depths?|num_layer")
 _IGNORED = {"auto_map", "trust_remote_code", "quantization_config", "use_kernels", "kernel_config"}  # fetched or run
 _IGNORED |= {  # chosen by ptgraph
     f"{name}_implementation{end}" for name in ("attn", "_attn", "experts", "_experts") for end in ("", "_internal")
@@ -55,7 +58,7 @@ def model_name(path: Path) -> str:
 
 def is_quantized(path: Path) -> bool:
     """Return whether the config at *path*, or one within it, says how weights are quantized."""
-    return any(name == "quantization_config" and value for name, value in _fields(_read(path)))
+    return any(name == "quantization_config" and value for name, value in fields(_read(path)))
 
 
 def build(path: Path, device: str = "meta") -> nn.Module:
@@ -80,7 +83,8 @@ def build(path: Path, device: str = "meta") -> nn.Module:
     except LoadError:
         raise
     except Exception as error:  # whatever a config can make transformers raise
-        raise LoadError(f"{path}: transformers cannot build this model: {one_line(error)}") from error
+        hint = suspects(settings, _usual(transformers, settings), error)
+        raise LoadError(f"{path}: transformers cannot build this model: {one_line(error)}{hint}") from error
     return model.eval()
 
 
@@ -109,29 +113,20 @@ def _read(path: Path) -> dict[str, Any]:
     file = _config_file(path)
     try:
         settings = json.loads(read_whole(file).decode("utf-8-sig"))
-        for name, value in _fields(settings):
-            if _COUNT.fullmatch(name) and isinstance(value, int) and value > MANY:
-                raise LoadError(f"{file}: {name} is {value:,}, and ptgraph makes no more than {MANY:,}")
     except ValueError as error:
         raise LoadError(f"{file}: not JSON: {error}") from error
     except RecursionError as error:
         raise LoadError(f"{file}: not a config: it is nested too deeply") from error
     if not isinstance(settings, dict):
         raise LoadError(f"{file}: not a config: a JSON {type(settings).__name__} instead of an object")
+    if (fault := impossible(settings)) is not None:
+        raise LoadError(f"{file}: {fault}")
     kind, names = settings.get("model_type"), settings.get("architectures")
     if not isinstance(kind, str | None):
-        raise LoadError(f"{file}: 'model_type' is {json.dumps(kind)}, not a name")
+        raise LoadError(f"{file}: 'model_type' is {text_of(kind)}, not a name")
     if not (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names))):
-        raise LoadError(f"{file}: 'architectures' is {json.dumps(names)}, not a list of names")
+        raise LoadError(f"{file}: 'architectures' is {text_of(names)}, not a list of names")
     return settings
-
-
-def _fields(settings: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each field of a config and of those within, with its value."""
-    if isinstance(settings, dict):
-        yield from settings.items()
-    for value in settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list) else ():
-        yield from _fields(value)
 
 
 def _own(settings: Any) -> Any:
@@ -192,7 +187,18 @@ def _config(transformers: Any, settings: dict[str, Any], path: Path) -> Any:
         # Not from_dict, which does not decode the infinities that transformers writes.
         return known[kind](**known[kind]._decode_special_floats(_own(settings)))
     except Exception as error:  # a config class checks its own values, each in its way
-        raise LoadError(f"{path}: not a valid {kind} config: {one_line(error)}") from error
+        hint = suspects(settings, _usual(transformers, settings), error)
+        raise LoadError(f"{path}: not a valid {kind} config: {one_line(error)}{hint}") from error
+
+
+def _usual(transformers: Any, settings: dict[str, Any]) -> Any:
+    """Return the config that the model type has without any settings, or None if it has none."""
+    try:
+        return transformers.CONFIG_MAPPING[settings["model_type"]]()
+    except Exception as error:  # some need settings
+        check_interrupt(error)
+        log.debug("no usual config", exc_info=True)
+        return None
 
 
 def _maker(transformers: Any, config: Any, settings: dict[str, Any], path: Path) -> Maker:
@@ -211,8 +217,8 @@ def _maker(transformers: Any, config: Any, settings: dict[str, Any], path: Path)
 
 def _unknown(path: Path, what: str, name: str, known: Iterable[str], settings: dict[str, Any]) -> str:
     if "auto_map" in settings:
-        return f"{path}: {what} {name!r} needs the model's own code (auto_map), which ptgraph does not run"
-    return f"{path}: unknown {what} {name!r}{did_you_mean(similar(str(name), known, count=3))}"
+        return f"{path}: {what} {quoted(name)} needs the model's own code (auto_map), which ptgraph does not run"
+    return f"{path}: unknown {what} {quoted(name)}{did_you_mean(similar(str(name), known, count=3))}"
 
 
 __all__ = ["build", "dynamic_shapes", "is_quantized", "model_name", "need_config"]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import torch
 
+from ptgraph.common.messages import quoted, shortened
 from ptgraph.errors import UsageError
 
 FORM = "NAME:DTYPE:SHAPE, such as x:float32:1x3x224x224 or ids:int64:batch=2xsequence=16"
 DEFAULT_SIZE = 8  # of a named dimension without an example size; 0 and 1 would be taken for constants
+DIGITS = 30  # of a size; those that tensors have are shorter
 DTYPES = {
     "float64": torch.float64,
     "float32": torch.float32,
@@ -47,7 +49,7 @@ class Input:
             return fill(self.shape, dtype=self.dtype, device=device)
         except (RuntimeError, TypeError) as error:  # torch counts elements and bytes in 64 bits
             raise UsageError(
-                f"--input {self.name}: no tensor is as large as {'x'.join(map(str, self.shape))}"
+                f"--input {shortened(self.name, 200)}: no tensor is as large as {'x'.join(map(str, self.shape))}"
             ) from error
 
 
@@ -60,13 +62,13 @@ def parse_inputs(texts: Iterable[str]) -> list[Input]:
     names = [item.name for item in found]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"--input {name} is given {names.count(name)} times")
+            raise UsageError(f"--input {shortened(name, 200)} is given {names.count(name)} times")
     sizes: dict[str, int] = {}
     for item in found:
         for index, name in item.dynamic.items():
             if sizes.setdefault(name, item.shape[index]) != item.shape[index]:
                 raise UsageError(
-                    f"--input {item.name}: dimension {name} has two example sizes, "
+                    f"--input {shortened(item.name, 200)}: dimension {name} has two example sizes, "
                     f"{sizes[name]} and {item.shape[index]}; give it one"
                 )
     return found
@@ -74,28 +76,30 @@ def parse_inputs(texts: Iterable[str]) -> list[Input]:
 
 def parse_input(text: str) -> Input:
     """Return the input that ``NAME:DTYPE:SHAPE`` describes. Raises UsageError if *text* has another form."""
-    parts = text.split(":")
+    parts, said = text.split(":"), quoted(text, 200)
     if len(parts) != 3 or not parts[0]:
-        raise UsageError(f"--input {text!r} is not of the form {FORM}")
+        raise UsageError(f"--input {said} is not of the form {FORM}")
     name, dtype, shape = parts
     if dtype not in DTYPES:
-        raise UsageError(f"--input {text!r}: unknown dtype {dtype!r}; there are: {', '.join(DTYPES)}")
+        raise UsageError(f"--input {said}: unknown dtype {quoted(dtype)}; there are: {', '.join(DTYPES)}")
     sizes: list[int] = []
     dynamic: dict[int, str] = {}
     for index, word in enumerate(_split(shape)):
         match = _DIMENSION.fullmatch(word)
         if match is None:
             raise UsageError(
-                f"--input {text!r}: {word!r} is no dimension; the form is {FORM} "
+                f"--input {said}: {quoted(word)} is no dimension; the form is {FORM} "
                 "(every x separates, so no name can hold one)"
             )
+        number = match["size"] or match["example"] or str(DEFAULT_SIZE)
+        if len(number) > DIGITS:
+            raise UsageError(f"--input {said}: no tensor is as large as {quoted(number)}")
+        sizes.append(int(number))
         if match["size"]:
-            sizes.append(int(match["size"]))
             continue
         dynamic[index] = match["name"]
-        sizes.append(int(match["example"] or DEFAULT_SIZE))
         if sizes[-1] < 2:
-            raise UsageError(f"--input {text!r}: a dynamic dimension needs an example size of 2 or more")
+            raise UsageError(f"--input {said}: a dynamic dimension needs an example size of 2 or more")
     return Input(name, DTYPES[dtype], tuple(sizes), dynamic)
 
 

@@ -16,6 +16,7 @@ import torch
 from ptgraph.common.messages import first_line, listed
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
+from ptgraph.loading.archives import check_archive
 
 LARGEST_CODE = 64 * 2**20  # bytes
 # The words of all ways to say it; a method of the user's that is called so is refused, too.
@@ -42,6 +43,8 @@ def read_torchscript(path: Path, *, trust: bool = False) -> torch.jit.ScriptModu
     if not trust:
         _check(path)
     try:
+        with path.open("rb") as file:
+            check_archive(file, path.stat().st_size, lambda name: not name.endswith(".py"))
         with quiet():
             loaded: Any = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except Exception as error:  # what torch raises for a damaged file, or an operator that is not installed
