@@ -32,7 +32,7 @@ class Scaled(Tensor):
         return self.whole * self.scale
 
     @classmethod
-    def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         if function in (torch.ops.aten.detach.default, torch.ops.aten.alias.default):
             return cls(args[0].whole, args[0].scale)
         return function(*tree_map_only(cls, cls.dequantize, args), **(kwargs or {}))
