@@ -204,7 +204,8 @@ def _log_gamma(values: Any) -> Any:
     from onnxscript import opset18 as op
 
     def number(value: float) -> Any:
-        return op.CastLike(op.Constant(value_float=value), values)
+        constant: Any = op.Constant(value_float=value)
+        return op.CastLike(constant, values)
 
     below = op.Less(values, number(0.5))
     x = op.Where(below, op.Sub(number(1.0), values), values)
@@ -226,11 +227,15 @@ def _matrix_exponential(matrix: Any) -> Any:
     size = matrix.shape[-1]
     if not isinstance(size, int):
         raise NotImplementedError("the size of the matrix varies")
-    one = op.CastLike(op.Constant(value=ir.tensor(torch.eye(size).numpy())), matrix)
-    part = op.Mul(matrix, op.CastLike(op.Constant(value_float=1 / 64), matrix))
-    found = one
+
+    def like(constant: Any) -> Any:
+        return op.CastLike(constant, matrix)
+
+    identity: Any = ir.tensor(torch.eye(size).numpy())
+    found = one = like(op.Constant(value=identity))
+    part = op.Mul(matrix, like(op.Constant(value_float=1 / 64)))
     for step in range(10, 0, -1):
-        found = op.Add(one, op.Mul(op.MatMul(part, found), op.CastLike(op.Constant(value_float=1 / step), matrix)))
+        found = op.Add(one, op.Mul(op.MatMul(part, found), like(op.Constant(value_float=1 / step))))
     for _ in range(6):
         found = op.MatMul(found, found)
     return found
