@@ -10,9 +10,11 @@ FORMATS = ("onnx", "html", "svg", "json")
 HEAD = """# Models of other libraries
 
 `python -m benchmarks.zoo` made this table; nothing in it is typed in by hand. Each model has random weights and a small
-size, and is exported, verified and counted in a process of its own:
+size, and is exported, verified and counted in a process of its own. A row stays until its model is run again, and the
+seconds are those of a machine with other work.
 
-- *Exit*: the exit code of `ptgraph export`, and which of the four usual formats were written, in how many seconds.
+- *Exit*: the exit code that `ptgraph export` has for what was raised, and which of the four usual formats were
+  written, in how many seconds.
 - *Checker*: whether `onnx.checker` accepts the ONNX file, with full shape inference.
 - *ONNX Runtime*: whether its outputs are those of torch, as `ptgraph verify` compares them. "random" are outputs that
   depend on random numbers.
@@ -63,7 +65,7 @@ def document(rows: Sequence[dict[str, Any]]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnx", "onnxruntime"))
     lines = [HEAD + f"{len(rows)} models of {len(libraries)} libraries, with {versions}:", ""]
     for what, count in _totals(rows).items():
-        lines.append(f"- {what}: {count} ({count / max(len(rows), 1):.0%})")
+        lines.append(f"- {what}: {count} of {len(rows)}")
     lines += ["", "| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
     lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
     return "\n".join(lines) + "\n"
