@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 import ptgraph
 from benchmarks.zoo import models
@@ -61,7 +62,10 @@ def examine(name: str) -> dict[str, Any]:
     row["warnings"] = [str(each.message) for each in said if issubclass(each.category, UserWarning)][:5]
     changes = before.changes(Fingerprint(theirs))
     row["touched"] = changes[0] if changes else ""
-    if graph is not None:
+    if row.get("verify"):
+        row["unstable"] = _is_unstable(Source(name, model, args, kwargs))
+    packed = any("are not quantized" in text for text in row["warnings"])  # torch counts nothing of such operators
+    if graph is not None and not packed:
         row["counts"] = "; ".join(_differences(graph, model, eager_run(model, *args, **kwargs)))
     return row
 
@@ -109,6 +113,21 @@ def _verified(row: dict[str, Any], source: Source, graph: ModelGraph) -> None:
     row["max_rel"] = max((each.max_rel for each in found), default=0.0)
 
 
+def _is_unstable(source: Source) -> bool:
+    """Return whether torch itself gives other outputs when the numbers of the inputs change by a millionth."""
+    assert source.model is not None
+    given: Any = (source.args, source.kwargs)
+
+    def moved(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor * (1 + 1e-6 * torch.randn(tensor.shape)) if tensor.is_floating_point() else tensor
+
+    with torch.no_grad():
+        runs = [source.model(*args, **kwargs) for args, kwargs in (given, tree_map_only(torch.Tensor, moved, given))]
+    leaves = [[leaf for leaf in tree_leaves(run) if isinstance(leaf, torch.Tensor)] for run in runs]
+    pairs = [*zip(*leaves, strict=True)]
+    return not all(a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in pairs)
+
+
 def _differences(graph: ModelGraph, model: nn.Module, run: EagerRun) -> list[str]:
     """Return what the graph counts otherwise than a run with hooks: FLOPs, convolutions, calls, parameters."""
     found = []
@@ -121,19 +140,27 @@ def _differences(graph: ModelGraph, model: nn.Module, run: EagerRun) -> list[str
         found.append(f"{convolutions} convolutions for {run.convolutions}")
     calls: Counter[nn.Module] = Counter()  # of a module under all its names
     for path, module in model.named_modules(remove_duplicate=False):
-        calls[module] += graph.component(path).calls if path in graph.components else 0
+        plain = _uncompiled(path)
+        calls[module] += graph.component(plain).calls if plain in graph.components else 0
     for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):  # it takes no hooks
+            continue
         if calls[module] != run.calls[path] and not (path in run.idle and not calls[module]):
             found.append(f"{path or 'the model'} called {calls[module]} times for {run.calls[path]}")
     if len(found) > 3:
         found[3:] = [f"and {len(found) - 3} more"]
     held = {p.name for p in graph.parameters if p.kind == "parameter" and p.used and p.tied_to is None}
     first = {p.name: p.tied_to or p.name for p in graph.parameters}
-    read = {first.get(each, each) for each in run.read}
+    read = {first.get(each, each) for each in map(_uncompiled, run.read)}
     if held != read:
         extra, lost = sorted(held - read), sorted(read - held)
         found.append("parameters " + ", ".join([f"+{each}" for each in extra[:2]] + [f"-{each}" for each in lost[:2]]))
     return found
+
+
+def _uncompiled(path: str) -> str:
+    """Return a path without the steps that torch.compile adds: ptgraph has none."""
+    return ".".join(step for step in path.split(".") if step != "_orig_mod")
 
 
 def send_row(sender: Connection, name: str, memory: int) -> None:

@@ -39,7 +39,7 @@ def torchaudio_mel() -> Made:
 @model("torchaudio")
 def torchaudio_hdemucs() -> Made:
     made = library("torchaudio.models").HDemucs
-    return made(["a", "b"], audio_channels=1, channels=8, depth=3, nfft=256), (torch.randn(1, 1, 4096),)
+    return made(["a", "b"], audio_channels=1, channels=8, depth=3, nfft=256), (torch.randn(1, 1, 1024),)
 
 
 @model("encodec")

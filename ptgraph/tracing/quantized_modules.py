@@ -29,6 +29,8 @@ def unpacked(module: nn.Module) -> nn.Module | None:
         return _linear(module, relu=True)
     if type(module) in (dynamic.LSTM, dynamic.GRU):
         return _recurrent(module)
+    if type(module) in (dynamic.LSTMCell, dynamic.GRUCell, dynamic.RNNCell):
+        return _cell(module)
     return None
 
 
@@ -91,6 +93,19 @@ def _recurrent(module: Any) -> nn.Module:
             batch_first=module.batch_first,
             bidirectional=module.bidirectional,
         )
+    return _filled(made, module)
+
+
+def _cell(module: Any) -> nn.Module:
+    base = {"LSTMCell": nn.LSTMCell, "GRUCell": nn.GRUCell, "RNNCell": nn.RNNCell}[type(module).__name__]
+    kind = {"nonlinearity": module.nonlinearity} if base is nn.RNNCell else {}
+    with torch.device("meta"):
+        made: nn.Module = _of_class(module, base)(module.input_size, module.hidden_size, bias=module.bias, **kind)
+    return _filled(made, module)
+
+
+def _filled(made: nn.Module, module: Any) -> nn.Module:
+    """Give *made* the weights of the quantised *module*, as floating-point numbers."""
     for name, tensor in {**module.get_weight(), **module.get_bias()}.items():
         plain = tensor.dequantize() if tensor.is_quantized else tensor.float()
         setattr(made, name, nn.Parameter(plain.detach(), requires_grad=False))

@@ -155,6 +155,23 @@ def data_followed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def equality_followed() -> Iterator[None]:
+    """Let ``torch.equal`` be a comparison of shapes, and then of all elements, which torch.export can follow."""
+    own = torch.equal
+
+    def equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+        return one.shape == other.shape and bool((one == other).all())
+
+    names: Any = torch
+    names.equal = names.Tensor.equal = equal
+    try:
+        yield
+    finally:
+        names.equal = own
+        del names.Tensor.equal  # that of the class above it is there again
+
+
+@contextlib.contextmanager
 def graph_modules_followed() -> Iterator[None]:
     """Let torch.export note the calls of parts of a model that are ``fx.GraphModule``, as it notes those of others."""
     from torch.fx.experimental import proxy_tensor
@@ -307,6 +324,7 @@ __all__ = [
     "WeakIdKeyDictionary",
     "condition_text",
     "data_followed",
+    "equality_followed",
     "export_errors",
     "expression_of",
     "fake_tensor_reader",

@@ -96,6 +96,8 @@ def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
         ),
         (resizes, [torch.rand(1, 2, 5, 7)]),
         (losses, [torch.rand(3, 4)]),
+        (torch.linalg.matrix_exp, [torch.randn(2, 4, 4)]),
+        (lambda x: x.lgamma(), [torch.tensor([[0.01, 0.3, 0.5, 1.0, 1.5, 2.0], [7.0, 40.0, 1e4, -0.4, -2.5, -9.3]])]),
         (lambda x, i: x.index_put((i[:, 0].int(),), x[:2]), [torch.rand(3, 4), WHOLE]),
         (lambda x: (x.squeeze(-1).squeeze(0), x[0, 0, 0].squeeze(0), x.squeeze((0, 2))), [torch.rand(1, 3, 1, 2)]),
         (lambda x, i: torch.einsum("i,j->ij", i[0], x[0]), [torch.rand(2, 3), WHOLE]),

@@ -52,3 +52,20 @@ def test_a_draft_of_torch_export_is_translated_without_its_numbers(tmp_path: Pat
     files = [ptgraph.export(graph, tmp_path / name, "onnx")[0].read_bytes() for name in ("first", "second")]
     assert files[0] == files[1]
     check_onnx(files[0])
+
+
+class Kernel(nn.Module):
+    """Asks whether two tensors are equal, as kernels of Gaussian processes do."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        near = (a[:, None] - b[None]).square().sum(-1)
+        return near.fill_diagonal_(0) if torch.equal(a, b) else near.exp()
+
+
+def test_equality_of_tensors_is_followed() -> None:
+    a, b = torch.randn(5, 3), torch.randn(4, 3)
+    assert ptgraph.trace(Kernel(), a, b).tracer == "torch.export"
+    assert all(check.agrees for check in ptgraph.verify(Kernel(), args=(a, b)))
+    same = ptgraph.trace(Kernel(), a, a.clone())
+    assert same.tracer == "torch.export.draft_export"
+    assert "equal" not in vars(torch.Tensor) and type(torch.equal).__name__ == "builtin_function_or_method"

@@ -114,6 +114,8 @@ def eager_run(model: nn.Module, *args: Any, **kwargs: Any) -> EagerRun:
     before: list[int] = []  # how many operators had run when a call that is not over began
     busy: set[str] = set()
     for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):  # it takes no hooks
+            continue
 
         def begin(module: nn.Module, given: Any) -> None:
             before.append(operators.count)

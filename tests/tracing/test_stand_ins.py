@@ -135,6 +135,20 @@ def test_a_dynamically_quantized_recurrent_layer_has_its_parameters_and_flops(ma
     assert (totals["total_params"], totals["flops"]) == (plain.totals["total_params"], plain.totals["flops"])
 
 
+@pytest.mark.filterwarnings("ignore::ptgraph.errors.PtgraphWarning")
+@pytest.mark.parametrize(
+    "make", [nn.LSTMCell, nn.GRUCell, nn.RNNCell, lambda i, h: nn.RNNCell(i, h, nonlinearity="relu")]
+)
+def test_a_dynamically_quantized_cell_has_its_parameters_and_flops(make: Any, tmp_path: Any) -> None:
+    given, cell = torch.randn(2, 4), make(4, 5)
+    model = nn.Sequential(quantized(nn.Sequential(cell), type(cell)))
+    graph, plain = trace(model, given), analyze(cell, given)
+    totals = analyze(graph).totals
+    assert (totals["total_params"], totals["flops"]) == (plain.totals["total_params"], plain.totals["flops"])
+    assert export(graph, tmp_path, "onnx")
+    assert all(check.agrees for check in verify(model, args=(given,), tolerance=0.05))
+
+
 class Lazy(nn.Module):
     def __init__(self) -> None:
         super().__init__()

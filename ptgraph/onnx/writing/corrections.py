@@ -53,6 +53,9 @@ def corrections() -> dict[Any, Translation]:
         aten.einsum.default: _einsum(torchlib("aten_einsum")),
         torch.ops.prims.prod.default: _product,
         torch.ops.prims.uniform.default: _uniform,
+        torch.ops.prims.lgamma.default: _log_gamma,
+        aten.lgamma.default: _log_gamma,
+        aten.linalg_matrix_exp.default: _matrix_exponential,
         aten.rrelu_with_noise_functional.default: _rrelu,
         aten.searchsorted.Tensor: _searchsorted,
         aten.bucketize.Tensor: lambda values, boundaries, **named: _searchsorted(boundaries, values, **named),
@@ -194,6 +197,48 @@ def _squeezed(self: Any, dim: Any) -> Any:
     axes = [each for each in dims if len(self.shape) and self.shape[each] == 1]  # torch keeps all others
     given: Any = op.Constant(value_ints=axes)
     return op.Squeeze(self, given) if axes else op.Identity(self)
+
+
+def _log_gamma(values: Any) -> Any:
+    """Stirling's series at x + 6, less the logarithms in between; below 0.5 by Euler's reflection."""
+    from onnxscript import opset18 as op
+
+    def number(value: float) -> Any:
+        constant: Any = op.Constant(value_float=value)
+        return op.CastLike(constant, values)
+
+    below = op.Less(values, number(0.5))
+    x = op.Where(below, op.Sub(number(1.0), values), values)
+    z = op.Add(x, number(6.0))
+    square = op.Mul(z, z)
+    series = op.Div(op.Sub(number(1 / 12), op.Div(number(1 / 360), square)), z)
+    found = op.Sub(op.Mul(op.Sub(z, number(0.5)), op.Log(z)), z)
+    found = op.Add(op.Add(found, number(0.5 * math.log(2 * math.pi))), series)
+    for shift in range(6):
+        found = op.Sub(found, op.Log(op.Add(x, number(float(shift)))))
+    sine = op.Abs(op.Sin(op.Mul(values, number(math.pi))))
+    return op.Where(below, op.Sub(op.Sub(number(math.log(math.pi)), op.Log(sine)), found), found)
+
+
+def _matrix_exponential(matrix: Any) -> Any:
+    """Taylor's series of a 64th of the matrix, squared six times."""
+    from onnxscript import opset18 as op
+
+    size = matrix.shape[-1]
+    if not isinstance(size, int):
+        raise NotImplementedError("the size of the matrix varies")
+
+    def like(constant: Any) -> Any:
+        return op.CastLike(constant, matrix)
+
+    identity: Any = ir.tensor(torch.eye(size).numpy())
+    found = one = like(op.Constant(value=identity))
+    part = op.Mul(matrix, like(op.Constant(value_float=1 / 64)))
+    for step in range(10, 0, -1):
+        found = op.Add(one, op.Mul(op.MatMul(part, found), like(op.Constant(value_float=1 / step))))
+    for _ in range(6):
+        found = op.MatMul(found, found)
+    return found
 
 
 def _index_put(theirs: Any) -> Translation:

@@ -26,6 +26,7 @@ from ptgraph.tracing.torch_internals import (
     ADAPTABLE,
     CONSTRAINTS_VIOLATED,
     data_followed,
+    equality_followed,
     export_errors,
     graph_modules_followed,
     is_empty,
@@ -170,13 +171,20 @@ def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> tuple[
     Beside the program stands what such a forward has left out, since it is no tensor.
     """
     try:
-        with left_as_found(call.model, call.given), data_followed(), graph_modules_followed():
+        with left_as_found(call.model, call.given), _followed():
             return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes), None
     except Exception as error:
         if not any(words in str(error) for words in ADAPTABLE):
             raise
-    with _adapted(call.model, call.kwargs) as rest, data_followed(), graph_modules_followed():
+    with _adapted(call.model, call.kwargs) as rest, _followed():
         return export(call.model, call.args, call.kwargs, dynamic_shapes=call.shapes), rest
+
+
+@contextlib.contextmanager
+def _followed() -> Iterator[None]:
+    """Let torch.export follow what it does not follow by itself."""
+    with data_followed(), equality_followed(), graph_modules_followed():
+        yield
 
 
 @contextlib.contextmanager
