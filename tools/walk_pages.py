@@ -15,7 +15,7 @@ from tests.support.page_walk import walk
 def main() -> int:
     """Walk over each page; return 1 if anything is wrong in any state."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("pages", nargs="+", type=lambda name: Path(name).resolve())
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -24,7 +24,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         for file in given.pages:
             with visiting(browser) as visit:
-                seen = walk(visit(file), file.resolve(), given.steps, given.seed)
+                seen = walk(visit(file), file, given.steps, given.seed)
             states, wrong = states + seen.states, wrong + len(seen.wrong) + len(seen.crossings)
             faults = [*seen.wrong, *sorted(seen.crossings)]
             print(f"{file.stem}: {seen.states} states", *faults[:12], sep="\n  ", flush=True)

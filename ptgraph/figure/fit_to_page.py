@@ -332,14 +332,14 @@ class Fitting:
         return best
 
     def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
-        """Return the figure with *boxes* open too, if it fits, and is no grid that would be none with them."""
+        """Return the figure with *boxes* open too, if it fits, and they leave a U or a grid what it is."""
         around = (above for box in boxes for above in self.figure.chain(box.id))
         patterns = {above for above in around if self.figure.boxes[above].kind == "pattern"}
         opened = fitted.opened | {box.id for box in boxes} | patterns
         if len(self.figure.visible(opened)) > BOX_LIMIT:
             return None
         tried = self.laid_out(opened, direction, even=True)
-        is_lost = fitted.geometry.is_grid and not tried.geometry.has_u
+        is_lost = fitted.geometry.has_u and not tried.geometry.has_u
         return tried if tried.scale >= LEAST and not is_lost else None
 
 

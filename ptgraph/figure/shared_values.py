@@ -31,8 +31,11 @@ class LinesAndStubs(NamedTuple):
         return found
 
 
-def lines_and_stubs(figure: FigureGraph, opened: set[str]) -> LinesAndStubs:
-    """Return the lines and stubs of a figure in which the boxes *opened* are frames."""
+def lines_and_stubs(figure: FigureGraph, opened: set[str], shared: frozenset[str] = frozenset()) -> LinesAndStubs:
+    """Return the lines and stubs of a figure in which the boxes *opened* are frames.
+
+    The values of the closed boxes *shared* have stubs at later readers, however few these are.
+    """
     closed = figure.visible(opened)
     at = {leaf: box for box in closed for leaf in figure.leaves(box)}
     lines: dict[tuple[str, str], str] = {}
@@ -47,7 +50,7 @@ def lines_and_stubs(figure: FigureGraph, opened: set[str]) -> LinesAndStubs:
     readers: dict[str, list[str]] = defaultdict(list)
     for source, target in lines:
         readers[source].append(target)
-    reading = _Reading(figure, {box: figure.chain(box) for box in closed}, readers)
+    reading = _Reading(figure, {box: figure.chain(box) for box in closed}, readers, shared)
     for (source, target), name in reading.names_of_later_reads().items():
         stubs[target][name] = None
         del lines[source, target]
@@ -56,17 +59,20 @@ def lines_and_stubs(figure: FigureGraph, opened: set[str]) -> LinesAndStubs:
 
 @dataclass(frozen=True)
 class _Reading:
-    """Which closed boxes read the value of each; *chains* are the boxes around each closed box, itself first."""
+    """Which closed boxes read the value of each; *chains* are the boxes around each closed box, itself first.
+
+    *shared* are the sources whose later reads are stubs however few they are."""
 
     figure: FigureGraph
     chains: dict[str, list[str]]
     readers: Mapping[str, list[str]]
+    shared: frozenset[str] = frozenset()
 
     def names_of_later_reads(self) -> dict[tuple[str, str], str]:
         """Return the reads, as (source, reader), that have a stub and no line, with the name on the stub."""
-        many = [source for source, readers in self.readers.items() if len(readers) >= SHARED_PLACES]
+        many = [s for s, readers in self.readers.items() if s in self.shared or len(readers) >= SHARED_PLACES]
         after = self._siblings() if many else {}
-        later = {source: self._later(source, after) for source in many if self._is_shared(source, after)}
+        later = {s: self._later(s, after) for s in many if s in self.shared or self._is_shared(s, after)}
         return self._names({source: targets for source, targets in later.items() if targets})
 
     def _is_shared(self, source: str, after: Mapping[str, set[str]]) -> bool:

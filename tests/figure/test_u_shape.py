@@ -126,3 +126,11 @@ def test_a_gate_in_a_residual_is_no_u() -> None:
     drawing = drawn("gated", 1)
     places = {item.id: body(item) for item in of_kind(drawing, "box")}
     assert places["output"][1] == max(place[1] for place in places.values())
+
+
+def test_a_text_that_a_later_level_reads_first_leaves_a_u_what_it_is() -> None:
+    drawing = drawn("conditioned", 1)
+    places = {item.id: body(item) for item in of_kind(drawing, "box")}
+    assert places["output"][1] == min(place[1] for place in places.values())
+    assert [source for source, _ in lines(drawing)].count("text") == 1  # to the level that reads it first
+    assert [item.title for item in of_kind(drawing, "stub") if "text," in item.title] == ["text, read by text_up"]

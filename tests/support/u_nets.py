@@ -144,6 +144,35 @@ class Denoiser(nn.Module):
         return self.conv_out(x)
 
 
+class TextBlock(TimedBlock):
+    """A block that reads a text, too."""
+
+    def __init__(self, inputs: int, outputs: int, times: int) -> None:
+        super().__init__(inputs, outputs, times)
+        self.text = nn.Linear(times, outputs)
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, time) * self.text(text).mean(1)[:, :, None, None].sigmoid()
+
+
+class Conditioned(nn.Module):
+    """Two levels, the inner two blocks of one resolution, of which the first does not read the text."""
+
+    def __init__(self, width: int = 4, times: int = 8) -> None:
+        super().__init__()
+        self.conv_in, self.conv_out = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 3, 3, padding=1)
+        self.down = TimedBlock(width, width, times)
+        self.text_down, self.mid = TextBlock(width, width, times), TextBlock(width, width, times)
+        self.text_up, self.up = TextBlock(2 * width, width, times), TimedBlock(2 * width, width, times)
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor) -> Tensor:
+        first = self.conv_in(x)
+        second = F.max_pool2d(self.down(first, time), 2)
+        low = self.mid(self.text_down(second, time, text), time, text)
+        low = F.interpolate(self.text_up(torch.cat([low, second], 1), time, text), scale_factor=2.0)
+        return self.conv_out(self.up(torch.cat([low, first], 1), time))
+
+
 class Tokens(nn.Module):
     """A transformer with long skips, all of one resolution: Bao et al., "All are Worth Words" (CVPR 2023)."""
 
@@ -225,6 +254,7 @@ U_NETS: dict[str, Made] = {
     "flat": (Flat, image),
     "in two": (InTwo, image),
     "denoiser": (Denoiser, lambda: (torch.zeros(1, 3, 16, 16), torch.zeros(1))),
+    "conditioned": (Conditioned, lambda: (torch.zeros(1, 3, 16, 16), torch.zeros(1, 8), torch.zeros(1, 5, 8))),
     "inside out": (InsideOut, image),
     "hourglass": (lambda: Hourglass(3), lambda: (torch.zeros(1, 4, 32, 32),)),
     "tokens": (Tokens, lambda: (torch.zeros(5, 1, 8),)),

@@ -41,7 +41,7 @@ from ptgraph.figure.layout.planning import plan
 from ptgraph.figure.layout.routing_plan import Edge, Plan
 from ptgraph.figure.layout.sizes import BoxSize, Sizes, TitleSize
 from ptgraph.figure.layout.spacing import PAST_TITLE, TITLE_INSET
-from ptgraph.figure.layout.tree import Parallel, UShape
+from ptgraph.figure.layout.tree import Leaf, Parallel, UShape
 from ptgraph.figure.options import Direction, Shown
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import Box
@@ -61,8 +61,8 @@ class Geometry:
 
     *boxes* are the closed boxes, *frames* the open ones but for the root. *texts* are those in boxes and over
     frames, *insets* how far the text over a frame is from its left and its right side. *shapes* has the shape of the
-    value of each box with a line, *columns* each encoder with its decoder. *has_u*: something in it is a U, or it
-    *is_grid*: a grid of resolutions, which is a U of more than two columns.
+    value of each box with a line, *columns* boxes that say as much as each other. *has_u*: something in it is a U, or
+    it *is_grid*: a grid of resolutions, which is a U of more than two columns.
 
     A figure that is cut into columns (`ptgraph.figure.page_columns`) has *connectors*. *frames* and *lines*
     have the first part of a frame that is cut, and the last of a line; *frame_parts* and *line_starts* have the others.
@@ -135,7 +135,7 @@ def geometry(
             for stub in stub_labels(axes, name, planned.stubs[name], cut, size[name], at[name])
         ),
         planned.shapes,
-        tuple(_columns(planned)),
+        tuple(_columns(planned, {name for name, box in figure.boxes.items() if box.parts})),
         bool(turned),
     )
 
@@ -150,11 +150,19 @@ def _insets(axes: Axes, sizes: Sizes, name: str) -> tuple[float, float]:
     return size.left + first + PAST_TITLE, size.right - last + PAST_TITLE
 
 
-def _columns(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield each encoder with its decoder."""
+def _columns(plan: Plan, with_parts: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield each encoder with its decoder, and the two boxes of each level of a U.
+
+    The boxes of a level are among those *with_parts*.
+    """
     for leg in plan.legs:
         if leg.change is not None and isinstance(leg.change.around, Parallel) and leg.source and leg.target:
             yield leg.source, leg.target
+    for box in plan.open_boxes.values():
+        if isinstance(box.tree, UShape) and len(box.tree.levels) > 1:
+            for left, right in box.tree.levels:
+                if isinstance(left, Leaf) and isinstance(right, Leaf) and {left.name, right.name} <= with_parts:
+                    yield left.name, right.name
 
 
 def box_size(axes: Axes, text: BoxText | None, shape: str, stubs: Sequence[str], *, up: bool) -> BoxSize:

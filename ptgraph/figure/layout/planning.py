@@ -14,26 +14,46 @@ from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.routing_plan import ColumnChange, Edge, EntrySide, Hop, Leg, OpenBox, Plan, Wire
 from ptgraph.figure.layout.series_parallel import arrange
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, TreePath, UShape, tree_paths
-from ptgraph.figure.layout.u_shape.detection import around_frames, around_part, with_u_shape
+from ptgraph.figure.layout.u_shape.detection import around_frames, around_part, with_u_shape, without_conditions
 from ptgraph.figure.layout.u_shape.nesting import bottoms
-from ptgraph.figure.shared_values import lines_and_stubs
+from ptgraph.figure.shared_values import LinesAndStubs, lines_and_stubs
 
 _FEW = 2  # readers of an encoder's values that make its decoder the other column of a U
+_MOST_PARTS = 100  # of a U that values condition
 _BIG = 8  # a box that may be an encoder or a decoder has more boxes without parts in it
 
 
 def plan(figure: FigureGraph, opened: set[str], *, u_shapes: bool = True) -> Plan:
     """Return the plan of a figure in which the boxes *opened* are frames; without *u_shapes*, nothing is a U."""
-    found = lines_and_stubs(figure, opened)
+    planned, conditions = _planned(figure, opened, lines_and_stubs(figure, opened), u_shapes=u_shapes)
+    if conditions:
+        as_u, _ = _planned(figure, opened, lines_and_stubs(figure, opened, conditions), u_shapes=u_shapes)
+        return as_u if _count_u(as_u) >= _count_u(planned) else planned
+    return planned
+
+
+def _count_u(planned: Plan) -> int:
+    return sum(isinstance(box.tree, UShape) for box in planned.open_boxes.values())
+
+
+def _planned(
+    figure: FigureGraph, opened: set[str], found: LinesAndStubs, *, u_shapes: bool
+) -> tuple[Plan, frozenset[str]]:
+    """Return the plan of a figure with these lines and stubs, and the values that keep an open box from being a U.
+
+    Such a value is no level of the U; it could be if later boxes that read it had stubs.
+    """
     shapes, stubs = found.shapes(), found.stubs
     legs: dict[Edge, list[Leg]] = {Edge(*line): [] for line in found.lines}
     wires = _wires(figure, opened, legs)
-    open_boxes = _open_boxes(_Planning(figure, opened, wires, shapes, stubs, u_shapes))
+    planning = _Planning(figure, opened, wires, shapes, stubs, u_shapes)
+    open_boxes = _open_boxes(planning)
     for name, box in open_boxes.items():
         for wire, edges in wires.get(name, {}).items():
             for edge in edges:
                 legs[edge].append(box.legs[wire])
-    return Plan(figure.root, open_boxes, {edge: _in_order(along) for edge, along in legs.items()}, shapes, stubs)
+    planned = Plan(figure.root, open_boxes, {edge: _in_order(along) for edge, along in legs.items()}, shapes, stubs)
+    return planned, frozenset(planning.conditions)
 
 
 def _open_boxes(planning: _Planning) -> dict[str, OpenBox]:
@@ -96,6 +116,7 @@ class _Planning:
     stubs: dict[str, tuple[str, ...]]
     u_shapes: bool
     arrangements: dict[tuple[Any, ...], tuple[nx.DiGraph[str], Tree]] = field(default_factory=dict)
+    conditions: set[str] = field(default_factory=set)
 
     def open_box(self, name: str, sides: Mapping[tuple[str, str], EntrySide | None], beside: set[Edge]) -> OpenBox:
         """Return the inside of a box.
@@ -146,7 +167,18 @@ class _Planning:
         order = list(nx.lexicographical_topological_sort(flow, key=rank.__getitem__))
         if not self.u_shapes:
             return flow, arrange(flow, order, self._big, self._is_end)
-        return flow, arrange(flow, order, self._big, self._is_end, lambda tree: with_u_shape(tree, flow))
+        tree = arrange(flow, order, self._big, self._is_end, lambda tree: with_u_shape(tree, flow))
+        if len(order) <= _MOST_PARTS:
+            self._find_conditions(flow, order, wires)
+        return flow, tree
+
+    def _find_conditions(self, flow: nx.DiGraph[str], order: list[str], wires: Collection[Wire]) -> None:
+        """Note the values without whose later reads the parts in *flow* are a U."""
+        beside, first = without_conditions(flow, order)
+        if beside:
+            tree = arrange(first, order, self._big, self._is_end, lambda tree: with_u_shape(tree, first))
+            if isinstance(tree, UShape):
+                self.conditions.update(value for value, source, _ in wires if source in beside)
 
     @cached_property
     def bottoms(self) -> dict[str, str]:
@@ -264,8 +296,8 @@ class _Planning:
             return replace(leg, side="left")
         if self._is_way_up(leg, tree):
             return leg
-        path = [(around, number) for around, number in above if not isinstance(around, Series)]
-        if not path and leg.source is not None and self._leaves_at_side(leg.source, leg.value):
+        beside = [around for around, number in above if not _is_spine(around, number)]
+        if not beside and leg.source is not None and self._leaves_at_side(leg.source, leg.value):
             leg = replace(leg, hops=(), from_side=True)
         if self._open_to(below, target, leg.value, "left"):
             leg = replace(leg, hops_after=(), side="left")
@@ -319,6 +351,12 @@ class _Planning:
         inside = self._laid_out(target, [wire for wire in wires if wire[0] != value], others)
         readers = [reader for v, source, reader in wires if v == value and source is None and reader is not None]
         return all(self._open_to(inside.paths[reader], reader, value, side) for reader in readers)
+
+
+def _is_spine(tree: Series | Parallel | UShape, number: int) -> bool:
+    """Return whether a part of *tree* has nothing at its right."""
+    is_last = isinstance(tree, Parallel) and number == tree.main == len(tree.parts) - 1
+    return isinstance(tree, Series) or is_last
 
 
 def _one_from_above(legs: dict[Wire, Leg]) -> dict[Wire, Leg]:

@@ -48,16 +48,67 @@ def with_u_shape(tree: Tree, flow: nx.DiGraph[str]) -> Tree:
     """
     if not isinstance(tree, Series):
         return tree
-    skips = [skip for skip in _skips(tree.parts, flow, None) if isinstance(tree.parts[skip.end], Leaf)]
-    if len(_longest(skips, [None] * len(tree.parts))) < _FEW:
-        return tree
-    for areas in _areas(tree.parts, flow):
+    parts = tree.parts
+    for _ in range(_MOST_BESIDE):
+        found = _as_u(parts, flow)
+        if found is not None:
+            return found
+        unwrapped = _with_later_sources(parts)
+        if unwrapped is None:
+            break
+        parts = unwrapped
+    return tree
+
+
+def _as_u(parts: Sequence[Tree], flow: nx.DiGraph[str]) -> UShape | None:
+    skips = [skip for skip in _skips(parts, flow, None) if isinstance(parts[skip.end], Leaf)]
+    if len(_longest(skips, [None] * len(parts))) < _FEW:
+        return None
+    for areas in _areas(parts, flow):
         nest = _nest(skips, areas)
-        if nest and nest[0].start <= _MOST_BESIDE and len(tree.parts) - nest[0].end <= _MOST_BESIDE:
-            found = _folded(tree.parts, nest, _bottom(nest[-1], areas), None, rising=False)
+        if nest and nest[0].start <= _MOST_BESIDE and len(parts) - nest[0].end <= _MOST_BESIDE:
+            found = _folded(parts, nest, _bottom(nest[-1], areas), None, rising=False)
             if _is_routable(found, flow):
                 return found
-    return tree
+    return None
+
+
+def _with_later_sources(parts: Sequence[Tree]) -> list[Tree] | None:
+    """Return *parts* whose first one is a series with sources beside it with these beside the last of that series.
+
+    The sources are first read after that series. Return None if the first one is nothing like that.
+    """
+    first = parts[0]
+    if not isinstance(first, Parallel) or first.across:
+        return None
+    longest = max(first.parts, key=lambda part: len(leaf_names(part)))
+    if not isinstance(longest, Series):
+        return None
+    sources = [part for part in first.parts if part is not longest]
+    *before, last = longest.parts
+    return [*before, Parallel([*sources, last], main=len(sources)), *parts[1:]]
+
+
+def without_conditions(flow: nx.DiGraph[str], order: Sequence[str]) -> tuple[set[str], nx.DiGraph[str]]:
+    """Return the parts whose values are read again and again and are no levels, and *flow* without those later reads.
+
+    A level has a value of the highest rank, such as an image; a text or a time that conditions it has one of less.
+    *order* is that of the flow.
+    """
+    ranks = {name: _value_rank(flow, name) for name in flow}
+    most = max(ranks.values(), default=0)
+    found = {name for name in flow if 0 < ranks[name] < most and len(flow.succ[name]) > 1}
+    at = {name: number for number, name in enumerate(order)}
+    first = nx.DiGraph(flow)
+    for name in found:
+        for reader in sorted(flow.succ[name], key=at.__getitem__)[1:]:
+            first.remove_edge(name, reader)
+    return found, first
+
+
+def _value_rank(flow: nx.DiGraph[str], name: str) -> int:
+    """Return the rank of the value of a part; 0 if its shape is not known."""
+    return max((edge["shape"].count("×") + 1 for edge in flow.succ[name].values() if edge.get("shape")), default=0)
 
 
 def around_frames(tree: Tree, encoder: str, decoder: str) -> Tree:
@@ -162,10 +213,11 @@ def _nest(skips: Sequence[_Skip], areas: Sequence[float | None]) -> list[_Skip]:
     """Return the skips of the levels of a U, the outermost first, or none."""
     if any(areas):
         nest = _longest([skip for skip in skips if _shrinks(skip, areas)], areas)
-        if len(nest) < _FEW or len({areas[skip.start] for skip in nest}) == 1:
+        if not nest:
             return []
         inner = [skip for skip in skips if nest[-1].start < skip.start and skip.end < nest[-1].end]
-        return nest + _longest(inner, areas)
+        nest += _longest(inner, areas)
+        return nest if len({areas[skip.start] for skip in nest}) >= _FEW else []
     nest = _longest(skips, areas)
     return nest if len(nest) >= _MANY and len(nest) == len(skips) else []
 
@@ -232,4 +284,4 @@ def _is_routable(tree: UShape, flow: nx.DiGraph[str]) -> bool:
     return all(number[name] == tree.last for name, leaves in flow.nodes(data="leaves") if leaves and name in number)
 
 
-__all__ = ["Area", "around_frames", "around_part", "nested_skip", "with_u_shape"]
+__all__ = ["Area", "around_frames", "around_part", "nested_skip", "with_u_shape", "without_conditions"]
