@@ -82,7 +82,6 @@ def grid_geometry(
         carried,
         (),
         has_u=True,
-        is_grid=True,
     )
     return result if are_apart(drawn.corners) and _is_clear(result) else None
 
