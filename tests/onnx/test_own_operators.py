@@ -124,7 +124,6 @@ def filled(x: torch.Tensor) -> torch.Tensor:
             [(3, 4)],
             {"aten.mode"},
         ),
-        (lambda x: torch.linalg.matrix_exp(x).relu(), [(4, 4)], {"aten.linalg_matrix_exp"}),
         (lambda x: torch.linalg.inv(x).relu(), [(4, 4)], {"aten.linalg_inv"}),
         (lambda x: torch.sparse.mm(x.to_sparse(), x).relu(), [(4, 4)], {"aten._to_sparse", "aten._sparse_addmm"}),
         (lambda x: torch.complex(x, x).cumsum(0).real, [(3, 4)], {"aten.cumsum"}),

@@ -467,7 +467,7 @@ def test_a_few_integers_are_inside_a_file_with_external_weights(tmp_path):
 
 def test_bfloat16_says_what_to_do():
     said = wrong(ExportError, nn.Linear(4, 2).bfloat16(), args=(X.bfloat16(),))
-    assert said.endswith("; on a CPU it has few operators for bfloat16: verify the model in float32")
+    assert said.endswith("; on a CPU it has few operators for bfloat16: verify the model in float32, without autocast")
 
 
 @pytest.mark.parametrize("tolerance", [-1.0, math.nan, math.inf])

@@ -12,7 +12,7 @@ import networkx as nx
 
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.routing_plan import ColumnChange, Edge, EntrySide, Hop, Leg, OpenBox, Plan, Wire
-from ptgraph.figure.layout.series_parallel import arrange
+from ptgraph.figure.layout.series_parallel import PORT, arrange
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, TreePath, UShape, tree_paths
 from ptgraph.figure.layout.u_shape.detection import around_frames, around_part, with_u_shape, without_conditions
 from ptgraph.figure.layout.u_shape.nesting import bottoms
@@ -157,6 +157,8 @@ class _Planning:
     def _layers(self, name: str, wires: Collection[Wire], ports: Mapping[str, str]) -> tuple[nx.DiGraph[str], Tree]:
         flow: nx.DiGraph[str] = nx.DiGraph()
         flow.add_nodes_from([*ports.values(), *self.figure.boxes[name].parts])
+        for port in ports.values():
+            flow.nodes[port][PORT] = True
         for value, source, target in wires:
             above = ports.get(value) if source is None else source
             if above is not None and target is not None:

@@ -13,6 +13,8 @@ import networkx as nx
 
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree
 
+PORT = "port"  # the attribute of a node in a flow that is where a value enters from above
+
 
 def arrange(
     flow: nx.DiGraph[str],
@@ -89,12 +91,15 @@ class _Layering:
         return groups if len(groups) > 1 else self._layers(inside, names)
 
     def _layers(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
-        """Return *names* in layers by the longest path to each; a source stands just before its first reader."""
+        """Return *names* in layers by the longest path to each; a source stands just before its first reader.
+
+        A port stays above: its line would run through what stands there.
+        """
         layer: dict[str, int] = {}
         for name in names:
             layer[name] = max((layer[source] + 1 for source in inside.pred[name]), default=0)
         for name in reversed(names):
-            if not inside.pred[name] and inside.succ[name]:
+            if not inside.pred[name] and inside.succ[name] and PORT not in self.flow.nodes[name]:
                 layer[name] = min(layer[target] for target in inside.succ[name]) - 1
         layers: dict[int, list[str]] = {}
         for name in names:
@@ -136,4 +141,4 @@ def _reachable(names: Sequence[str], near: Mapping[str, Iterable[str]]) -> dict[
     return found
 
 
-__all__ = ["arrange"]
+__all__ = ["PORT", "arrange"]

@@ -22,6 +22,7 @@ from ptgraph.graph.view.sums import add_up
 
 _MIXED = 8  # leaves in a period of modules and operations that is a repetition with two periods already
 _LONG = 6  # operations in a period without modules of which two are a repetition, if it reads weights
+_FEWEST = 3  # operations in a period without modules
 _SHIFTS = 8  # later starts of a repetition that are tried
 
 Edge = tuple[str, str, str, list[int]]  # source, target, label, slots
@@ -201,6 +202,8 @@ class _Folding:
         for size, period in candidates.at(start):
             if size <= best:
                 break
+            if period < _FEWEST and not any(part in self.parts for part in parts[start : start + period]):
+                continue  # it is never worth it, and would be found anew at each operation of a chain
             repetition = self.periods.repetition(parts, start, period)
             if len(repetition) * period > best and self._is_worth_it(repetition):
                 found, best = repetition, len(repetition) * period
@@ -220,7 +223,7 @@ class _Folding:
             return count > 1
         if modules:
             return count >= 3 or len(self.periods.leaves(first)) >= _MIXED
-        return count >= 3 <= len(first) or (len(first) >= _LONG and self._reads_weights(first))
+        return (count >= 3 and len(first) >= _FEWEST) or (len(first) >= _LONG and self._reads_weights(first))
 
     def _reads_weights(self, leaves: list[str]) -> bool:
         return self.patterns is not None and any(map(self.patterns.weighted, leaves))

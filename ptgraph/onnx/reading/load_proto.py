@@ -37,7 +37,8 @@ def read_model(path: Path) -> onnx.ModelProto:
     try:
         model.ParseFromString(data)
     except DecodeError as error:
-        raise LoadError(f"{path} is not an ONNX model, or it is damaged: protobuf cannot read it") from error
+        why = "protobuf cannot read it; it takes branches within branches to a depth of about 30"
+        raise LoadError(f"{path} is not an ONNX model, or it is damaged: {why}") from error
     graph = model.graph
     if not (model.HasField("graph") and model.ir_version and (graph.node or graph.output or graph.input)):
         raise LoadError(f"{path} is not an ONNX model, or it is damaged: it holds no graph")

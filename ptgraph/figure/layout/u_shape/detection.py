@@ -78,7 +78,7 @@ def _with_later_sources(parts: Sequence[Tree]) -> list[Tree] | None:
 
     The sources are first read after that series. Return None if the first one is nothing like that.
     """
-    first = parts[0]
+    first = parts[0] if parts else None
     if not isinstance(first, Parallel) or first.across:
         return None
     longest = max(first.parts, key=lambda part: len(leaf_names(part)))
