@@ -141,23 +141,25 @@ def say(text: str, *, end: str = "\n", styled: bool = False) -> None:
 
     A closed pipe is no error. Raises ExportError if stdout cannot be written to otherwise.
     """
-    try:
-        if sys.stdout is None or sys.stdout.closed:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    with _writing():
         sys.stdout.write((text if styled else printable(text)) + end)
         sys.stdout.flush()
-    except OSError as error:
-        _let_go_of_stdout()
-        if not isinstance(error, BrokenPipeError):
-            raise ExportError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def pour(data: bytes) -> None:
     """Write *data* to stdout, as it is. A closed pipe is no error. Raises ExportError if it cannot be written."""
-    try:
+    with _writing():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        if sys.stdout is None or sys.stdout.closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        yield
     except OSError as error:
         _let_go_of_stdout()
         if not isinstance(error, BrokenPipeError):

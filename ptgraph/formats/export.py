@@ -156,17 +156,18 @@ def export_comparison(
 
 
 def render(graph: ModelGraph, name: str, options: Options = Options()) -> bytes:  # noqa: B008 (frozen)
-    """Return *graph* in the format *name*, which is one file.
+    """Return *graph* in the format *name*, one of `formats`, which is one file.
 
-    Raises UsageError for an unknown format, and one of several files; ExportError if it cannot be made.
+    Raises UsageError for a format of several files, ExportError if it cannot be made.
     """
+    known = _known([name])[name]
     try:
-        files = _known([name])[name].render(graph, options)
+        files = known.render(graph, options)
     except PtgraphError:
         raise
     except Exception as error:
         check(error)
-        raise ExportError(_missing(name, graph, error, _known([name])[name].package).reason) from error
+        raise ExportError(_missing(name, graph, error, known.package).reason) from error
     if len(files) > 1:
         raise UsageError(f"{name} is {len(files)} files, which need a folder: {', '.join(files)}")
     return b"".join(next(iter(files.values())))

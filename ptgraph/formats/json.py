@@ -17,6 +17,7 @@ from ptgraph.graph.serialize import attributes
 # 2 `elements`: where the elements of the parameters are.
 # 3 `activation_bytes` of operations, components, layers and all.
 SCHEMA_VERSION = 3
+_IF_ANY = ("other_inputs", "other_outputs", "size_conditions")  # left out where there are none
 
 
 def render(graph: ModelGraph, options: Options) -> dict[str, Iterable[bytes]]:
@@ -37,10 +38,8 @@ def document(graph: ModelGraph) -> dict[str, Any]:
             "config": graph.config,
             "inputs": [_value(graph, name) for name in graph.of_kind("input")],
             "outputs": [_value(graph, name) for name in graph.of_kind("output")],
-            **({"other_inputs": graph.other_inputs} if graph.other_inputs else {}),
-            **({"other_outputs": graph.other_outputs} if graph.other_outputs else {}),
             "dimensions": sorted(set(graph.dimensions.values())),
-            **({"size_conditions": graph.size_conditions} if graph.size_conditions else {}),
+            **{name: found for name in _IF_ANY if (found := getattr(graph, name))},
         },
         "tracer": {"used": graph.tracer, "failed": [{"name": n, "reason": r} for n, r in graph.attempts]},
         "totals": analysis.written_totals,

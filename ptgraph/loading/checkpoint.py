@@ -114,12 +114,13 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _pickled(path: Path) -> Any:
+    is_archive = zipfile.is_zipfile(path)
     with path.open("rb") as file:
         check_archive(file, path.stat().st_size)
-        if not zipfile.is_zipfile(path):  # the old format begins with its pickle
+        if not is_archive:  # the old format begins with its pickle
             file.seek(0)
             check_pickle(file.read(LARGEST_PICKLE))
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
 
 
 __all__ = ["ENDINGS", "fill", "read"]

@@ -27,12 +27,13 @@ _KNOWN = {"aten", "prim", "quantized", "torchaudio", "torchvision"}
 
 def is_torchscript(path: Path) -> bool:
     """Return whether *path* is a file that torch.jit.save wrote, whatever its name ends with."""
-    return _holds(path, "constants.pkl") and _code_of(path) != []
+    return _is_torchscript(_entries(path))
 
 
 def is_pickled(path: Path) -> bool:
     """Return whether *path* is a file that torch.save wrote."""
-    return _holds(path, "data.pkl") and not is_torchscript(path)
+    entries = _entries(path)
+    return _holds(entries, "data.pkl") and not _is_torchscript(entries)
 
 
 def read_torchscript(path: Path, *, trust: bool = False) -> torch.jit.ScriptModule:
@@ -54,7 +55,7 @@ def read_torchscript(path: Path, *, trust: bool = False) -> torch.jit.ScriptModu
 
 def _check(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
-        code = _code_of(path)
+        code = _code_of(archive.namelist())
         if sum(archive.getinfo(name).file_size for name in code) > LARGEST_CODE:
             raise LoadError(f"{path} holds more than {LARGEST_CODE >> 20} MiB of code; --trust reads it all the same")
         text = "\n".join(archive.read(name).decode("utf-8", "replace") for name in code)
@@ -65,12 +66,16 @@ def _check(path: Path) -> None:
         raise LoadError(f"{path} holds code that may do more than compute ({said}); --trust runs it all the same")
 
 
-def _holds(path: Path, name: str) -> bool:
-    return any(entry.partition("/")[2] == name for entry in _entries(path))
+def _is_torchscript(entries: list[str]) -> bool:
+    return _holds(entries, "constants.pkl") and _code_of(entries) != []
 
 
-def _code_of(path: Path) -> list[str]:
-    return [entry for entry in _entries(path) if entry.partition("/")[2].startswith("code/") and entry.endswith(".py")]
+def _holds(entries: list[str], name: str) -> bool:
+    return any(entry.partition("/")[2] == name for entry in entries)
+
+
+def _code_of(entries: list[str]) -> list[str]:
+    return [entry for entry in entries if entry.partition("/")[2].startswith("code/") and entry.endswith(".py")]
 
 
 def _entries(path: Path) -> list[str]:

@@ -7,13 +7,15 @@ Names and order are those of the functions of ``nn.Module``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from ptgraph.tracing.torch_internals import own_buffers, own_modules, own_parameters
 
+Held = TypeVar("Held", bound=torch.Tensor)
 SLICE = re.compile(r"slice\((\S+), (\S+), (\S+)\)")  # a step of a path by torch.export
 
 
@@ -48,22 +50,23 @@ def modules(model: nn.Module) -> Iterator[nn.Module]:
 
 def named_parameters(model: nn.Module, *, remove_duplicate: bool = True) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield ``state_dict`` name and parameter; one of several names only once, unless told otherwise."""
-    seen: set[int] = set()
-    for path, module in named_modules(model, remove_duplicate=remove_duplicate):
-        for name, parameter in own_parameters(module).items():
-            if parameter is not None and not (remove_duplicate and id(parameter) in seen):
-                seen.add(id(parameter))
-                yield f"{path}.{name}" if path else name, parameter
+    return _named(model, own_parameters, remove_duplicate)
 
 
 def named_buffers(model: nn.Module, *, remove_duplicate: bool = True) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield name and buffer; one of several names only once, unless told otherwise."""
+    return _named(model, own_buffers, remove_duplicate)
+
+
+def _named(
+    model: nn.Module, own: Callable[[nn.Module], Mapping[str, Held | None]], remove_duplicate: bool
+) -> Iterator[tuple[str, Held]]:
     seen: set[int] = set()
     for path, module in named_modules(model, remove_duplicate=remove_duplicate):
-        for name, buffer in own_buffers(module).items():
-            if buffer is not None and not (remove_duplicate and id(buffer) in seen):
-                seen.add(id(buffer))
-                yield f"{path}.{name}" if path else name, buffer
+        for name, held in own(module).items():
+            if held is not None and not (remove_duplicate and id(held) in seen):
+                seen.add(id(held))
+                yield f"{path}.{name}" if path else name, held
 
 
 def tensors(model: nn.Module) -> list[torch.Tensor]:

@@ -95,23 +95,11 @@ def compare(
     """
     check(file, tolerance)
     need_program(graph)
-    with surroundings_off(source.model):
-        return _compare(source, graph, file, options, tolerance, progress)
-
-
-def _compare(
-    source: Source,
-    graph: ModelGraph,
-    file: str | os.PathLike[str] | None,
-    options: Options,
-    tolerance: float | None,
-    progress: Callable[[str], None],
-) -> tuple[OutputCheck, ...]:
-    module = source.model if source.model is not None else graph.program.module()
-    state = _state(graph)
-    sampler = Sampler(source, graph)
-    first = sampler.first()
-    with temporary_folder() as folder:
+    with surroundings_off(source.model), temporary_folder() as folder:
+        module = source.model if source.model is not None else graph.program.module()
+        state = _state(graph)
+        sampler = Sampler(source, graph)
+        first = sampler.first()
         progress("writing onnx")
         path = Path(file) if file is not None else _export(graph, folder, options)
         names = [graph.op(name).target for name in graph.of_kind("output")]

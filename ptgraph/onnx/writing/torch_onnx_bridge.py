@@ -27,7 +27,7 @@ from ptgraph.common.silence import quiet
 from ptgraph.errors import ExportError
 from ptgraph.onnx.metadata import NAME_SCOPES
 from ptgraph.tracing.module_walk import modules
-from ptgraph.tracing.torch_internals import retraceable
+from ptgraph.tracing.torch_internals import retraceable, schema_of
 
 log = logging.getLogger(__name__)
 Translation = Callable[..., Any]  # of an operator: it takes the operator's arguments, and returns ONNX values
@@ -105,7 +105,7 @@ def _scalars_promoted() -> Iterator[None]:
 
 def _casts(node: fx.Node, dtype: torch.dtype) -> bool:
     """Return whether the first argument of *node* should be a tensor, and another one is a tensor of another type."""
-    schema: Any = getattr(node.target, "_schema", None)
+    schema = schema_of(node.target)
     values = [other.meta.get("val") for other in node.args[1:] if isinstance(other, fx.Node)]
     return (
         schema is not None

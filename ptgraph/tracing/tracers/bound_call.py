@@ -114,19 +114,19 @@ def taking_tensors(call: BoundCall) -> Iterator[None]:
         yield
         return
 
-    @functools.wraps(forward)
     def adapted(**tensors: Any) -> Any:
         args, kwargs = rebuild(tensors)
         return forward(*args, **kwargs)
 
-    vars(adapted)["__signature__"] = call.signature
-    with forward_replaced(call.model, adapted):
+    with forward_replaced(call.model, adapted, call.signature):
         yield
 
 
 @contextlib.contextmanager
-def forward_replaced(model: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    """Let *model* have another forward for the time."""
+def forward_replaced(model: nn.Module, forward: Callable[..., Any], signature: inspect.Signature) -> Iterator[None]:
+    """Let *model* have another forward for the time, which is like its own but for the *signature*."""
+    functools.update_wrapper(forward, model.forward)
+    vars(forward)["__signature__"] = signature
     before = vars(model).get("forward")
     vars(model)["forward"] = forward
     try:

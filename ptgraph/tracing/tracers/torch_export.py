@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import inspect
 import logging
 from collections.abc import Callable, Iterator
@@ -199,14 +198,12 @@ def _adapted(model: nn.Module, given: dict[str, Any]) -> Iterator[Rest]:
     named = {parameter.name for parameter in parameters}
     parameters += [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in given if name not in named]
 
-    @functools.wraps(forward)
     def adapted(*args: Any, **kwargs: Any) -> Any:
         found = opened(forward(*args, **kwargs))
         rest[:] = described(found.rest)
         return found.tensors
 
-    vars(adapted)["__signature__"] = inspect.Signature(parameters)
-    with forward_replaced(model, adapted):
+    with forward_replaced(model, adapted, inspect.Signature(parameters)):
         yield rest
 
 
