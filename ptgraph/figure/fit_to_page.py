@@ -281,19 +281,22 @@ class Fitting:
         along = plain.height / self.height if cuts.down else plain.width / self.width
         for columns in range(max(2, math.ceil(along * LEAST)), (_COLUMNS if cuts.down else _ROWS) + 1):
             cut = cuts.into(columns)
-            if cut is None or (fits and self._scale(cut.geometry) < LEAST):
+            if cut is None:
+                break
+            if not cut.even and (fits or even):  # it is not set so
+                continue
+            if fits and self._scale(cut.geometry) < LEAST:
                 break
             if cuts.down and cut.geometry.width * LEAST > self.width:  # and so are all with more columns
                 break
             found = cut.geometry
             if fits:  # only too slender
-                if cut.even and found.height <= _SHORTER * plain.height and not self._slender(found, down=cuts.down):
+                if found.height <= _SHORTER * plain.height and not self._slender(found, down=cuts.down):
                     return found
-            elif cut.even or not even:
-                if self._scale(found) >= LEAST and not (cut.even and self._slender(found, down=cuts.down)):
-                    return found
-                if self._scale(found) > self._scale(best):
-                    best = found
+            elif self._scale(found) >= LEAST and not (cut.even and self._slender(found, down=cuts.down)):
+                return found
+            elif self._scale(found) > self._scale(best):
+                best = found
         return best
 
     def _slender(self, found: Geometry, *, down: bool) -> bool:

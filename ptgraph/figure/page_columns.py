@@ -85,8 +85,16 @@ class _Column:
 class Cut:
     """A figure in columns; *even*: they are of about equal length."""
 
-    geometry: Geometry
+    upright: Geometry
+    columns: list[_Column]
+    down: bool
     even: bool
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The figure with its columns side by side, or its rows below each other."""
+        cut = _set(self.upright, self.columns)
+        return cut if self.down else _turned(cut)
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,7 @@ class Cutting:
             return None
         lengths = [column.bottom - column.top for column in found]
         even = min(lengths[:-1]) >= _EVEN * max(lengths) and lengths[-1] >= _LAST * max(lengths)
-        cut = _set(upright, found)
-        return Cut(cut if self.down else _turned(cut), even)
+        return Cut(upright, found, self.down, even)
 
     @cached_property
     def _upright(self) -> Geometry:
@@ -211,8 +218,10 @@ def _set(geometry: Geometry, columns: list[_Column]) -> Geometry:
     offsets: list[Point] = []
     left = bottom = 0.0
     for column in columns:
-        parts = _frame_parts(geometry, column)
-        begin, end = _across(geometry, column, parts)
+        drawn = _drawn(geometry, column)
+        parts = _frame_parts(geometry, column, drawn)
+        everything = Rectangle(0.0, column.low, geometry.width, column.high - column.low)
+        begin, end = _extent(drawn, column, parts.values(), within=everything)
         offset = left + MARGIN - begin, (MARGIN if column.first else 0.0) - column.top
         for name, part in parts.items():
             frames[name].append(_moved(part, offset))
@@ -248,7 +257,28 @@ def _set(geometry: Geometry, columns: list[_Column]) -> Geometry:
     )
 
 
-def _frame_parts(geometry: Geometry, column: _Column) -> dict[str, Rectangle]:
+class _Drawn(NamedTuple):
+    """What is drawn in a column but frames: rectangles, and pieces of lines, some of which reach out of it."""
+
+    solid: list[Rectangle]
+    pieces: list[tuple[Point, Point]]
+
+
+def _drawn(geometry: Geometry, column: _Column) -> _Drawn:
+    solid = [*geometry.boxes.values(), *(label.rectangle for label in geometry.labels)]
+    solid += [stub.rectangle for stub in geometry.stubs]
+    return _Drawn(
+        [one for one in solid if column.low <= one.y < column.high],
+        [
+            (begin, end)
+            for line in geometry.lines.values()
+            for begin, end in pairwise(line)
+            if max(begin[1], end[1]) >= column.low and min(begin[1], end[1]) <= column.high
+        ],
+    )
+
+
+def _frame_parts(geometry: Geometry, column: _Column, drawn: _Drawn) -> dict[str, Rectangle]:
     """Return the parts of frames in a column; one that goes on from the column before is no wider than it needs.
 
     So is each part of a frame in rows; its title is along the flow.
@@ -260,7 +290,7 @@ def _frame_parts(geometry: Geometry, column: _Column) -> dict[str, Rectangle]:
         is_cut = goes_on or (column.last is not None and name in column.last.frames)
         if part is not None and (goes_on if column.titled else is_cut):
             inner = [one for other, one in found.items() if _holds(frame, geometry.frames[other])]
-            low, high = _extent(geometry, column, inner, within=frame)
+            low, high = _extent(drawn, column, inner, within=frame)
             low = max(frame.x, low - PAD - (0.0 if column.titled else _TITLE))
             needed = continued_width(geometry, name) if column.titled else 0.0
             high = min(frame.x + frame.width, max(high + PAD, low + needed))
@@ -280,25 +310,14 @@ def continued(title: str) -> str:
     return f"… {title}"
 
 
-def _across(geometry: Geometry, column: _Column, parts: dict[str, Rectangle]) -> tuple[float, float]:
-    """Return where a column begins and ends across the flow."""
-    everything = Rectangle(0.0, column.low, geometry.width, column.high - column.low)
-    return _extent(geometry, column, parts.values(), within=everything)
-
-
-def _extent(
-    geometry: Geometry, column: _Column, frames: Iterable[Rectangle], *, within: Rectangle
-) -> tuple[float, float]:
+def _extent(drawn: _Drawn, column: _Column, frames: Iterable[Rectangle], *, within: Rectangle) -> tuple[float, float]:
     """Return how far *frames*, and what else of a column is *within* a rectangle, reach across the flow."""
-    solid = [*geometry.boxes.values(), *(label.rectangle for label in geometry.labels)]
-    solid += [stub.rectangle for stub in geometry.stubs]
-    shown = [one for one in solid if column.low <= one.y < column.high and _holds(within, one)]
-    reach = [(one.x, one.x + one.width) for one in (*shown, *frames)]
+    reach = [(one.x, one.x + one.width) for one in drawn.solid if _holds(within, one)]
+    reach += [(one.x, one.x + one.width) for one in frames]
     low, high = max(column.low, within.y), min(column.high, within.y + within.height)
-    for line in geometry.lines.values():
-        for (u, begin), (other, end) in pairwise(line):
-            if max(begin, end) >= low and min(begin, end) <= high and within.x <= u <= within.x + within.width:
-                reach.append((min(u, other), max(u, other)))
+    for (u, begin), (other, end) in drawn.pieces:
+        if max(begin, end) >= low and min(begin, end) <= high and within.x <= u <= within.x + within.width:
+            reach.append((min(u, other), max(u, other)))
     for cut in (column.first, column.last):
         if cut is not None:
             reach.append((cut.u - RADIUS, cut.u + RADIUS))
@@ -313,7 +332,10 @@ def _holds(outer: Rectangle, inner: Rectangle) -> bool:
 def _line_parts(line: Line, columns: list[_Column], offsets: list[Point]) -> list[Line]:
     """Return the parts of a line, each in its column."""
     found: list[Line] = []
+    low, high = min(v for _, v in line), max(v for _, v in line)
     for column, offset in zip(columns, offsets, strict=True):
+        if high < column.low or low > column.high:
+            continue
         part = [point for point in line if column.low <= point[1] < column.high]
         if column.first and next(_crossings(line, column.low), None) is not None:
             part.insert(0, (column.first.u, column.low - _LEAD))

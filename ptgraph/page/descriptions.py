@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from pygments.lexers.python import PythonLexer
@@ -119,6 +120,7 @@ def tokens(source: str) -> list[list[str]]:
     return found
 
 
+@cache
 def _kind(token: Any) -> str:
     if token in Name.Exception:
         return "b"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import networkx as nx
+from networkx.utils import UnionFind
 
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree
 
@@ -64,20 +66,24 @@ class _Layering:
     def tree(self, names: list[str]) -> Tree:
         if len(names) == 1:
             return Leaf(names[0])
-        inside = self.flow.subgraph(names)
-        pieces = self._pieces(inside)
+        inside = _between(self.flow, names)
+        edges = [(source, name) for name, sources in inside.pred.items() for source in sources]
+        pieces = self._pieces(names, edges)
         if len(pieces) > 1:
             return Parallel([self.tree(piece) for piece in pieces])
-        columns = self._columns(inside)
+        columns = self._columns(names, edges)
         if columns is not None:
             return Parallel([self.tree(piece) for piece in columns], across=True, main=1)
         return Series([self.tree(group) for group in self._spine(inside, names)])
 
-    def _pieces(self, inside: nx.DiGraph[str]) -> list[list[str]]:
-        found = [sorted(piece, key=self.rank.__getitem__) for piece in nx.weakly_connected_components(inside)]
+    def _pieces(self, names: list[str], edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+        joined = UnionFind(names)
+        for edge in edges:
+            joined.union(*edge)
+        found = [sorted(piece, key=self.rank.__getitem__) for piece in joined.to_sets()]
         return sorted(found, key=lambda piece: self.rank[piece[0]])
 
-    def _spine(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
+    def _spine(self, inside: _Between, names: list[str]) -> list[list[str]]:
         """Return *names* in groups after each other: alone, what is before or after all others."""
         before = _reachable(names, inside.pred)
         after = _reachable(names[::-1], inside.succ)
@@ -90,7 +96,7 @@ class _Layering:
         groups = [group for group in groups if group]
         return groups if len(groups) > 1 else self._layers(inside, names)
 
-    def _layers(self, inside: nx.DiGraph[str], names: list[str]) -> list[list[str]]:
+    def _layers(self, inside: _Between, names: list[str]) -> list[list[str]]:
         """Return *names* in layers by the longest path to each; a source stands just before its first reader.
 
         A port stays above: its line would run through what stands there.
@@ -112,21 +118,35 @@ class _Layering:
             at.update((name, (k + 0.5) / len(row)) for k, name in enumerate(row))
         return [layers[number] for number in sorted(layers)]
 
-    def _columns(self, inside: nx.DiGraph[str]) -> list[list[str]] | None:
+    def _columns(self, names: list[str], edges: list[tuple[str, str]]) -> list[list[str]] | None:
         """Return the columns of an encoder and its decoder: two big parts, the second of which has input of its own."""
         rank = self.rank
-        for encoder, decoder in sorted(inside.edges, key=lambda edge: (rank[edge[0]], rank[edge[1]])):
-            if not (self.big(encoder) and self.big(decoder)):
-                continue
-            cut = nx.DiGraph(inside)
-            cut.remove_edge(encoder, decoder)
-            pieces = self._pieces(cut)
+        big = {name for name in names if self.big(name)}
+        among = [edge for edge in edges if big.issuperset(edge)]
+        for encoder, decoder in sorted(among, key=lambda edge: (rank[edge[0]], rank[edge[1]])):
+            others = [edge for edge in edges if edge != (encoder, decoder)]
+            pieces = self._pieces(names, others)
             first = next(piece for piece in pieces if encoder in piece)
             second = next(piece for piece in pieces if decoder in piece)
-            if first is not second and cut.pred[decoder]:
+            if first is not second and any(target == decoder for _, target in others):
                 rest = [piece for piece in pieces if piece is not first and piece is not second]
                 return [first, second, *rest]
         return None
+
+
+class _Between(NamedTuple):
+    """The flow between some boxes: the sources of each, and the targets."""
+
+    pred: dict[str, list[str]]
+    succ: dict[str, list[str]]
+
+
+def _between(flow: nx.DiGraph[str], names: list[str]) -> _Between:
+    within = set(names)
+    return _Between(
+        {name: [source for source in flow.pred[name] if source in within] for name in names},
+        {name: [target for target in flow.succ[name] if target in within] for name in names},
+    )
 
 
 def _reachable(names: Sequence[str], near: Mapping[str, Iterable[str]]) -> dict[str, int]:

@@ -38,11 +38,11 @@ def is_size(target: str) -> bool:
 def auxiliary_operations(graph: ModelGraph) -> set[str]:
     """Return the operations, inputs and constants of *graph* that handle only positions, masks and sizes."""
     found: set[str] = set()
-    ops = graph.ops
-    for name, op in ops.nodes(data=True):
+    sources = dict(graph.ops.reverse(copy=False).adjacency())
+    for name, op in graph.ops.nodes(data=True):
         is_source = op["kind"] == "constant" or op["target"] in _SIZE_OPERATORS
         is_source |= op["kind"] == "input" and is_mask_input(graph.op(name))
-        if is_source or (op["kind"] == "op" and all(source in found for source in ops.predecessors(name))):
+        if is_source or (op["kind"] == "op" and found.issuperset(sources[name])):
             found.add(name)
     return found
 
@@ -60,9 +60,11 @@ def useful_operations(graph: ModelGraph, auxiliary: set[str]) -> set[str]:
     found: set[str] = set()
     ops = graph.ops
     for name in reversed(list(ops)):
-        needed = name not in auxiliary or ops.nodes[name]["kind"] == "input"
+        if name not in auxiliary or ops.nodes[name]["kind"] == "input":
+            found.add(name)
+            continue
         readers = [target for target in ops.successors(name) if target in found]
-        if needed or not all(reads_size_only(graph, auxiliary, name, target) for target in readers):
+        if not all(reads_size_only(graph, auxiliary, name, target) for target in readers):
             found.add(name)
     return found
 

@@ -17,10 +17,12 @@ languages are in tests/support/box_ids.json.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 _ESCAPES = str.maketrans({sign: f"%{ord(sign):X}" for sign in ["%", "~", "→", *map(chr, range(0xD800, 0xE000))]})
 
 
+@lru_cache(maxsize=10_000)
 def call_id(call: str) -> str:
     """Return the id of the box of a call of a module."""
     return "/" + call.translate(_ESCAPES)

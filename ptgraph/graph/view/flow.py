@@ -57,12 +57,12 @@ def drawn_flow(graph: ModelGraph, auxiliary: set[str], no_ops: Mapping[str, str]
     useful = useful_operations(graph, auxiliary)
     drawn_sources: dict[str, list[str]] = {}  # an operation → the drawn ones that whoever reads it reads
     ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
-    edges = graph.ops.pred
+    edges = dict(graph.ops.reverse(copy=False).adjacency())
     for name, op in ops.items():
         if op["kind"] in ("parameter", "buffer", "constant") or name not in useful:
             continue
         values = [source for source in edges[name] if ops[source]["kind"] not in ("parameter", "buffer")]
-        reads = [source for source in values if not reads_size_only(graph, auxiliary, source, name)]
+        reads = [s for s in values if s not in auxiliary or not reads_size_only(graph, auxiliary, s, name)]
         if op["shape"] is None or _hands_on(graph, no_ops, name):  # a number of Python's has no shape, and is no box
             sources = [] if is_size(op["target"]) else reads
             drawn_sources[name] = [drawn for source in sources for drawn in drawn_sources.get(source, ())]

@@ -26,13 +26,14 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
     their stead.
     """
     ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
+    edges = dict(graph.ops.reverse(copy=False).adjacency())
     found: dict[str, Hashable] = {}
     for name, op in ops.items():
         if op["kind"] != "op":
             continue
         target = op["target"]
         reads: list[tuple[Any, ...]] = []
-        for source, edge in graph.ops.pred[name].items():
+        for source, edge in edges[name].items():
             slots: tuple[int, ...] = tuple(edge["slots"])
             origin = ops[_origin(source, no_ops)]
             if origin["kind"] == "constant" and not _is_weight(target, origin):

@@ -97,13 +97,14 @@ def export_draft(call: BoundCall) -> Capture:
     with materialized(call) as real:
         for _ in range(DRAFTS):
             program, rest = _adapting(torch.export.draft_export, real)
-            if _agree(program.module(), real):
+            wrong = _difference(program.module(), real)
+            if not wrong:
                 return capture_of_program(call.name, program, call, rest)
-    raise ValueError("it takes another branch than the model does on these inputs")
+    raise ValueError(wrong)
 
 
-def _agree(program: nn.Module, call: BoundCall) -> bool:
-    """Return whether *program* gives what the model gives in this call, the random state being the same."""
+def _difference(program: nn.Module, call: BoundCall) -> str:
+    """Return how *program* differs from the model in this call, the random state being the same: "" if it does not."""
 
     def run(module: nn.Module) -> list[torch.Tensor]:
         torch.manual_seed(0)
@@ -117,11 +118,12 @@ def _agree(program: nn.Module, call: BoundCall) -> bool:
     except Exception as error:  # a draft program checks what it took for granted
         check(error)
         log.debug("the draft program does not run", exc_info=True)
-        return False
-    return len(got) == len(expected) and all(
+        return f"its program does not run on these inputs: {reason(error)}"
+    agree = len(got) == len(expected) and all(
         a.shape == b.shape and (a.is_meta or b.is_meta or torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))
         for a, b in zip(got, expected, strict=True)
     )
+    return "" if agree else "it takes another branch than the model does on these inputs"
 
 
 def capture_of_program(
