@@ -8,8 +8,10 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
+import torch
 from onnx import TensorProto, helper
 from onnx.numpy_helper import from_array
+from torch import nn
 
 from ptgraph import trace
 from ptgraph.figure.compose import figure
@@ -74,6 +76,26 @@ def test_members_of_a_pattern_say_what_tells_them_apart() -> None:
     assert subtitles("windows", "blocks.0", "blocks.1") == ["Block · window 3", "Block · no window"]
     assert subtitles("residuals", "0", "1") == ["Residual · Attention", "Residual · FeedForward"]
     assert subtitles("pairs", "layers.0.0", "layers.0.1") == ["Attention", "FeedForward"]  # their classes do
+
+
+class Shifted(nn.Module):
+    """A block as in Swin; its number, its rate and its dropout tell nothing of what it does."""
+
+    def __init__(self, number: int, shift: tuple[int, int]) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.number, self.shift, self.rate = number, shift, number / 10
+        self.drop = nn.Dropout(self.rate) if number else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.drop(self.layer(torch.roll(x, self.shift, (1, 2)) if any(self.shift) else x))
+
+
+@pytest.mark.parametrize("shifts", [((0, 0), (3, 3)), ((0, 0), (3, 3), (0, 0), (3, 3))])
+def test_blocks_of_one_class_in_a_row_say_what_tells_them_apart(shifts: tuple[tuple[int, int], ...]) -> None:
+    model = nn.Sequential(*(Shifted(number, shift) for number, shift in enumerate(shifts)))
+    boxes = [box for box in view(trace(model, torch.randn(1, 8, 8, 4))).boxes.values() if box.title in ("0", "1")]
+    assert [box.subtitle for box in boxes] == ["Shifted · shift 0×0", "Shifted · shift 3×3"]
 
 
 def test_what_parallel_blocks_yield_is_added_up_at_once() -> None:

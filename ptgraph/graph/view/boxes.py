@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import groupby, takewhile
 from math import prod
 from typing import Any
 
@@ -18,7 +18,7 @@ from ptgraph.graph.module_paths import is_within
 from ptgraph.graph.traversal import chains
 from ptgraph.graph.view.box_ids import call_id
 from ptgraph.graph.view.folding import Folded
-from ptgraph.graph.view.member_labels import member_labels
+from ptgraph.graph.view.member_labels import member_labels, sibling_labels
 from ptgraph.graph.view.model import Box
 from ptgraph.graph.view.nesting import Nesting
 from ptgraph.graph.view.sums import SIGN
@@ -99,8 +99,13 @@ class _Making:
 
     @cached_property
     def told_apart(self) -> dict[str, str]:
-        """What tells members of a pattern apart that have one class."""
+        """What tells modules apart that have one class: members of a pattern, and others in a row by numbers."""
         found: dict[str, str] = {}
+        for parts in self.nesting.parts.values():
+            for looks, row in groupby(parts, self._looks):
+                paths = {part: self._paths(part) for part in row} if looks is not None else {}
+                if len(paths) > 1:
+                    found |= sibling_labels(self.graph, paths)
         for name, blocks in self.folded.blocks.items():
             if name in self.calls:
                 continue
@@ -115,6 +120,19 @@ class _Making:
                     members[part] = [self.graph.calls[self.calls[block]].component for block in alike]
             found |= member_labels(self.graph, members)
         return found
+
+    def _looks(self, part: str) -> tuple[Any, ...] | None:
+        """Return what a picture says of a part that is a module with a number for its name."""
+        if part not in self.calls:
+            return None
+        component = self.graph.component(self.graph.calls[self.calls[part]].component)
+        if not component.path.rpartition(".")[2].isdecimal():
+            return None
+        return component.type, component.total_params, component.shape
+
+    def _paths(self, part: str) -> list[str]:
+        """Return the paths of the modules that the box of a call stands for."""
+        return [self.graph.calls[self.calls[block]].component for block in self.folded.blocks.get(part, [part])]
 
     def _op_box(self, name: str, parent: str | None) -> Box:
         op = self.graph.op(name)

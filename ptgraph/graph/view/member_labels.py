@@ -1,12 +1,13 @@
-"""What tells the members of a pattern apart that have one class: ``sliding_attention``, ``window 4``, ``Attention``.
+"""What tells modules in a row apart that have one class: ``sliding_attention``, ``window 4``, ``Attention``.
 
-It is a child of another class, or a setting of the member or of a module in it that has one value in all periods.
+It is a child of another class, or a setting of the module; of the members of a pattern also a setting of a module in
+it. A setting has one value in all periods.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -27,14 +28,26 @@ def member_labels(graph: ModelGraph, members: dict[str, list[str]]) -> dict[str,
     modules = _Modules(graph)
     for alike in of_class.values():
         if len(alike) > 1:
-            found |= _labels(modules, {box: members[box] for box in alike})
+            facts = modules.facts(members[alike[0]][0])
+            found |= _labels(modules, {box: members[box] for box in alike}, facts)
     return found
 
 
-def _labels(modules: _Modules, members: dict[str, list[str]]) -> dict[str, str]:
+def sibling_labels(graph: ModelGraph, siblings: dict[str, list[str]]) -> dict[str, str]:
+    """Return what tells *siblings* apart, modules of one class in a row that no fold joins.
+
+    *siblings* maps the box of each to the paths of all modules that it stands for. What is no more than the number of
+    the module in its path tells nothing.
+    """
+    modules = _Modules(graph)
+    facts = modules.own_facts(next(iter(siblings.values()))[0])
+    return _labels(modules, siblings, [fact for fact in facts if not modules.is_number(siblings, fact)])
+
+
+def _labels(modules: _Modules, members: dict[str, list[str]], facts: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the labels by the first fact that differs from member to member, or else by the first that differs."""
     partly: dict[str, str] = {}
-    for fact in modules.facts(next(iter(members.values()))[0]):
+    for fact in facts:
         values = {box: {modules.value(path, fact) for path in paths} for box, paths in members.items()}
         if any(len(there) > 1 for there in values.values()):
             continue  # such as the number of a layer
@@ -75,6 +88,25 @@ class _Modules:
             if "." in child:
                 yield child, ""
 
+    def own_facts(self, path: str) -> list[tuple[str, str]]:
+        """Return those `facts` that are of the module itself: its settings, and the classes of its children.
+
+        A child without parameters, such as a dropout or an identity, tells nothing.
+        """
+        own = [(child, name) for child, name in self.facts(path) if "." not in child and not (child and name)]
+        return [
+            fact for fact in own if not fact[0] or self.graph.component(f"{path}.{fact[0]}".lstrip(".")).total_params
+        ]
+
+    def is_number(self, members: dict[str, list[str]], fact: tuple[str, str]) -> bool:
+        """Return whether a fact of all *members* is a real number, or the number of the module in its path."""
+        child, name = fact
+        paths = [path for paths in members.values() for path in paths]
+        settings = [self.graph.component(path).settings.get(name) for path in paths]
+        numbers = [path.rpartition(".")[2] for path in paths]
+        is_real = any(isinstance(value, float) for value in settings)
+        return not child and (is_real or list(map(str, settings)) == numbers)
+
     def value(self, path: str, fact: tuple[str, str]) -> str:
         """Return the text of a fact of the module at *path*; the empty string if it has none."""
         child, name = fact
@@ -88,7 +120,9 @@ class _Modules:
 
 
 def _text(name: str, value: Any) -> str:
-    """Return a setting as one says it: ``sliding_attention``, ``window 4``, ``causal``, ``no window``."""
+    """Return a setting as one says it: ``sliding_attention``, ``window 4``, ``causal``, ``no window``, ``size 7×7``."""
+    if isinstance(value, list | tuple) and value and all(type(size) is int for size in value):
+        return f"{name} {'×'.join(map(str, value))}"
     if not isinstance(value, _KINDS):
         return ""
     if isinstance(value, str):
@@ -98,4 +132,4 @@ def _text(name: str, value: Any) -> str:
     return f"{name} {value}"
 
 
-__all__ = ["member_labels"]
+__all__ = ["member_labels", "sibling_labels"]
