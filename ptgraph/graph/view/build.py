@@ -22,10 +22,11 @@ from ptgraph.graph.view.box_ids import call_id
 from ptgraph.graph.view.boxes import boxes
 from ptgraph.graph.view.constant_values import constant_values
 from ptgraph.graph.view.flow import drawn_flow, no_ops
-from ptgraph.graph.view.folding import Patterns, fold
+from ptgraph.graph.view.folding import fold
 from ptgraph.graph.view.model import Box, Link, View
 from ptgraph.graph.view.nesting import nested
 from ptgraph.graph.view.operation_labels import operation_labels, reads_weights
+from ptgraph.graph.view.patterns import Patterns
 from ptgraph.graph.view.sums import sums, zeros
 
 SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at all but the first

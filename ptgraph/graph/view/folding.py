@@ -7,7 +7,7 @@ block is a period of one, and periods in a row of which the first can stand for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from ptgraph.graph.view.constant_values import own_constants
 from ptgraph.graph.view.flow import feed
 from ptgraph.graph.view.nesting import GROUP_SIZE, group_id
 from ptgraph.graph.view.parallel import Parallels, in_order
+from ptgraph.graph.view.patterns import Patterns
 from ptgraph.graph.view.periods import Periods
 from ptgraph.graph.view.rows import Rows
 from ptgraph.graph.view.sums import add_up
@@ -31,25 +32,6 @@ class Carry(NamedTuple):
     target: str
     label: str
     slots: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """What is known of leaves and boxes, to fold more than single blocks in a row.
-
-    *weighted* says whether a leaf reads weights. *modules* maps the boxes of modules with parameters to their paths,
-    *loose* gives boxes and leaves that are alike but for the sizes of values the same label, *sums* maps additions in
-    a row to the last of them, *zeros* are the leaves that yield zeros, and *outputs* those of the model. *constants*
-    maps the leaves that are made from no input to the first one that is alike.
-    """
-
-    weighted: Callable[[str], bool]
-    modules: Mapping[str, str]
-    loose: Callable[[str], Hashable]
-    sums: Mapping[str, str]
-    zeros: Container[str]
-    outputs: Container[str]
-    constants: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,8 +83,7 @@ class _Folding:
         self.patterns = patterns
         self.order = {name: rank for rank, name in enumerate(flow)}
         self.constants = patterns.constants if patterns is not None else {}
-        outputs = patterns.outputs if patterns is not None else ()
-        self.periods = Periods(parts, flow, labels, self.order, self.constants, outputs, patterns=patterns is not None)
+        self.periods = Periods(parts, flow, labels, self.order, patterns)
         self.rows = Rows(parts, flow, labels, self.periods, patterns.weighted if patterns is not None else None)
         self.folded: dict[str, list[str]] = {}
         self.repeats: dict[str, int] = {}

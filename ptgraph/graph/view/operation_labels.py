@@ -13,17 +13,23 @@ _SCALING = ("Quantize", "QLinear", "quantize", "q_scale", "onnx.Mul", "onnx.Div"
 _PART_ATTRIBUTES = {"aten.select.int": ("index",), "aten.slice.Tensor": ("start", "end")}
 _PART_SLOTS = {"onnx.Gather": (1,), "onnx.Slice": (1, 2)}
 _PARTS = {"aten.unbind.int"}  # operators whose every output is a part of what they read
-# Operators whose result varies with a number as it does with a weight, and the attributes with that number.
+# Operators that work with a number as with a weight, or compare with it, and the attributes with that number.
 _ARITHMETIC = {
     "add",
     "addcdiv",
     "addcmul",
     "div",
+    "eq",
     "fill",
     "full",
     "full_like",
+    "ge",
+    "gt",
+    "le",
     "lerp",
+    "lt",
     "mul",
+    "ne",
     "new_full",
     "rsub",
     "sub",
@@ -39,9 +45,9 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
     They have the same operator, attributes, shape and dtype, and read values of the same shapes and dtypes at the same
     slots. Weights are equal by shape and dtype: parameters, buffers, constants of several real numbers, and scales.
     Other constants are equal by value, such as sizes and exponents. A number that is added, subtracted, multiplied or
-    divided by, or filled in, does not count: each step of a solver or a sampler has its own. Nor does it count which
-    part of a value is taken, as each of several experts has an index of its own (see `part_taken`). *no_ops* yield
-    what they read, which counts in their stead.
+    divided by, compared with, or filled in, does not count: each step of a solver or a sampler has its own. Nor does it
+    count which part of a value is taken, as each of several experts has an index of its own (see `part_taken`).
+    *no_ops* yield what they read, which counts in their stead.
     """
     ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
     found: dict[str, Hashable] = {}
@@ -73,7 +79,7 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
 
 
 def _is_arithmetic(target: str) -> bool:
-    """Return whether the operator *target* does elementary arithmetic."""
+    """Return whether the operator *target* does elementary arithmetic, or compares."""
     namespace, _, name = target.partition(".")
     return name.partition(".")[0].rstrip("_").lower() in _ARITHMETIC and namespace in ("aten", "onnx")
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import networkx as nx
 
+from ptgraph.graph.view.patterns import Patterns
+
 _COLLECTED = 3  # values that an operation reads which collects one of each period
 
 # The values that boxes read from outside: (number of the leaf that reads, slot) → ("before", number of a leaf in the
@@ -22,11 +24,11 @@ class Periods:
     """Compares periods: boxes in a row.
 
     *parts* are the boxes inside of each, *flow* the edges between leaves, *labels* are equal for boxes and leaves that
-    are, and *order* is the one of execution. *constants* maps leaves that are made from no input to the first that is
-    alike, and *outputs* are those of the model.
+    are, and *order* is the one of execution.
 
     With *patterns*, the last period may lack what nobody reads in it, and each may feed an output of its own, and an
-    operation that collects a value of each, such as a stack.
+    operation that collects a value of each, such as a stack. Of steps of a loop, which call the same modules, the last
+    but one may feed anything: that is what the last step started from.
     """
 
     def __init__(
@@ -35,18 +37,15 @@ class Periods:
         flow: nx.DiGraph[str],
         labels: Mapping[str, Hashable],
         order: Mapping[str, int],
-        constants: Mapping[str, str] | None = None,
-        outputs: Container[str] = (),
-        *,
-        patterns: bool,
+        patterns: Patterns | None,
     ) -> None:
         self.parts = parts
         self.flow = flow
         self.labels = labels
         self.order = order
-        self.constants = constants or {}
-        self.outputs = outputs
         self.patterns = patterns
+        self.constants = patterns.constants if patterns is not None else {}
+        self.outputs = patterns.outputs if patterns is not None else ()
 
     def repetition(self, parts: list[str], start: int, period: int) -> list[list[str]]:
         """Return the longest repetition from *start* of periods with *period* blocks each.
@@ -62,9 +61,13 @@ class Periods:
             if not self._are_equal(here, after):
                 break
             collected = self._collecting(here, after)
-            if collected is None or collecting not in (None, collected):
+            if collected is not None and collecting in (None, collected):
+                collecting = collected
+                is_last = False
+            elif self._are_steps(here, after, least=1 if len(found) > 1 else 2):
+                is_last = True
+            else:
                 break
-            collecting = collected
             entry = self._entry(self.reads(after, here))
             if reads is None and not self._reads_alike(here, entry):
                 break
@@ -72,6 +75,8 @@ class Periods:
                 break
             reads = entry
             found.append(after)
+            if is_last:
+                return found
         if self.patterns and reads is not None and len(found) < len(periods):
             last = periods[len(found)]
             feeds_alike = self._fed(found[-1], {*self.leaves(last)}) == collecting
@@ -166,6 +171,19 @@ class Periods:
             return None
         return self._fed(here, set(following))
 
+    def _are_steps(self, here: list[str], after: list[str], least: int) -> bool:
+        """Return whether two periods are steps of a loop, and the first feeds the second.
+
+        Both call the same modules, and *least* times. The stages of one step, such as those of Runge-Kutta, call one.
+        """
+        modules = self.patterns.modules if self.patterns is not None else {}
+        calls = [modules[part] for part in here if part in modules]
+        if len(calls) < least or calls != [modules[part] for part in after if part in modules]:
+            return False
+        ours, following = self.leaves(here), set(self.leaves(after))
+        feeds_next = any(target in following for _, target in self._targets(here))
+        return feeds_next and self._ranks(ours) == self._ranks(self.leaves(after))
+
     def _fed(self, here: list[str], following: Container[str]) -> Collecting | None:
         """Return what collects a value of the period *here*, which feeds leaves *following*, and nothing else."""
         targets = self._targets(here)
@@ -185,7 +203,7 @@ class Periods:
 
     def collects(self, leaf: str) -> bool:
         """Return whether a leaf may collect a value of each of several periods: it reads several, or is an output."""
-        return self.patterns and (leaf in self.outputs or len(self.flow.pred[leaf]) >= _COLLECTED)
+        return self.patterns is not None and (leaf in self.outputs or len(self.flow.pred[leaf]) >= _COLLECTED)
 
     def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
         """Return the number of each leaf among them in order of execution, and its operator."""
