@@ -40,13 +40,28 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     graph, or one that a figure does not show.
     """
     options = options or FigureOptions()
-    whole = simplify(graph, view(graph))
-    shown = focused(whole, graph, options.focus) if options.focus else whole
-    plain = Layouts(shown, graph, options.layout)
+    plain = _layouts(graph, options, closely=False)
     fitted = fit(plain, depth, options)
+    if depth is None and _height(fitted) > points(options.highest) + 0.1:
+        closer = _layouts(graph, options, closely=True)
+        lower = fit(closer, depth, options)
+        if _height(lower) < _height(fitted):
+            plain, fitted = closer, lower
     for shortfall in shortfalls(plain, depth, options, fitted):
         warnings.warn(PtgraphWarning(f"figure of {graph.name}: {shortfall}"), stacklevel=2)
-    return _Composition(graph, options, shown, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
+    return _Composition(graph, options, plain.figure, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
+
+
+def _layouts(graph: ModelGraph, options: FigureOptions, *, closely: bool) -> Layouts:
+    """Return the layouts of what a figure of *graph* shows, with small operations joined *closely* or not."""
+    whole = simplify(graph, view(graph), closely=closely)
+    shown = focused(whole, graph, options.focus) if options.focus else whole
+    return Layouts(shown, graph, options.layout)
+
+
+def _height(fitted: Fitted) -> float:
+    """Return the height in points of a figure as it is set."""
+    return fitted.geometry.height * fitted.scale
 
 
 def _ids(geometry: Geometry) -> dict[str, str]:

@@ -69,7 +69,7 @@ def _content(figure: FigureGraph, box: Box) -> frozenset[str]:
 def _worth_opening(figure: FigureGraph, box: Box, *, any_box: bool) -> bool:
     """Return whether the parts of a box say more than its name: they are modules, and not mostly operations."""
     parts = [figure.boxes[part] for part in box.parts]
-    modules = [part for part in parts if part.kind in ("module", "pattern")]
+    modules = [part for part in parts if part.kind == "module" or (part.kind == "pattern" and part.paths)]
     details = [part for part in parts if part not in modules and part.id not in figure.signs and not part.flops]
     if len(parts) == 1 and not parts[0].parts:
         return False

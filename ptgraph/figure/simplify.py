@@ -24,14 +24,14 @@ SIGNS: dict[str, Sign] = {
 }
 
 
-def simplify(graph: ModelGraph, view: View) -> FigureGraph:
-    """Return what a figure of *graph* draws of its *view*."""
+def simplify(graph: ModelGraph, view: View, *, closely: bool = False) -> FigureGraph:
+    """Return what a figure of *graph* draws of its *view*; it has fewer boxes if operations are joined *closely*."""
     left = draft(graph, view)
     leave_out_unread(left)
     leave_out_reshapes(left)
     if graph.kind.classes:
         leave_out_positions(left)
-    join_small_operations(left)
+    join_small_operations(left, closely=closely)
     parameters_to_stubs(left)
     open_groups_that_come_back(left)
     leave_out_empty_boxes(left)

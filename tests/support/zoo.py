@@ -330,7 +330,7 @@ class HostileNames(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         for number, name in enumerate(self.NAMES, 1):  # no two alike, so that none is folded away
-            x = self._modules[name](x) + number  # type: ignore[misc]
+            x = (self._modules[name](x) + 1).clamp(max=100 * number)  # type: ignore[misc]
         return self._modules["we"](x)  # type: ignore[misc]
 
 

@@ -12,18 +12,26 @@ _ROTARY = ({"mul", "add", "cat"}, {"mul", "add", "roll"}, {"Mul", "Add", "Concat
 _OPERATORS_WITH_STUBS = {"Add", "Concat", "Mul", "add", "add_", "cat", "mul", "mul_"}
 
 
-def join_small_operations(draft: Draft) -> None:
-    """Make one box of operations that nothing else reads and that read one value: that of the last of them."""
+_CLOSELY = 3  # operations that are one box, however many values they read, where a figure would be too high
+
+
+def join_small_operations(draft: Draft, *, closely: bool) -> None:
+    """Make one box of operations that nothing else reads and that read one value: that of the last of them.
+
+    If they are to be joined *closely*, three or more that read several values are one box, too.
+    """
     done: set[str] = set()
     for leaf in reversed(draft.in_order()):
         if leaf in done or not draft.is_small(leaf):
             continue
         members = _cone(draft, leaf)
         sources = {source for member in members for source in draft.flow.pred[member] if source not in members}
-        if len(members) == 1 or len(sources) != 1:
+        least = 2 if len(sources) == 1 else _CLOSELY
+        if not sources or len(members) < least or (len(sources) > 1 and not closely):
             continue
         done |= members
-        _join(draft, leaf, sorted(members, key=draft.order.__getitem__), *sources)
+        by_order = draft.order.__getitem__
+        _join(draft, leaf, sorted(members, key=by_order), sorted(sources, key=by_order))
 
 
 def _cone(draft: Draft, leaf: str) -> set[str]:
@@ -39,8 +47,11 @@ def _cone(draft: Draft, leaf: str) -> set[str]:
     return members
 
 
-def _join(draft: Draft, last: str, members: list[str], source: str) -> None:
-    edge = next(draft.flow.edges[source, m] for m in members if draft.flow.has_edge(source, m))
+def _join(draft: Draft, last: str, members: list[str], sources: list[str]) -> None:
+    edges = {
+        source: next(draft.flow.edges[source, m] for m in members if draft.flow.has_edge(source, m))
+        for source in sources
+    }
     names = list(dict.fromkeys(draft.target(member).strip("_") for member in members))
     for member in members:
         if member != last:
@@ -52,7 +63,8 @@ def _join(draft: Draft, last: str, members: list[str], source: str) -> None:
         subtitle = f"{len(members)} operations"
     draft.boxes[last] = replace(draft.boxes[last], title=title, subtitle=subtitle)
     draft.flow.remove_nodes_from([member for member in members if member != last])
-    draft.flow.add_edge(source, last, **edge)
+    for source, edge in edges.items():
+        draft.flow.add_edge(source, last, **edge)
 
 
 def parameters_to_stubs(draft: Draft) -> None:

@@ -15,10 +15,7 @@ _FILLED = {"full", "full_like", "new_full", "new_ones", "new_zeros", "ones", "on
 def leave_out_positions(draft: Draft) -> None:
     """Leave out the boxes that handle only positions and masks, but for those that lead to a result of the model."""
     flow, boxes = draft.flow, draft.boxes
-    found: set[str] = set()
-    for leaf in draft.in_order():
-        if _is_position(draft, leaf, found):
-            found.add(leaf)
+    found = _positions(draft)
     results = {above for leaf in found if draft.is_result(leaf) for above in nx.ancestors(flow, leaf) | {leaf}}
     inputs = {leaf for leaf in found if boxes[leaf].kind == "input"}
     gone = found - results - inputs
@@ -28,6 +25,25 @@ def leave_out_positions(draft: Draft) -> None:
                 draft.stubs[target].update(dict.fromkeys(_stubs(draft, leaf, target)))
     idle = [leaf for leaf in inputs if flow.succ[leaf] and all(target in gone for target in flow.succ[leaf])]
     flow.remove_nodes_from([*gone, *idle])
+
+
+def _positions(draft: Draft) -> set[str]:
+    """Return the boxes that handle only positions and masks, in each of the blocks that they stand for.
+
+    What the first block reads may be made from no input where the next ones read what the one before them made.
+    """
+    order = draft.in_order()
+    carries = [carry for box in draft.boxes.values() for carry in box.carries]
+    others: set[str] = set()
+    while True:
+        found: set[str] = set()
+        for leaf in order:
+            if leaf not in others and _is_position(draft, leaf, found):
+                found.add(leaf)
+        more = {carry.target for carry in carries if carry.target in found and carry.source not in found}
+        if not more:
+            return found
+        others |= more
 
 
 def _is_position(draft: Draft, leaf: str, found: set[str]) -> bool:

@@ -55,7 +55,7 @@ def leave_out_unread(draft: Draft) -> None:
     flow = draft.flow
     unread: set[str] = set()
     for leaf in reversed(draft.in_order()):
-        in_place = draft.target(leaf).endswith("_")
+        in_place = draft.target(leaf).endswith("_") and not draft.target(leaf).endswith("__")
         if draft.is_small(leaf) and not in_place and unread.issuperset(flow.succ[leaf]):
             unread.add(leaf)
     sources = {source for leaf in unread for source in flow.pred[leaf]} - unread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Hashable, Mapping
 
 from ptgraph.graph.model import ModelGraph, Op
 
@@ -47,6 +48,19 @@ def auxiliary_operations(graph: ModelGraph) -> set[str]:
     return found
 
 
+def first_steps(graph: ModelGraph, auxiliary: set[str], labels: Mapping[str, Hashable]) -> set[str]:
+    """Return the *auxiliary* operations whose module has others with the same of *labels* that are not auxiliary.
+
+    They may belong to the first step of a loop that was unrolled, whose state is a constant there.
+    """
+
+    def kind(name: str) -> Hashable:
+        return graph.calls[graph.ops.nodes[name]["call"]].component, labels[name]
+
+    others = {kind(name) for name in labels if name not in auxiliary}
+    return {name for name in labels if name in auxiliary and kind(name) in others}
+
+
 def reads_size_only(graph: ModelGraph, auxiliary: set[str], source: str, name: str) -> bool:
     """Return whether the operation *name* reads the auxiliary *source* only as sizes."""
     if source not in auxiliary:
@@ -55,12 +69,16 @@ def reads_size_only(graph: ModelGraph, auxiliary: set[str], source: str, name: s
     return all(slot in slots for slot in graph.ops.edges[source, name]["slots"])
 
 
-def useful_operations(graph: ModelGraph, auxiliary: set[str]) -> set[str]:
-    """Return all operations but the auxiliary ones that lead only to sizes, or nowhere."""
+def useful_operations(graph: ModelGraph, auxiliary: set[str], first_steps: Container[str] = ()) -> set[str]:
+    """Return all operations but the auxiliary ones that lead only to sizes, or nowhere.
+
+    Those of *first_steps* that nothing reads are useful, as those of later steps are drawn, too.
+    """
     found: set[str] = set()
     ops = graph.ops
     for name in reversed(list(ops)):
-        if name not in auxiliary or ops.nodes[name]["kind"] == "input":
+        is_ours = name not in auxiliary or (name in first_steps and not ops.succ[name])
+        if is_ours or ops.nodes[name]["kind"] == "input":
             found.add(name)
             continue
         readers = [target for target in ops.successors(name) if target in found]
@@ -69,4 +87,11 @@ def useful_operations(graph: ModelGraph, auxiliary: set[str]) -> set[str]:
     return found
 
 
-__all__ = ["auxiliary_operations", "is_mask_input", "is_size", "reads_size_only", "useful_operations"]
+__all__ = [
+    "auxiliary_operations",
+    "first_steps",
+    "is_mask_input",
+    "is_size",
+    "reads_size_only",
+    "useful_operations",
+]

@@ -16,15 +16,17 @@ from functools import partial
 import networkx as nx
 
 from ptgraph.graph.model import ModelGraph
-from ptgraph.graph.view.auxiliary import auxiliary_operations
+from ptgraph.graph.view.auxiliary import auxiliary_operations, first_steps
 from ptgraph.graph.view.block_labels import LooseLabels, block_labels
 from ptgraph.graph.view.box_ids import call_id
 from ptgraph.graph.view.boxes import boxes
+from ptgraph.graph.view.constant_values import constant_values
 from ptgraph.graph.view.flow import drawn_flow, no_ops
-from ptgraph.graph.view.folding import Patterns, fold
+from ptgraph.graph.view.folding import fold
 from ptgraph.graph.view.model import Box, Link, View
 from ptgraph.graph.view.nesting import nested
 from ptgraph.graph.view.operation_labels import operation_labels, reads_weights
+from ptgraph.graph.view.patterns import Patterns
 from ptgraph.graph.view.sums import sums, zeros
 
 SHARED_PLACES = 4  # a value read in this many modules or more is drawn as a stub at all but the first
@@ -57,12 +59,15 @@ def view(graph: ModelGraph, *, patterns: bool = True) -> View:
 def _view(graph: ModelGraph, patterns: bool) -> View:
     auxiliary = auxiliary_operations(graph)
     same = no_ops(graph)
-    flow = drawn_flow(graph, auxiliary, same)
-    nesting = nested(graph, flow, auxiliary)
+    operations = operation_labels(graph, same) if patterns else {}
+    first = first_steps(graph, auxiliary, operations)
+    flow = drawn_flow(graph, auxiliary, same, first)
+    nesting = nested(graph, flow, auxiliary, first)
     if patterns:
-        operations = operation_labels(graph, same)
         labels = operations | block_labels(graph, nesting.parts, flow, operations)
-        folded = fold("/", nesting.parts, flow, labels, _patterns(graph, nesting.parts, flow, operations))
+        constants = constant_values(graph, auxiliary, operations)
+        patterns_known = _patterns(graph, nesting.parts, flow, operations, constants)
+        folded = fold("/", nesting.parts, flow, labels, patterns_known)
     else:
         folded = fold("/", nesting.parts, flow, {call_id(call): block for call, block in graph.blocks.items()})
     found = boxes(graph, nesting, folded)
@@ -75,7 +80,11 @@ def _view(graph: ModelGraph, patterns: bool) -> View:
 
 
 def _patterns(
-    graph: ModelGraph, parts: dict[str, list[str]], flow: nx.DiGraph[str], operations: dict[str, Hashable]
+    graph: ModelGraph,
+    parts: dict[str, list[str]],
+    flow: nx.DiGraph[str],
+    operations: dict[str, Hashable],
+    constants: dict[str, str],
 ) -> Patterns:
     components = graph.components.nodes
     return Patterns(
@@ -89,6 +98,7 @@ def _patterns(
         sums=sums(graph),
         zeros=zeros(graph),
         outputs=set(graph.of_kind("output")),
+        constants=constants,
     )
 
 

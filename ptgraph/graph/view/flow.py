@@ -6,7 +6,7 @@ it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import networkx as nx
@@ -34,11 +34,13 @@ _NO_OPS = {
 def no_ops(graph: ModelGraph) -> dict[str, str]:
     """Return the operations of *graph* that yield what they read, with its shape and type, and what each reads.
 
-    That of a number 0 is one, too: Python's ``sum`` starts with it.
+    That of the integer 0 is one, too: Python's ``sum`` starts with it. That of the real number 0.0 is none, as it may
+    be the first of the times that a solver adds.
     """
     found = {}
     for name, op in graph.ops.nodes(data=True):
-        if op["target"] in _NO_OPS or (op["target"] == "aten.add.Tensor" and op["attributes"].get("other") == 0):
+        starts_sum = op["target"] == "aten.add.Tensor" and repr(op["attributes"].get("other")) == "0"
+        if op["target"] in _NO_OPS or starts_sum:
             reads = graph.ops.pred[name]
             values = [source for source in reads if graph.ops.nodes[source]["kind"] != "constant"]
             if len(values) == 1:
@@ -48,13 +50,16 @@ def no_ops(graph: ModelGraph) -> dict[str, str]:
     return found
 
 
-def drawn_flow(graph: ModelGraph, auxiliary: set[str], no_ops: Mapping[str, str]) -> nx.DiGraph[str]:
+def drawn_flow(
+    graph: ModelGraph, auxiliary: set[str], no_ops: Mapping[str, str], first_steps: Container[str] = ()
+) -> nx.DiGraph[str]:
     """Return the flow of *graph*: the readers of an operation that is not drawn read the values that it reads.
 
-    *no_ops* are those that yield what they read.
+    *no_ops* are those that yield what they read. Of the *auxiliary* operations that nothing reads, *first_steps* are
+    drawn.
     """
     flow: nx.DiGraph[str] = nx.DiGraph()
-    useful = useful_operations(graph, auxiliary)
+    useful = useful_operations(graph, auxiliary, first_steps)
     drawn_sources: dict[str, list[str]] = {}  # an operation → the drawn ones that whoever reads it reads
     ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
     edges = dict(graph.ops.reverse(copy=False).adjacency())

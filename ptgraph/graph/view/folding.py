@@ -7,23 +7,20 @@ block is a period of one, and periods in a row of which the first can stand for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import NamedTuple
 
 import networkx as nx
 
+from ptgraph.graph.view.constant_values import own_constants
 from ptgraph.graph.view.flow import feed
+from ptgraph.graph.view.nesting import GROUP_SIZE, group_id
 from ptgraph.graph.view.parallel import Parallels, in_order
+from ptgraph.graph.view.patterns import Patterns
 from ptgraph.graph.view.periods import Periods
-from ptgraph.graph.view.repetitions import Candidates, Wiring
+from ptgraph.graph.view.rows import Rows
 from ptgraph.graph.view.sums import add_up
-
-_MIXED = 8  # leaves in a period of modules and operations that is a repetition with two periods already
-_LONG = 6  # operations in a period without modules of which two are a repetition, if it reads weights
-_FEWEST = 3  # operations in a period without modules
-_SHIFTS = 8  # later starts of a repetition that are tried
 
 Edge = tuple[str, str, str, list[int]]  # source, target, label, slots
 
@@ -35,23 +32,6 @@ class Carry(NamedTuple):
     target: str
     label: str
     slots: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """What is known of leaves and boxes, to fold more than single blocks in a row.
-
-    *weighted* says whether a leaf reads weights. *modules* maps the boxes of modules with parameters to their paths,
-    *loose* gives boxes and leaves that are alike but for the sizes of values the same label, *sums* maps additions in
-    a row to the last of them, *zeros* are the leaves that yield zeros, and *outputs* those of the model.
-    """
-
-    weighted: Callable[[str], bool]
-    modules: Mapping[str, str]
-    loose: Callable[[str], Hashable]
-    sums: Mapping[str, str]
-    zeros: Container[str]
-    outputs: Container[str]
 
 
 @dataclass(frozen=True)
@@ -102,7 +82,9 @@ class _Folding:
         self.labels = labels
         self.patterns = patterns
         self.order = {name: rank for rank, name in enumerate(flow)}
-        self.periods = Periods(parts, flow, labels, self.order, shorter=patterns is not None)
+        self.constants = patterns.constants if patterns is not None else {}
+        self.periods = Periods(parts, flow, labels, self.order, patterns)
+        self.rows = Rows(parts, flow, labels, self.periods, patterns.weighted if patterns is not None else None)
         self.folded: dict[str, list[str]] = {}
         self.repeats: dict[str, int] = {}
         self.carries: dict[str, list[Carry]] = {}
@@ -137,8 +119,12 @@ class _Folding:
         if self.patterns is not None:
             self._fold_parallel(box, self.patterns)
         left: list[str] = []
-        for before, repetition in self._in_a_row(self.parts[box]):
+        for before, repetition in self.rows.among(self.parts[box]):
             left += before
+            if len(repetition) > 1:
+                own = self._own_constants(box, left, repetition)
+                left = self._without_constants(box, left, own)
+                repetition = [[*constants, *period] for constants, period in zip(own, repetition, strict=True)]
             left.append(self._fold(repetition) if len(repetition) > 1 else repetition[0][0])
         self.parts[box] = left
         for part in left:
@@ -149,18 +135,6 @@ class _Folding:
                     ends = [self._stand_in(end)[0] for end in (source, target)]
                     feed(self.flow, ends[0], ends[1], label, slots)
 
-    def _in_a_row(self, parts: list[str]) -> Iterator[tuple[list[str], list[list[str]]]]:
-        """Yield the repetitions among *parts*, each after the parts before it; a part alone is one with one period.
-
-        What is yielded may be folded before the next one is found.
-        """
-        candidates = self._candidates(parts)
-        start = 0
-        while start < len(parts):
-            shift, repetition = self._best(parts, start, candidates)
-            yield parts[start : start + shift], repetition
-            start += shift + len(repetition) * len(repetition[0])
-
     def _without(self, edges: list[Edge]) -> list[Edge]:
         """Take out *edges* of parallel blocks but the first, as what folds in the first is found by its own.
 
@@ -169,64 +143,6 @@ class _Folding:
         found = [edge for edge in edges if self.flow.has_edge(*edge[:2])]
         self.flow.remove_edges_from([edge[:2] for edge in found])
         return found
-
-    def _candidates(self, parts: list[str]) -> Candidates:
-        """Return what may repeat among *parts*, by which most repetitions that cannot be are ruled out."""
-        single = self.patterns is None
-        labels = [None if single and part not in self.parts else self.labels.get(part) for part in parts]
-        numbers = {
-            leaf: number
-            for number, part in enumerate(parts)
-            if labels[number] is not None
-            for leaf in self.periods.leaves([part])
-        }
-
-        def wirings() -> list[Wiring]:
-            return [self._wiring(part, numbers, number, len(parts)) for number, part in enumerate(parts)]
-
-        return Candidates(labels, [part in self.parts for part in parts], wirings, self.patterns is not None)
-
-    def _wiring(self, part: str, numbers: dict[str, int], number: int, beyond: int) -> Wiring:
-        leaves = self.periods.leaves([part])
-        targets = {target for leaf in leaves for target in self.flow.succ[leaf]}
-        reads = {where: (source, numbers.get(source, -1)) for where, (_, source) in self.periods.reads([part]).items()}
-        return Wiring(reads, max((numbers.get(target, beyond) for target in targets), default=number))
-
-    def _best(self, parts: list[str], start: int, candidates: Candidates) -> tuple[int, list[list[str]]]:
-        """Return the repetition at *start* with the most members, of those the one with the shortest period.
-
-        A pattern may start later within its first period: the number is by how many parts. It does where its periods
-        hand on fewer values then, or have a module around each.
-        """
-        found, best = [parts[start : start + 1]], 0
-        for size, period in candidates.at(start):
-            if size <= best:
-                break
-            if period < _FEWEST and not any(part in self.parts for part in parts[start : start + period]):
-                continue  # it is never worth it, and would be found anew at each operation of a chain
-            repetition = self.periods.repetition(parts, start, period)
-            if len(repetition) * period > best and self._is_worth_it(repetition):
-                found, best = repetition, len(repetition) * period
-        count, period = len(found), len(found[0])
-        if period == 1:
-            return 0, found
-        shifts = candidates.shifts(start, period, count)[:_SHIFTS]
-        shifted = [(shift, self.periods.repetition(parts, start + shift, period)) for shift in shifts]
-        good = [(shift, repetition) for shift, repetition in shifted if len(repetition) == count]
-        return next((one for one in good if _have_modules_around(one[1])), good[0] if good else (0, found))
-
-    def _is_worth_it(self, repetition: list[list[str]]) -> bool:
-        """Return whether a repetition says more than its parts: any of modules; of operations, not too small a one."""
-        first, count = repetition[0], len(repetition)
-        modules = sum(part in self.parts for part in first)
-        if count == 1 or modules == len(first):
-            return count > 1
-        if modules:
-            return count >= 3 or len(self.periods.leaves(first)) >= _MIXED
-        return (count >= 3 and len(first) >= _FEWEST) or (len(first) >= _LONG and self._reads_weights(first))
-
-    def _reads_weights(self, leaves: list[str]) -> bool:
-        return self.patterns is not None and any(map(self.patterns.weighted, leaves))
 
     def _fold_parallel(self, box: str, patterns: Patterns) -> None:
         """Fold the parallel blocks among the parts of *box*: one reads and feeds what all of them do."""
@@ -256,7 +172,7 @@ class _Folding:
         """
         in_a_row = [
             {part for period in repetition for part in period if part not in sums}
-            for _, repetition in self._in_a_row(parts)
+            for _, repetition in self.rows.among(parts)
             if len(repetition) > 1
         ]
         members = [{part for period in periods for part in period} for periods in found]
@@ -328,21 +244,38 @@ class _Folding:
             for target, edge in self.flow.adj[source].items()
             if target in gone
         ]
-        for leaf, stand_in in self.periods.counterparts(first, rest[-1]).items():
+        for leaf in sorted(gone, key=self.order.__getitem__):
             for target, edge in list(self.flow.adj[leaf].items()):
                 if target not in gone:
-                    feed(self.flow, stand_in, target, edge["label"], edge["slots"])
+                    feed(self.flow, self.stands[leaf][0], target, edge["label"], edge["slots"])
+            for source, edge in list(self.flow.pred[leaf].items()) if self.constants else ():
+                if source in self.constants and source not in gone:
+                    feed(self.flow, source, self.stands[leaf][0], edge["label"], edge["slots"])
         self.flow.remove_nodes_from(gone)
         return name
 
+    def _own_constants(self, box: str, before: list[str], repetition: list[list[str]]) -> list[list[str]]:
+        """Return the constants in *box* that each period of a *repetition* has for itself, of those *before* it."""
+        if not self.constants:
+            return [[] for _ in repetition]
+        first, *rest = repetition
+        counterparts = [self.periods.counterparts(first, period) for period in rest]
+        found = own_constants(self.flow, self.periods.leaves(first), counterparts, self.constants)
+        here = {*before, *self.parts.get(group_id(box), ())}
+        is_here = all(leaf in here for constants in found for leaf in constants)
+        return found if is_here else [[] for _ in repetition]
 
-def _have_modules_around(repetition: list[list[str]]) -> bool:
-    """Return whether the modules in each period are in one of their own, such as ``layers.3``, by their ids."""
-    around = set()
-    for period in repetition:
-        paths = [box.split(".") for box in period if box.startswith("/")]
-        around.add(tuple(names[0] for names in takewhile(lambda names: len({*names}) == 1, zip(*paths, strict=False))))
-    return len(around) == len(repetition)
+    def _without_constants(self, box: str, before: list[str], own: list[list[str]]) -> list[str]:
+        """Take the constants that periods have for themselves out of the group of *box*; return the parts *before*."""
+        gone = {leaf for constants in own for leaf in constants}
+        group = group_id(box)
+        if not gone.isdisjoint(self.parts.get(group, ())):
+            self.parts[group] = [leaf for leaf in self.parts[group] if leaf not in gone]
+        found = [part for part in before if part not in gone]
+        if group in found and len(self.parts[group]) < GROUP_SIZE:
+            at = found.index(group)
+            found[at : at + 1] = self.parts.pop(group)
+        return found
 
 
 __all__ = ["Carry", "Folded", "fold"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 from dataclasses import dataclass
 
 import networkx as nx
@@ -21,8 +22,11 @@ class Nesting:
     groups: dict[str, str]
 
 
-def nested(graph: ModelGraph, flow: nx.DiGraph[str], auxiliary: set[str]) -> Nesting:
-    """Return the boxes of the calls that the operations in *flow* belong to, and of those around them."""
+def nested(graph: ModelGraph, flow: nx.DiGraph[str], auxiliary: set[str], first_steps: Container[str] = ()) -> Nesting:
+    """Return the boxes of the calls that the operations in *flow* belong to, and of those around them.
+
+    Of the *auxiliary* operations, *first_steps* stay in their order of execution.
+    """
     parts: dict[str, list[str]] = defaultdict(list)
     done: set[str] = set()
     for name in flow:
@@ -37,9 +41,13 @@ def nested(graph: ModelGraph, flow: nx.DiGraph[str], auxiliary: set[str]) -> Nes
             inner, call = outer, above
     groups: dict[str, str] = {}
     for box in list(parts):
-        members = [part for part in parts[box] if part in auxiliary and graph.ops.nodes[part]["kind"] == "op"]
+        members = [
+            part
+            for part in parts[box]
+            if part in auxiliary and part not in first_steps and graph.ops.nodes[part]["kind"] == "op"
+        ]
         if GROUP_SIZE <= len(members) < len(parts[box]):
-            group = f"#{box}"
+            group = group_id(box)
             groups[group] = box
             index = parts[box].index(members[0])
             parts[box] = [part for part in parts[box] if part not in members]
@@ -48,4 +56,9 @@ def nested(graph: ModelGraph, flow: nx.DiGraph[str], auxiliary: set[str]) -> Nes
     return Nesting(parts, groups)
 
 
-__all__ = ["GROUP_SIZE", "Nesting", "nested"]
+def group_id(box: str) -> str:
+    """Return the id of the group of auxiliary operations in *box*."""
+    return f"#{box}"
+
+
+__all__ = ["GROUP_SIZE", "Nesting", "group_id", "nested"]

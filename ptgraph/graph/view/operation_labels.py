@@ -12,6 +12,29 @@ _SCALING = ("Quantize", "QLinear", "quantize", "q_scale", "onnx.Mul", "onnx.Div"
 # Operators that take a part of a value: their attributes, and their slots, that say where the part begins and ends.
 _PART_ATTRIBUTES = {"aten.select.int": ("index",), "aten.slice.Tensor": ("start", "end")}
 _PART_SLOTS = {"onnx.Gather": (1,), "onnx.Slice": (1, 2)}
+_PARTS = {"aten.unbind.int"}  # operators whose every output is a part of what they read
+# Operators that work with a number as with a weight, or compare with it, and the attributes with that number.
+_ARITHMETIC = {
+    "add",
+    "addcdiv",
+    "addcmul",
+    "div",
+    "eq",
+    "fill",
+    "full",
+    "full_like",
+    "ge",
+    "gt",
+    "le",
+    "lerp",
+    "lt",
+    "mul",
+    "ne",
+    "new_full",
+    "rsub",
+    "sub",
+}
+_NUMBERS = ("other", "alpha", "fill_value", "value", "weight")
 # Words in the names of operators that are given sizes.
 _RESHAPES = ("view", "reshape", "expand", "resize", "interpolate", "upsample")
 
@@ -21,9 +44,10 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
 
     They have the same operator, attributes, shape and dtype, and read values of the same shapes and dtypes at the same
     slots. Weights are equal by shape and dtype: parameters, buffers, constants of several real numbers, and scales.
-    Other constants are equal by value, such as sizes and exponents. Which part of a value is taken does not count, as
-    each of several experts has an index of its own (see `part_taken`). *no_ops* yield what they read, which counts in
-    their stead.
+    Other constants are equal by value, such as sizes and exponents. A number that is added, subtracted, multiplied or
+    divided by, compared with, or filled in, does not count: each step of a solver or a sampler has its own. Nor does it
+    count which part of a value is taken, as each of several experts has an index of its own (see `part_taken`).
+    *no_ops* yield what they read, which counts in their stead.
     """
     ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
     edges = dict(graph.ops.reverse(copy=False).adjacency())
@@ -38,18 +62,32 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
             origin = ops[_origin(source, no_ops)]
             if origin["kind"] == "constant" and not _is_weight(target, origin):
                 if slots[0] not in _PART_SLOTS.get(target, ()):
-                    reads.append((slots, (), "constant", repr(origin["attributes"] or origin["shape"])))
+                    text = "" if _is_step_number(target, origin) else repr(origin["attributes"] or origin["shape"])
+                    reads.append((slots, (), "constant", text))
                 continue
             is_value = origin["kind"] in ("op", "input")
             of = edge if is_value else origin
-            outputs = tuple(edge["outputs"]) if origin["call"] == op["call"] else (0,)
+            counts = origin["call"] == op["call"] and origin["target"] not in _PARTS
+            outputs = tuple(edge["outputs"]) if counts else (0,)
             reads.append((slots, outputs, "value" if is_value else "weight", (of["dtype"], of["shape"])))
         attributes = op["attributes"]
-        if target in _PART_ATTRIBUTES:
-            attributes = {key: value for key, value in attributes.items() if key not in _PART_ATTRIBUTES[target]}
+        left_out = _NUMBERS if _is_arithmetic(target) else _PART_ATTRIBUTES.get(target, ())
+        if left_out:
+            attributes = {key: value for key, value in attributes.items() if key not in left_out}
         facts = target, op["dtype"], op["shape"], repr(attributes) if attributes else ""
         found[name] = (*facts, *sorted(reads, key=_slots))
     return found
+
+
+def _is_arithmetic(target: str) -> bool:
+    """Return whether the operator *target* does elementary arithmetic, or compares."""
+    namespace, _, name = target.partition(".")
+    return name.partition(".")[0].rstrip("_").lower() in _ARITHMETIC and namespace in ("aten", "onnx")
+
+
+def _is_step_number(target: str, constant: dict[str, Any]) -> bool:
+    """Return whether the operator *target* does arithmetic with a *constant* that is one real number."""
+    return _is_arithmetic(target) and "float" in str(constant["dtype"]) and not constant["shape"]
 
 
 def _slots(read: tuple[Any, ...]) -> tuple[int, ...]:
@@ -68,10 +106,17 @@ def loosely(label: Hashable) -> Hashable:
 
 
 def part_taken(graph: ModelGraph, name: str) -> str:
-    """Return which part of a value an operation takes: the indices where it begins and ends, or the empty string."""
-    op = graph.ops.nodes[name]
+    """Return which part of a value of its module an operation takes, or the empty string.
+
+    That is the indices where it begins and ends, or the number of the output of an operator that takes things apart.
+    """
+    nodes = graph.ops.nodes
+    op = nodes[name]
+    reads = graph.ops.pred[name].items()
+    near = [(edge, nodes[source]) for source, edge in reads if nodes[source]["call"] == op["call"]]
+    outputs = [str(edge["outputs"]) for edge, source in near if source["target"] in _PARTS]
     if op["target"] not in _PART_ATTRIBUTES and op["target"] not in _PART_SLOTS:
-        return ""
+        return " ".join(outputs)
     attributes = [str(op["attributes"].get(key)) for key in _PART_ATTRIBUTES.get(op["target"], ())]
     slots = _PART_SLOTS.get(op["target"], ())
     constants = [
@@ -79,7 +124,7 @@ def part_taken(graph: ModelGraph, name: str) -> str:
         for source, edge in (graph.ops.pred[name].items() if slots else ())
         if edge["slots"][0] in slots
     ]
-    return " ".join(attributes + constants)
+    return " ".join(attributes + constants + outputs)
 
 
 def _origin(name: str, no_ops: Mapping[str, str]) -> str:

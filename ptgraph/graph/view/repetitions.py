@@ -113,11 +113,11 @@ class Candidates:
         """Return up to which member each is like the one a *period* later, if the first period starts at *start*."""
         if self._run("label", start, period) - start < period:
             return start
+        may_be_steps = any(self.is_module[start : start + period])  # of which the last but one feeds anything
         for number in range(start, start + period):
             self._steps -= 1
-            if (
-                self._steps < 0 or self.wirings[number].reach >= start + 2 * period
-            ):  # it feeds more than the next period
+            feeds_more = self.wirings[number].reach >= start + 2 * period
+            if self._steps < 0 or (feeds_more and not may_be_steps):
                 return start
             if not self._wired_alike(number, number + period, start):
                 return start
