@@ -9,6 +9,7 @@ from ptgraph.graph.view.model import Box
 
 Kind = tuple[object, ...]
 _COLUMNS = "in columns"
+_LEVELS = 3
 
 
 def kinds(
@@ -58,6 +59,17 @@ def one_stands_for(kind: Kind, boxes: Sequence[Box]) -> bool:
     return kind[0] != _COLUMNS and len({size(box) / box.repeat for box in boxes}) == 1
 
 
+def with_several_values(figure: FigureGraph, opened: set[str]) -> set[str]:
+    """Return the closed boxes with parts of which one gives as many values to the other as a U has levels."""
+    at = {leaf: box for box in figure.visible(opened) for leaf in figure.leaves(box)}
+    values: dict[tuple[str, str], set[str]] = {}
+    for flow in figure.flows:
+        pair = at[flow.source], at[flow.target]
+        if pair[0] != pair[1] and all(figure.boxes[box].parts for box in pair):
+            values.setdefault(pair, set()).add(flow.source)
+    return {box for pair, given in values.items() if len(given) >= _LEVELS for box in pair}
+
+
 def _content(figure: FigureGraph, box: Box) -> frozenset[str]:
     """Return the classes in a container of torch, which says nothing of what is in it; of other classes nothing."""
     if box.category != "Container" and box.kind == "module":
@@ -78,4 +90,4 @@ def _worth_opening(figure: FigureGraph, box: Box, *, any_box: bool) -> bool:
     return any_box or (bool(modules) and len(details) <= len(modules) + 1)
 
 
-__all__ = ["Kind", "kinds", "one_stands_for", "size"]
+__all__ = ["Kind", "kinds", "one_stands_for", "size", "with_several_values"]
