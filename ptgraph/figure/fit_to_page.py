@@ -17,7 +17,7 @@ from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.dot.geometry import dot_geometry
 from ptgraph.figure.layout.grid.geometry import grid_geometry
 from ptgraph.figure.layout.layout import Geometry, geometry
-from ptgraph.figure.opening import Kind, kinds, one_stands_for, size, with_several_values
+from ptgraph.figure.opening import Kind, in_columns, kinds, one_for_all, size, with_several_values
 from ptgraph.figure.options import Direction, FigureOptions, Layout, Shown, points
 from ptgraph.figure.page_columns import Cutting
 from ptgraph.graph.model import ModelGraph
@@ -30,6 +30,8 @@ _SHORTER = 0.75  # columns are at most so long, of what they are cut from
 _COLUMNS, _ROWS = 8, 20  # at most
 _DEEPEST = 9  # level at which a U is looked for
 _WITHIN = 2  # levels of frames within each other around the levels of an encoder and a decoder
+_BROADS = BROAD, NARROW
+_OF_COLUMNS = BROAD, NARROW, CLOSE  # of boxes that stand beside others, which say as much
 _FEW = 8  # a figure with fewer boxes opens those that are not worth it otherwise
 
 
@@ -250,7 +252,7 @@ class Fitting:
         direction: Direction,
         *,
         even: bool = False,
-        broads: Sequence[float] = (BROAD, NARROW),
+        broads: Sequence[float] = _BROADS,
     ) -> Fitted:
         """Return the figure with titles as broad as the first of *broads* that fits.
 
@@ -339,9 +341,9 @@ class Fitting:
                 any_box = True
                 continue
             kind = max(found, key=lambda kind: sum(size(box) for box in found[kind]))
-            deeper = self._deeper(best, found[kind], direction)
-            if deeper is None and one_stands_for(kind, found[kind]):
-                deeper = self._deeper(best, [max(found[kind], key=size)], direction)
+            deeper = self._deeper(best, found[kind], direction, _OF_COLUMNS if in_columns(kind) else _BROADS)
+            if deeper is None and (one := one_for_all(kind, found[kind])) is not None:
+                deeper = self._deeper(best, [one], direction, _BROADS)
                 done.add(kind)
             if deeper is None:
                 done.add(kind)
@@ -365,19 +367,22 @@ class Fitting:
                 break
             for count in range(len(self.show), -1, -1):
                 asked = replace(self, show=self.show[:count])
-                tried = asked.laid_out(opened, direction, even=True, broads=(BROAD, NARROW, CLOSE))
+                tried = asked.laid_out(opened, direction, even=True, broads=_OF_COLUMNS)
                 if tried.geometry.has_u and tried.scale >= LEAST:
                     return tried
         return first
 
-    def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
-        """Return the figure with *boxes* open too, if it fits, and they leave a U or a grid what it is."""
+    def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction, broads: Sequence[float]) -> Fitted | None:
+        """Return the figure with *boxes* open too, if it fits, and they leave a U or a grid what it is.
+
+        Its titles are as broad as the first of *broads* that fits.
+        """
         around = (above for box in boxes for above in self.figure.chain(box.id))
         patterns = {above for above in around if self.figure.boxes[above].kind == "pattern"}
         opened = fitted.opened | {box.id for box in boxes} | patterns
         if len(self.figure.visible(opened)) > BOX_LIMIT:
             return None
-        tried = self.laid_out(opened, direction, even=True)
+        tried = self.laid_out(opened, direction, even=True, broads=broads)
         before, after = fitted.geometry, tried.geometry
         is_lost = (before.has_u and not after.has_u) or (before.is_grid and not after.is_grid)
         return tried if tried.scale >= LEAST and not is_lost else None

@@ -9,21 +9,26 @@ from ptgraph.figure.simplification.draft import Draft
 
 # Operators of which a rotary embedding has all, as different libraries write it.
 _ROTARY = ({"mul", "add", "cat"}, {"mul", "add", "roll"}, {"Mul", "Add", "Concat"})
+_MANY = 4  # operations that lead to a number
 _OPERATORS_WITH_STUBS = {"Add", "Concat", "Mul", "add", "add_", "cat", "mul", "mul_"}
 
 
 def join_small_operations(draft: Draft) -> None:
-    """Make one box of operations that nothing else reads and that read one value: that of the last of them."""
+    """Make one box of operations that nothing else reads and that read one value: that of the last of them.
+
+    Those that end in a number for the whole, such as a loss, may read several values.
+    """
     done: set[str] = set()
     for leaf in reversed(draft.in_order()):
         if leaf in done or not draft.is_small(leaf):
             continue
         members = _cone(draft, leaf)
         sources = {source for member in members for source in draft.flow.pred[member] if source not in members}
-        if len(members) == 1 or len(sources) != 1:
+        is_one_step = len(sources) == 1 or (sources and len(members) >= _MANY and _is_number(draft, leaf))
+        if len(members) == 1 or not is_one_step:
             continue
         done |= members
-        _join(draft, leaf, sorted(members, key=draft.order.__getitem__), *sources)
+        _join(draft, leaf, sorted(members, key=draft.order.__getitem__), sorted(sources, key=draft.order.__getitem__))
 
 
 def _cone(draft: Draft, leaf: str) -> set[str]:
@@ -39,8 +44,16 @@ def _cone(draft: Draft, leaf: str) -> set[str]:
     return members
 
 
-def _join(draft: Draft, last: str, members: list[str], source: str) -> None:
-    edge = next(draft.flow.edges[source, m] for m in members if draft.flow.has_edge(source, m))
+def _is_number(draft: Draft, leaf: str) -> bool:
+    op = draft.boxes[leaf].op
+    return op is not None and op in draft.graph.ops and draft.graph.op(op).shape == ()
+
+
+def _join(draft: Draft, last: str, members: list[str], sources: list[str]) -> None:
+    edges = {
+        source: next(draft.flow.edges[source, m] for m in members if draft.flow.has_edge(source, m))
+        for source in sources
+    }
     names = list(dict.fromkeys(draft.target(member).strip("_") for member in members))
     for member in members:
         if member != last:
@@ -52,7 +65,8 @@ def _join(draft: Draft, last: str, members: list[str], source: str) -> None:
         subtitle = f"{len(members)} operations"
     draft.boxes[last] = replace(draft.boxes[last], title=title, subtitle=subtitle)
     draft.flow.remove_nodes_from([member for member in members if member != last])
-    draft.flow.add_edge(source, last, **edge)
+    for source, edge in edges.items():
+        draft.flow.add_edge(source, last, **edge)
 
 
 def parameters_to_stubs(draft: Draft) -> None:
