@@ -56,7 +56,7 @@ def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:
         return text
     while text and measure(text + "…", size) > width:
         text = text[:-1]
-    return text.rstrip() + "…"
+    return text.rstrip(" …") + "…"
 
 
 __all__ = ["cut", "plain_width", "text_width"]

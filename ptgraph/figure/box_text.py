@@ -21,7 +21,8 @@ STUB_HEIGHT = 11.0
 APART = 5.0  # between the note over a frame and its ×N
 STUB_AWAY = 9.0  # between a stub and its box
 BROAD = 88.0  # the width over which a title is set in two lines
-NARROW, TIGHT, TIGHTEST = 63.0, 40.0, 27.0  # that in narrow figures, and in figures in which nothing else fits
+NARROW, CLOSE = 63.0, 48.0  # that in narrow figures, and in those that hold many columns
+TIGHT, TIGHTEST = 40.0, 27.0  # that in figures in which nothing else fits
 _LONGEST = 1.7  # a line is cut at so many times that width
 
 
@@ -133,6 +134,7 @@ def _broken(name: str, broad: float) -> tuple[str, ...]:
 __all__ = [
     "APART",
     "BROAD",
+    "CLOSE",
     "LINE_UP",
     "NARROW",
     "NOTE",

@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import networkx as nx
 
-from ptgraph.figure.box_text import BROAD, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
+from ptgraph.figure.box_text import BROAD, CLOSE, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.dot.geometry import dot_geometry
 from ptgraph.figure.layout.grid.geometry import grid_geometry
 from ptgraph.figure.layout.layout import Geometry, geometry
-from ptgraph.figure.opening import Kind, kinds, one_stands_for, size
+from ptgraph.figure.opening import Kind, in_columns, kinds, one_for_all, size, with_several_values
 from ptgraph.figure.options import Direction, FigureOptions, Layout, Shown, points
 from ptgraph.figure.page_columns import Cutting
 from ptgraph.graph.model import ModelGraph
@@ -28,6 +29,9 @@ _LONG = 330.0  # points: no shorter one is
 _SHORTER = 0.75  # columns are at most so long, of what they are cut from
 _COLUMNS, _ROWS = 8, 20  # at most
 _DEEPEST = 9  # level at which a U is looked for
+_WITHIN = 2  # levels of frames within each other around the levels of an encoder and a decoder
+_BROADS = BROAD, NARROW
+_OF_COLUMNS = BROAD, NARROW, CLOSE  # of boxes that stand beside others, which say as much
 _FEW = 8  # a figure with fewer boxes opens those that are not worth it otherwise
 
 
@@ -137,6 +141,12 @@ class Layouts:
         """Return the layouts in which nothing is a U."""
         return Layouts(self.figure, self.graph, "flow")
 
+    @cached_property
+    def _gives_several(self) -> bool:
+        """Whether boxes of a figure are outputs of different values, such as one for each level of a U."""
+        outputs = (flow.source for flow in self.figure.flows if self.figure.boxes[flow.target].kind == "output")
+        return len({*outputs}) > 1
+
     def _u_shapes(self, direction: Direction) -> tuple[bool, ...]:
         if direction == "LR" or self.layout in ("flow", "dot"):
             return (False,)
@@ -149,7 +159,7 @@ class Layouts:
         if self.layout != "dot":
             try:
                 found = geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
-                if u_shapes and not found.has_u:
+                if u_shapes and (not found.has_u or self._gives_several or len(opened) > 1):
                     return grid_geometry(self.figure, self.graph, opened, show, broad) or found
                 return found
             except nx.NetworkXUnfeasible:
@@ -236,12 +246,19 @@ class Fitting:
                     break
                 yield cut.geometry
 
-    def laid_out(self, opened: set[str], direction: Direction, *, even: bool = False) -> Fitted:
-        """Return the figure with titles in one line, or in two if only that fits.
+    def laid_out(
+        self,
+        opened: set[str],
+        direction: Direction,
+        *,
+        even: bool = False,
+        broads: Sequence[float] = _BROADS,
+    ) -> Fitted:
+        """Return the figure with titles as broad as the first of *broads* that fits.
 
         *even*: it is in columns only if they are of about equal length.
         """
-        for cuts in self.plain(opened, direction, self.show, (BROAD, NARROW)):
+        for cuts in self.plain(opened, direction, self.show, broads):
             found = self._set(cuts, even=even)
             if self._scale(found) >= LEAST:
                 break
@@ -307,7 +324,7 @@ class Fitting:
 
         Of equal boxes that do not all fit, one is open for all.
         """
-        best = self.laid_out({self.figure.root, *self.figure.start}, direction, even=True)
+        best = self._smallest(direction)
         done: set[Kind] = set()
         refused: set[str | None] = set()  # the parents of boxes that do not fit: no smaller ones open in them
         any_box = False
@@ -324,9 +341,9 @@ class Fitting:
                 any_box = True
                 continue
             kind = max(found, key=lambda kind: sum(size(box) for box in found[kind]))
-            deeper = self._deeper(best, found[kind], direction)
-            if deeper is None and one_stands_for(kind, found[kind]):
-                deeper = self._deeper(best, [max(found[kind], key=size)], direction)
+            deeper = self._deeper(best, found[kind], direction, _OF_COLUMNS if in_columns(kind) else _BROADS)
+            if deeper is None and (one := one_for_all(kind, found[kind])) is not None:
+                deeper = self._deeper(best, [one], direction, _BROADS)
                 done.add(kind)
             if deeper is None:
                 done.add(kind)
@@ -334,15 +351,40 @@ class Fitting:
             best = deeper or best
         return best
 
-    def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction) -> Fitted | None:
-        """Return the figure with *boxes* open too, if it fits, and they leave a U or a grid what it is."""
+    def _smallest(self, direction: Direction) -> Fitted:
+        """Return the figure with its first level open, and if only then something is a U, those that feed each other.
+
+        Those are an encoder that gives the values of its levels to a decoder. It says less beside names where only
+        that fits.
+        """
+        first = self.laid_out({self.figure.root, *self.figure.start}, direction, even=True)
+        if direction == "LR" or first.geometry.has_u or self.plain.layout not in ("auto", "u"):
+            return first
+        opened = first.opened
+        for _ in range(_WITHIN):
+            opened = opened | with_several_values(self.figure, opened)
+            if len(opened) == len(first.opened) or len(self.figure.visible(opened)) > BOX_LIMIT:
+                break
+            for count in range(len(self.show), -1, -1):
+                asked = replace(self, show=self.show[:count])
+                tried = asked.laid_out(opened, direction, even=True, broads=_OF_COLUMNS)
+                if tried.geometry.has_u and tried.scale >= LEAST:
+                    return tried
+        return first
+
+    def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction, broads: Sequence[float]) -> Fitted | None:
+        """Return the figure with *boxes* open too, if it fits, and they leave a U or a grid what it is.
+
+        Its titles are as broad as the first of *broads* that fits.
+        """
         around = (above for box in boxes for above in self.figure.chain(box.id))
         patterns = {above for above in around if self.figure.boxes[above].kind == "pattern"}
         opened = fitted.opened | {box.id for box in boxes} | patterns
         if len(self.figure.visible(opened)) > BOX_LIMIT:
             return None
-        tried = self.laid_out(opened, direction, even=True)
-        is_lost = fitted.geometry.has_u and not tried.geometry.has_u
+        tried = self.laid_out(opened, direction, even=True, broads=broads)
+        before, after = fitted.geometry, tried.geometry
+        is_lost = (before.has_u and not after.has_u) or (before.is_grid and not after.is_grid)
         return tried if tried.scale >= LEAST and not is_lost else None
 
 

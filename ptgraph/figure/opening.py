@@ -9,6 +9,7 @@ from ptgraph.graph.view.model import Box
 
 Kind = tuple[object, ...]
 _COLUMNS = "in columns"
+_LEVELS = 3
 
 
 def kinds(
@@ -50,12 +51,35 @@ def size(box: Box) -> float:
     return box.params or box.flops / 1e3
 
 
-def one_stands_for(kind: Kind, boxes: Sequence[Box]) -> bool:
-    """Return whether one of the *boxes* of a *kind* may be open for all, where not all of them fit.
+def in_columns(kind: Kind) -> bool:
+    """Return whether the boxes of a *kind* are in an encoder and its decoder."""
+    return kind[0] == _COLUMNS
 
-    They are equal in width, too, by the parameters of a block, and none of an encoder and its decoder.
+
+def one_for_all(kind: Kind, boxes: Sequence[Box]) -> Box | None:
+    """Return the one of the *boxes* of a *kind* that may be open for all, where not all of them fit, if there is one.
+
+    They are equal in width, too, by the parameters of a block, or it stands for more blocks than all others, which are
+    the first or the last. None is of an encoder and its decoder.
     """
-    return kind[0] != _COLUMNS and len({size(box) / box.repeat for box in boxes}) == 1
+    most = max(boxes, key=size)
+    if in_columns(kind):
+        return None
+    if len({size(box) / box.repeat for box in boxes}) == 1:
+        return most
+    others = sum(box.repeat for box in boxes) - most.repeat
+    return most if most.repeat > others > 0 else None
+
+
+def with_several_values(figure: FigureGraph, opened: set[str]) -> set[str]:
+    """Return the closed boxes with parts of which one gives as many values to the other as a U has levels."""
+    at = {leaf: box for box in figure.visible(opened) for leaf in figure.leaves(box)}
+    values: dict[tuple[str, str], set[str]] = {}
+    for flow in figure.flows:
+        pair = at[flow.source], at[flow.target]
+        if pair[0] != pair[1] and all(figure.boxes[box].parts for box in pair):
+            values.setdefault(pair, set()).add(flow.source)
+    return {box for pair, given in values.items() if len(given) >= _LEVELS for box in pair}
 
 
 def _content(figure: FigureGraph, box: Box) -> frozenset[str]:
@@ -78,4 +102,4 @@ def _worth_opening(figure: FigureGraph, box: Box, *, any_box: bool) -> bool:
     return any_box or (bool(modules) and len(details) <= len(modules) + 1)
 
 
-__all__ = ["Kind", "kinds", "one_stands_for", "size"]
+__all__ = ["Kind", "in_columns", "kinds", "one_for_all", "size", "with_several_values"]

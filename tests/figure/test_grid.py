@@ -95,6 +95,64 @@ def test_a_pyramid_has_a_row_for_each_resolution() -> None:
     assert [sign[1] for sign in signs] == sorted((sign[1] for sign in signs), reverse=True)
 
 
+def frames(drawing: Drawing) -> Spots:
+    return {item.id: body(item) for item in of_kind(drawing, "frame")}
+
+
+@pytest.mark.parametrize("name", ["outputs of levels", "nested in two", "pyramid in two"])
+def test_an_encoder_and_its_decoder_are_open_beside_each_other(name: str) -> None:
+    drawing = figure(graph_of(name), FigureOptions(width="174mm"))
+    around = frames(drawing)
+    assert around["encoder"][2] < around["decoder"][0]
+    at = boxes(drawing)
+    stages = [spot for name, spot in at.items() if name.startswith("encoder.stages.")]
+    assert len(stages) == 4
+    assert [spot[1] for spot in stages] == sorted(spot[1] for spot in stages)
+    assert len({round(spot[0] + spot[2], 1) for spot in stages}) == 1
+
+
+def test_outputs_of_levels_stand_at_the_right_of_their_levels() -> None:
+    drawing = figure(graph_of("outputs of levels"), FigureOptions(width="174mm"))
+    at, found = boxes(drawing), lines(drawing)
+    around = frames(drawing)
+    for level in range(3):
+        stage, seg = f"decoder.stage.{2 - level}", f"decoder.seg.{2 - level}"
+        assert len(found[f"{stage}→{seg}"]) == len(found[f"{seg}→output_{level}"]) == 2
+        assert at[stage][2] < at[seg][0]
+        assert around["decoder"][2] < at[f"output_{level}"][0]
+        skip = found[f"encoder.stages.{level}→cat" + (f"_{2 - level}" if level < 2 else "")]
+        assert len(skip) == 2
+    assert [at[f"output_{level}"][1] for level in range(3)] == sorted(at[f"output_{level}"][1] for level in range(3))
+
+
+def test_nested_skips_within_a_decoder_are_a_triangle() -> None:
+    at = boxes(figure(graph_of("nested in two"), FigureOptions(width="174mm")))
+    for row in range(3):
+        across = [at[f"encoder.stages.{row}"], *(at[f"decoder.block{row}_{step}"] for step in range(1, 4 - row))]
+        assert all(one[2] < other[0] for one, other in pairwise(across))
+    tops = [at[f"decoder.block{row}_1"][1] for row in range(3)]
+    assert tops == sorted(tops)
+
+
+@pytest.mark.parametrize("name", ["pyramid in two", "merged pyramid"])
+def test_what_comes_to_one_resolution_stands_in_the_rows_of_what_it_comes_from(name: str) -> None:
+    drawing = figure(graph_of(name), FigureOptions(width="174mm"))
+    at, found = boxes(drawing), lines(drawing)
+    for level in range(4):
+        lateral = at[f"decoder.lateral.{level}"]
+        assert middle(at[f"encoder.stages.{level}"]) == pytest.approx(middle(lateral), abs=0.02)
+        if name == "merged pyramid":
+            segment = at[f"decoder.segment.{level}"]
+            assert middle(segment) == pytest.approx(middle(lateral), abs=0.02)
+            assert at[f"encoder.stages.{level}"][2] < lateral[0] < lateral[2] < segment[0] < at["decoder.merge"][0]
+    spanning = "decoder.segment.0" if name == "pyramid in two" else "decoder.merge"
+    assert at[spanning][1] <= at["decoder.lateral.0"][1]
+    assert at[spanning][3] >= at["decoder.lateral.3"][3]
+    into = [line for edge, line in found.items() if edge.endswith(f"→{spanning}")]
+    assert len(into) == 4
+    assert all(len(line) == 2 for line in into)
+
+
 def test_a_grid_is_what_is_asked_for_with_u() -> None:
     options = FigureOptions(width="174mm", layout="u")
     asked = figure(graph_of("nested"), options)

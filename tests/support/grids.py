@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.support.u_nets import Stages
+from tests.support.u_nets import Encoder, Stages
 from tests.support.wirings import NestedUNet, conv, image
 
 
@@ -69,6 +71,91 @@ class FeaturePyramid(nn.Module):
         return [head(x) for head, x in zip(self.head, found, strict=True)]
 
 
+class DeepDecoder(nn.Module):
+    """A path that expands, with an output at each level, the finest first: Isensee et al., nnU-Net, 2021."""
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        pairs = [*pairwise(reversed(widths))]
+        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, 2) for a, b in pairs)
+        self.stage = nn.ModuleList(conv(2 * b, b) for _, b in pairs)
+        self.seg = nn.ModuleList(nn.Conv2d(b, 2, 1) for _, b in pairs)
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        x, *skips = reversed(features)
+        found = []
+        for up, stage, seg, skip in zip(self.up, self.stage, self.seg, skips, strict=True):
+            x = stage(torch.cat([up(x), skip], 1))
+            found.append(seg(x))
+        return found[::-1]
+
+
+class DenseDecoder(nn.Module):
+    """The nested skips of a UNet++ in a module of their own, one step of a row in each block."""
+
+    def __init__(self, width: int, stages: int) -> None:
+        super().__init__()
+        self.stages = stages
+        for step in range(1, stages):
+            for row in range(stages - step):
+                setattr(self, f"block{row}_{step}", conv((step + 1) * width, width))
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        rows = [[feature] for feature in features]
+        for step in range(1, self.stages):
+            for row in range(self.stages - step):
+                up = F.interpolate(rows[row + 1][-1], scale_factor=2)
+                rows[row].append(getattr(self, f"block{row}_{step}")(torch.cat([*rows[row], up], 1)))
+        return rows[0][-1]
+
+
+class Segment(nn.Module):
+    """A value of one resolution, at that of the finest."""
+
+    def __init__(self, width: int, times: int, convs: int = 1) -> None:
+        super().__init__()
+        self.block, self.times = nn.Sequential(*(conv(width, width) for _ in range(convs))), times
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(self.block(x), scale_factor=float(self.times))
+
+
+class Merge(nn.Module):
+    def forward(self, values: list[Tensor]) -> Tensor:
+        return torch.stack(values).sum(0)
+
+
+class PyramidDecoder(nn.Module):
+    """A pyramid whose levels come together at the finest resolution: Kirillov et al., Panoptic FPN, 2019.
+
+    *alike*: it does the same at each level, and else more at the coarser ones.
+    """
+
+    def __init__(self, width: int, stages: int, *, alike: bool) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(stages))
+        self.segment = nn.ModuleList(Segment(width, 2**k, 1 if alike else k + 1) for k in range(stages))
+        self.merge = Merge()
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        found = [lateral(feature) for lateral, feature in zip(self.lateral, features, strict=True)]
+        for k in reversed(range(len(found) - 1)):
+            found[k] = found[k] + F.interpolate(found[k + 1], scale_factor=2)
+        return self.merge([segment(x) for segment, x in zip(self.segment, found, strict=True)])
+
+
+class InTwo(nn.Module):
+    """An encoder that gives the values of all its stages to a decoder."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, head: nn.Module | None = None) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.head = encoder, decoder, head or nn.Identity()
+
+    def forward(self, x: Tensor) -> Any:
+        found = self.decoder(self.encoder(x))
+        return found if isinstance(found, list) else self.head(found)
+
+
 class Contracting(nn.Module):
     """A head at each resolution and no way back up: no grid."""
 
@@ -90,6 +177,10 @@ GRIDS: dict[str, Made] = {
     "boxes on skips": (BoxesOnSkips, image),
     "nested": (NestedUNet, image),
     "pyramid": (FeaturePyramid, image),
+    "outputs of levels": (lambda: InTwo(Encoder([4, 8, 12, 16]), DeepDecoder([4, 8, 12, 16])), image),
+    "nested in two": (lambda: InTwo(Backbone(4, 4), DenseDecoder(4, 4), nn.Conv2d(4, 2, 1)), image),
+    "pyramid in two": (lambda: InTwo(Backbone(4, 4), PyramidDecoder(4, 4, alike=True), nn.Conv2d(4, 2, 1)), image),
+    "merged pyramid": (lambda: InTwo(Backbone(4, 4), PyramidDecoder(4, 4, alike=False), nn.Conv2d(4, 2, 1)), image),
 }
 NO_GRID: dict[str, Made] = {"contracting": (Contracting, image)}
 

@@ -62,7 +62,7 @@ class Geometry:
     *boxes* are the closed boxes, *frames* the open ones but for the root. *texts* are those in boxes and over
     frames, *insets* how far the text over a frame is from its left and its right side. *shapes* has the shape of the
     value of each box with a line, *columns* boxes that say as much as each other. *has_u*: something in it is a U or a
-    grid of resolutions, which is a U of more than two columns.
+    grid of resolutions, which is a U of more than two columns; *is_grid*: it is that.
 
     A figure that is cut into columns (`ptgraph.figure.page_columns`) has *connectors*. *frames* and *lines*
     have the first part of a frame that is cut, and the last of a line; *frame_parts* and *line_starts* have the others.
@@ -80,6 +80,7 @@ class Geometry:
     shapes: dict[str, str]
     columns: tuple[tuple[str, str], ...]
     has_u: bool
+    is_grid: bool = False
     connectors: tuple[Connector, ...] = ()
     frame_parts: Mapping[str, tuple[Rectangle, ...]] = field(default_factory=dict)
     line_starts: Mapping[Edge, tuple[tuple[tuple[float, float], ...], ...]] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from ptgraph.figure.figure_graph import Stub
@@ -9,16 +10,16 @@ from ptgraph.figure.simplification.draft import Draft
 
 # Operators of which a rotary embedding has all, as different libraries write it.
 _ROTARY = ({"mul", "add", "cat"}, {"mul", "add", "roll"}, {"Mul", "Add", "Concat"})
-_OPERATORS_WITH_STUBS = {"Add", "Concat", "Mul", "add", "add_", "cat", "mul", "mul_"}
-
-
+_MANY = 4  # operations that lead to a number
 _CLOSELY = 3  # operations that are one box, however many values they read, where a figure would be too high
+_OPERATORS_WITH_STUBS = {"Add", "Concat", "Mul", "add", "add_", "cat", "mul", "mul_"}
 
 
 def join_small_operations(draft: Draft, *, closely: bool) -> None:
     """Make one box of operations that nothing else reads and that read one value: that of the last of them.
 
-    If they are to be joined *closely*, three or more that read several values are one box, too.
+    Those that end in a number for the whole, such as a loss, may read several values. If operations are to be joined
+    *closely*, three or more that read several values are one box, too.
     """
     done: set[str] = set()
     for leaf in reversed(draft.in_order()):
@@ -26,8 +27,7 @@ def join_small_operations(draft: Draft, *, closely: bool) -> None:
             continue
         members = _cone(draft, leaf)
         sources = {source for member in members for source in draft.flow.pred[member] if source not in members}
-        least = 2 if len(sources) == 1 else _CLOSELY
-        if not sources or len(members) < least or (len(sources) > 1 and not closely):
+        if not sources or len(members) < _least(draft, leaf, sources, closely=closely):
             continue
         done |= members
         by_order = draft.order.__getitem__
@@ -45,6 +45,20 @@ def _cone(draft: Draft, leaf: str) -> set[str]:
                 members.add(source)
                 waiting.append(source)
     return members
+
+
+def _least(draft: Draft, leaf: str, sources: set[str], *, closely: bool) -> float:
+    """Return how many operations that lead to *leaf* are one box, if they read the values of *sources*."""
+    if len(sources) == 1:
+        return 2
+    if closely:
+        return _CLOSELY
+    return _MANY if _is_number(draft, leaf) else math.inf
+
+
+def _is_number(draft: Draft, leaf: str) -> bool:
+    op = draft.boxes[leaf].op
+    return op is not None and op in draft.graph.ops and draft.graph.op(op).shape == ()
 
 
 def _join(draft: Draft, last: str, members: list[str], sources: list[str]) -> None:

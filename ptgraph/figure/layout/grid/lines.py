@@ -37,9 +37,9 @@ def lines(ways: Mapping[Edge, Way], places: Places) -> Lines:
         drawing.leaving[edge] = places.middle(edge.source)
         drawing.entering[edge] = places.middle(edge.target)
         if way.source.spans and way.kind != "down":
-            drawing.leaving[edge] = places.middle(edge.target) if not way.target.spans else drawing.entering[edge]
+            drawing.leaving[edge] = places.within(edge.source, places.middle(edge.target))
         elif way.target.spans and way.kind == "straight":
-            drawing.entering[edge] = drawing.leaving[edge]
+            drawing.entering[edge] = places.within(edge.target, drawing.leaving[edge])
     for side in ("left", "right"):
         drawing.enter(side)
     tracks = drawing.tracks()

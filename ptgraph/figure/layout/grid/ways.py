@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ptgraph.figure.layout.grid.cells import Cell, Grid
+from ptgraph.figure.layout.grid.model import Cell, Grid
 from ptgraph.figure.layout.routing_plan import Edge
 
 Kind = Literal["down", "straight", "elbow", "jog", "over", "back"]
