@@ -19,6 +19,7 @@ from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, lea
 _FEW = 2  # levels of a U whose sizes are known to shrink
 _MANY = 3  # levels of a U whose sizes are unknown, or the same
 _PAIR = 2
+_SEQUENCE = 3  # the rank of a batch of sequences of vectors
 _MOST_BESIDE = 6  # parts before the first level, or after it, that may stand in its columns
 
 
@@ -37,8 +38,9 @@ class Area(NamedTuple):
     middle: int
 
     def holds(self, other: Area) -> bool:
-        """Return whether the *other* is of the same rank, and smaller."""
-        return self.rank == other.rank and self.inner > other.inner
+        """Return whether the *other* is of the same rank, and smaller; not a sequence that was only transposed."""
+        is_transposed = self.rank == _SEQUENCE and self.middle == other.inner
+        return self.rank == other.rank and self.inner > other.inner and not is_transposed
 
 
 def with_u_shape(tree: Tree, flow: nx.DiGraph[str]) -> Tree:
