@@ -361,16 +361,29 @@ class Fitting:
         if direction == "LR" or first.geometry.has_u or self.plain.layout not in ("auto", "u"):
             return first
         opened = first.opened
+        if any(cuts.geometry.has_u for cuts in self.plain(opened, direction, self.show, (BROAD,))):
+            return self._as_grid(opened) or first
         for _ in range(_WITHIN):
-            opened = opened | with_several_values(self.figure, opened)
-            if len(opened) == len(first.opened) or len(self.figure.visible(opened)) > BOX_LIMIT:
+            more = opened | with_several_values(self.figure, opened)
+            if more == opened or len(self.figure.visible(more)) > BOX_LIMIT:
                 break
-            for count in range(len(self.show), -1, -1):
-                asked = replace(self, show=self.show[:count])
-                tried = asked.laid_out(opened, direction, even=True, broads=_OF_COLUMNS)
-                if tried.geometry.has_u and tried.scale >= LEAST:
-                    return tried
+            found = self._as_grid(more)
+            if found is not None:
+                return found
+            opened = more
         return first
+
+    def _as_grid(self, opened: set[str]) -> Fitted | None:
+        """Return the figure with the boxes *opened* if something in it is a U.
+
+        Where only that fits it says less beside names, but not nothing.
+        """
+        for count in range(len(self.show), min(len(self.show), 1) - 1, -1):
+            asked = replace(self, show=self.show[:count])
+            tried = asked.laid_out(opened, "TB", even=True, broads=_OF_COLUMNS)
+            if tried.geometry.has_u and tried.scale >= LEAST:
+                return tried
+        return None
 
     def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction, broads: Sequence[float]) -> Fitted | None:
         """Return the figure with *boxes* open too, if it fits, and they leave a U or a grid what it is.

@@ -11,6 +11,7 @@ from ptgraph.figure.simplification.emptied_boxes import leave_out_empty_boxes, o
 from ptgraph.figure.simplification.joining import join_small_operations, parameters_to_stubs
 from ptgraph.figure.simplification.positions import leave_out_positions
 from ptgraph.figure.simplification.reshapes import leave_out_reshapes, leave_out_unread
+from ptgraph.figure.simplification.uncalled_containers import box_uncalled_containers
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import View
 
@@ -32,6 +33,7 @@ def simplify(graph: ModelGraph, view: View, *, closely: bool = False) -> FigureG
     if graph.kind.classes:
         leave_out_positions(left)
     join_small_operations(left, closely=closely)
+    box_uncalled_containers(left)
     parameters_to_stubs(left)
     open_groups_that_come_back(left)
     leave_out_empty_boxes(left)

@@ -153,6 +153,30 @@ def test_what_comes_to_one_resolution_stands_in_the_rows_of_what_it_comes_from(n
     assert all(len(line) == 2 for line in into)
 
 
+def test_stages_of_several_resolutions_stand_side_by_side_and_take_a_row_for_each() -> None:
+    drawing = figure(graph_of("resolutions side by side"), FigureOptions(width="174mm"))
+    at, found = boxes(drawing), lines(drawing)
+    stages = [at[f"stage.{number}"] for number in range(3)]
+    heads = [at[f"head.{number}"] for number in range(4)]
+    assert all(one[2] < other[0] for one, other in pairwise(stages))
+    assert len({round(stage[1], 1) for stage in stages}) == 1
+    for number, stage in enumerate(stages):
+        rows = [head for head in heads if stage[1] - 1 < middle(head) < stage[3] + 1]
+        assert rows == heads[: number + 2]
+        if number:
+            assert middle(at[f"transition.{number}"]) == pytest.approx(middle(heads[number + 1]), abs=0.02)
+            assert at[f"transition.{number}"][2] < stage[0]
+    for number in range(4):
+        assert len(found[f"stage.2→head.{number}"]) == 2
+        assert stages[-1][2] < heads[number][0]
+
+
+def test_a_container_whose_layers_alone_are_called_is_one_box() -> None:
+    drawing = figure(graph_of("resolutions side by side"), FigureOptions(width="174mm"))
+    assert {"down.0", "down.1", "down.2"} <= boxes(drawing).keys()
+    assert not any(name.startswith("down.0.") for name in boxes(drawing))
+
+
 def test_a_grid_is_what_is_asked_for_with_u() -> None:
     options = FigureOptions(width="174mm", layout="u")
     asked = figure(graph_of("nested"), options)

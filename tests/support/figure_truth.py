@@ -139,6 +139,7 @@ class _Boxes:
         self.unclear = {name for name, count in ids.items() if count > 1}
         self.drawn = drawn - self.unclear
         self.leaves = {box.op: box.id for box in self.view.boxes.values() if box.op is not None}
+        self.containers = [path for path in _uncalled(graph) if path in self.drawn]
 
     def chain(self, name: str) -> list[str]:
         """Return the boxes around an operation, or around the one that stands for it."""
@@ -148,7 +149,9 @@ class _Boxes:
     def around(self, name: str) -> str | None:
         """Return the id of the drawn box that an operation is or is in."""
         ids = map(_id, self.chain(name))
-        return next((box for box in ids if box in self.drawn), None)
+        scope = self.graph.op(name).scope
+        containers = (path for path in self.containers if scope.startswith(f"{path}."))
+        return next((box for box in ids if box in self.drawn), next(containers, None))
 
     def is_carried(self, source: str, reader: str) -> bool:
         """Return whether two operations are in different ones of equal blocks, one of which is drawn for all."""
@@ -165,14 +168,23 @@ class _Boxes:
 
 
 def _members(graph: ModelGraph) -> dict[str, set[str]]:
-    """Return the operations in each run of a module."""
+    """Return the operations in each call of a module, and in each container without one, by its path."""
     found: dict[str, set[str]] = {call: set() for call in graph.calls if call}
     for name, op in graph.ops.nodes(data=True):
         call = op["call"] if op["kind"] not in _HELD else None
         while call:
             found[call].add(name)
             call = graph.calls[call].parent
+    for path in _uncalled(graph):
+        ops = graph.ops.nodes(data=True)
+        inside = {name for name, op in ops if op["scope"].startswith(f"{path}.") and op["kind"] not in _HELD}
+        found.setdefault(path, inside)
     return found
+
+
+def _uncalled(graph: ModelGraph) -> list[str]:
+    """Return the paths of the containers that no call is of; a figure may draw one whose layers are called in turn."""
+    return [path for path in graph.components if path and not graph.component(path).calls]
 
 
 __all__ = ["Picture", "torn"]

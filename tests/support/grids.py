@@ -156,6 +156,41 @@ class InTwo(nn.Module):
         return found if isinstance(found, list) else self.head(found)
 
 
+class Branches(nn.Module):
+    """A convolution at each of several resolutions, and each value then the sum of all."""
+
+    def __init__(self, width: int, count: int) -> None:
+        super().__init__()
+        self.branch = nn.ModuleList(conv(width, width) for _ in range(count))
+
+    def forward(self, values: list[Tensor]) -> list[Tensor]:
+        values = [branch(x) for branch, x in zip(self.branch, values, strict=True)]
+        sizes = [x.shape[2:] for x in values]
+        return [torch.stack([F.interpolate(x, size=size) for x in values]).sum(0) for size in sizes]
+
+
+class HighResolution(nn.Module):
+    """Stages with one more resolution each, side by side: Wang et al., "Deep High-Resolution Representation", 2019."""
+
+    def __init__(self, width: int = 4, stages: int = 3) -> None:
+        super().__init__()
+        self.stem = conv(3, width)
+        self.transition = nn.ModuleList(conv(width, width, stride=2) for _ in range(stages))
+        self.stage = nn.ModuleList(Branches(width, k + 2) for k in range(stages))
+        self.head = nn.ModuleList(conv(width, width, 1) for _ in range(stages + 1))
+        self.down = nn.ModuleList(conv(width, width, stride=2) for _ in range(stages))
+        self.out = nn.Conv2d(width, 2, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        values = [self.stem(image)]
+        for transition, stage in zip(self.transition, self.stage, strict=True):
+            values = stage([*values, transition(values[-1])])
+        first, *others = (head(x) for head, x in zip(self.head, values, strict=True))
+        for down, x in zip(self.down, others, strict=True):
+            first = x + down.forward(first)  # not called, but for its layers
+        return self.out(first)
+
+
 class Contracting(nn.Module):
     """A head at each resolution and no way back up: no grid."""
 
@@ -181,6 +216,7 @@ GRIDS: dict[str, Made] = {
     "nested in two": (lambda: InTwo(Backbone(4, 4), DenseDecoder(4, 4), nn.Conv2d(4, 2, 1)), image),
     "pyramid in two": (lambda: InTwo(Backbone(4, 4), PyramidDecoder(4, 4, alike=True), nn.Conv2d(4, 2, 1)), image),
     "merged pyramid": (lambda: InTwo(Backbone(4, 4), PyramidDecoder(4, 4, alike=False), nn.Conv2d(4, 2, 1)), image),
+    "resolutions side by side": (HighResolution, image),
 }
 NO_GRID: dict[str, Made] = {"contracting": (Contracting, image)}
 

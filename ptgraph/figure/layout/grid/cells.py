@@ -20,7 +20,7 @@ from ptgraph.figure.layout.grid.rows import LEVELS, rows_of, stem
 _COLUMNS = 3  # columns at least: with less it is a U
 _UP = 2  # values at least that lead to a finer row
 _JOINS = 2  # values that a box joins, at least
-_HIGHEST = 5  # boxes in one stack
+_HIGHEST = 6  # boxes in one stack
 
 
 def grid(
@@ -53,15 +53,19 @@ def grid(
 
 
 def _is_grid(found: Grid, lines: Iterable[tuple[str, str]]) -> bool:
-    """Return whether there are rows that several columns share, and values that lead to finer rows."""
+    """Return whether there are rows that several columns share, and values that lead to finer rows.
+
+    Or else boxes that work on several resolutions lead to each other, as the stages of an HRNet.
+    """
     at = {name: cell for cell in found.cells for name in cell.boxes}
     up = sum(at[a].top > at[b].last for a, b in lines)
+    beside_each_other = sum(at[a].spans and at[b].spans for a, b in lines)
     shared = Counter(row for cell in found.cells for row in cell.rows)
     beside = sum(count > 1 for count in shared.values())
     return (
         found.rows >= LEVELS
         and found.columns >= _COLUMNS
-        and up >= _UP
+        and max(up, beside_each_other) >= _UP
         and beside >= LEVELS
         and max(shared.values()) >= _COLUMNS
     )

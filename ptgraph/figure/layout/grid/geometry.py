@@ -65,6 +65,14 @@ def grid_geometry(
         name: box_size(axes, texts.get(name), shapes.get(name, ""), stubs.get(name, ()), up=name in up)
         for name in closed
     }
+    if broad <= CLOSE and not frames:  # labels may stand in the room between columns, if they are clear there
+        last = {name for cell in cells.cells if cell.column == cells.columns - 1 for name in cell.boxes}
+        sizes = {
+            name: size
+            if name in last
+            else replace(size, right=box_size(axes, texts.get(name), "", stubs.get(name, ()), up=name in up).right)
+            for name, size in sizes.items()
+        }
     planned = ways(cells, edges)
     anchors = {cell: _anchor(cell, cells, edges) for cell in cells.cells}
     at = places(cells, sizes, titles, anchors, {}, {})

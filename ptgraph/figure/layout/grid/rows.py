@@ -99,7 +99,7 @@ def _beside(name: str, flow: nx.DiGraph[str], rows: Mapping[str, range], own: se
     readers = {rows[reader].start for reader in flow.succ[name] if reader in rows}
     sources = {rows[source].start for source in flow.pred[name] if source in rows}
     if len(own) > 1 or len(readers) > 1:
-        return (readers & own or readers or own) | (sources if len(sources) > 1 else set())
+        return (own if len(own) > 1 else readers) | (sources if len(sources) > 1 else set())
     if readers:
         return readers
     return {min(sources)} if sources else set()
