@@ -6,7 +6,7 @@ the numbers.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Container, Hashable, Iterable, Mapping
 
 import networkx as nx
 
@@ -20,12 +20,14 @@ def constant_values(graph: ModelGraph, auxiliary: set[str], labels: Mapping[str,
     """
     found: dict[str, str] = {}
     firsts: dict[Hashable, str] = {}
+    constants = {*graph.of_kind("constant")}
+    edges = dict(graph.ops.reverse(copy=False).adjacency())
     for name in graph.ops:
         if name in auxiliary and name in labels:
             reads = [
                 (found.get(source, source), tuple(edge["slots"]), tuple(edge["outputs"]))
-                for source, edge in graph.ops.pred[name].items()
-                if graph.ops.nodes[source]["kind"] != "constant"
+                for source, edge in edges[name].items()
+                if source not in constants
             ]
             if all(source in found for source, _, _ in reads):
                 found[name] = firsts.setdefault((labels[name], tuple(reads)), name)
@@ -40,7 +42,8 @@ def own_constants(
     *first* are the leaves of the first period, and *later* maps those of each other period to these. The constants of
     all periods are alike one by one; there are none if the periods have some in common.
     """
-    pairs = [_twins(flow, counterparts, constants) for counterparts in later]
+    reading = constant_readers(flow, constants)
+    pairs = [_twins(flow, counterparts, constants, reading) for counterparts in later]
     ours = [leaf for leaf in constants if leaf in pairs[0]]
     found = [ours, *([twins.get(leaf, "") for leaf in ours] for twins in pairs)]
     for own, inside in zip(found, [first, *later], strict=True):
@@ -50,13 +53,20 @@ def own_constants(
     return found
 
 
-def _twins(flow: nx.DiGraph[str], counterparts: Mapping[str, str], constants: Mapping[str, str]) -> dict[str, str]:
+def constant_readers(flow: nx.DiGraph[str], constants: Iterable[str]) -> set[str]:
+    """Return what reads any of the *constants* that are drawn."""
+    return {reader for constant in constants if constant in flow for reader in flow.successors(constant)}
+
+
+def _twins(
+    flow: nx.DiGraph[str], counterparts: Mapping[str, str], constants: Mapping[str, str], reading: Container[str]
+) -> dict[str, str]:
     """Return the constants that lead to leaves of the first period, and those that lead to a later one in their stead.
 
-    *counterparts* maps the leaves of the later period to those of the first.
+    *counterparts* maps the leaves of the later period to those of the first; *reading* are those that read constants.
     """
     found: dict[str, str] = {}
-    waiting = list(counterparts.items())
+    waiting = [(leaf, stand_in) for leaf, stand_in in counterparts.items() if leaf in reading]
     while waiting:
         leaf, stand_in = waiting.pop()
         theirs = {
@@ -72,4 +82,4 @@ def _twins(flow: nx.DiGraph[str], counterparts: Mapping[str, str], constants: Ma
     return found
 
 
-__all__ = ["constant_values", "own_constants"]
+__all__ = ["constant_readers", "constant_values", "own_constants"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import networkx as nx
 
-from ptgraph.graph.view.constant_values import own_constants
+from ptgraph.graph.view.constant_values import constant_readers, own_constants
 from ptgraph.graph.view.flow import feed
 from ptgraph.graph.view.nesting import GROUP_SIZE, group_id
 from ptgraph.graph.view.parallel import Parallels, in_order
@@ -241,14 +241,15 @@ class _Folding:
         self.carries[name] = [
             Carry(source, self.stands[target][0], edge["label"], tuple(edge["slots"]))
             for source in ours
-            for target, edge in self.flow.adj[source].items()
+            for target, edge in self.periods.succ[source].items()
             if target in gone
         ]
+        reading = constant_readers(self.flow, self.constants)
         for leaf in sorted(gone, key=self.order.__getitem__):
-            for target, edge in list(self.flow.adj[leaf].items()):
+            for target, edge in list(self.periods.succ[leaf].items()):
                 if target not in gone:
                     feed(self.flow, self.stands[leaf][0], target, edge["label"], edge["slots"])
-            for source, edge in list(self.flow.pred[leaf].items()) if self.constants else ():
+            for source, edge in list(self.periods.pred[leaf].items()) if leaf in reading else ():
                 if source in self.constants and source not in gone:
                     feed(self.flow, source, self.stands[leaf][0], edge["label"], edge["slots"])
         self.flow.remove_nodes_from(gone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import cache
 from typing import Any
 
 from ptgraph.graph.model import ModelGraph
@@ -79,6 +80,7 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
     return found
 
 
+@cache
 def _is_arithmetic(target: str) -> bool:
     """Return whether the operator *target* does elementary arithmetic, or compares."""
     namespace, _, name = target.partition(".")
@@ -112,9 +114,9 @@ def part_taken(graph: ModelGraph, name: str) -> str:
     """
     nodes = graph.ops.nodes
     op = nodes[name]
-    reads = graph.ops.pred[name].items()
-    near = [(edge, nodes[source]) for source, edge in reads if nodes[source]["call"] == op["call"]]
-    outputs = [str(edge["outputs"]) for edge, source in near if source["target"] in _PARTS]
+    apart = [source for source in graph.ops.predecessors(name) if nodes[source]["target"] in _PARTS]
+    near = [source for source in apart if nodes[source]["call"] == op["call"]]
+    outputs = [str(graph.ops.edges[source, name]["outputs"]) for source in near]
     if op["target"] not in _PART_ATTRIBUTES and op["target"] not in _PART_SLOTS:
         return " ".join(outputs)
     attributes = [str(op["attributes"].get(key)) for key in _PART_ATTRIBUTES.get(op["target"], ())]

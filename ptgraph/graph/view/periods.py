@@ -41,6 +41,9 @@ class Periods:
     ) -> None:
         self.parts = parts
         self.flow = flow
+        self.succ = dict(flow.adjacency())  # quicker than `flow.succ`, and alive as that is
+        self.pred = dict(flow.reverse(copy=False).adjacency())
+        self.operators = {leaf: node["target"] for leaf, node in flow.nodes(data=True)}
         self.labels = labels
         self.order = order
         self.patterns = patterns
@@ -95,8 +98,8 @@ class Periods:
         """
         inside = {*self.leaves(before)}
         twins = {one: leaf for leaf, one in self.counterparts(before, last).items()}
-        handed = [leaf for leaf in inside if not inside.issuperset(self.flow.succ[leaf])]
-        return all(leaf in twins and self.flow.succ[twins[leaf]] for leaf in handed)
+        handed = [leaf for leaf in inside if not inside.issuperset(self.succ[leaf])]
+        return all(leaf in twins and self.succ[twins[leaf]] for leaf in handed)
 
     def _lacks_only_what_nobody_reads(self, first: list[str], before: list[str], last: list[str], reads: Reads) -> bool:
         """Return whether *last* may be the last period though it has less than the others: nothing reads that in it.
@@ -157,7 +160,7 @@ class Periods:
         return {
             (number[leaf], number[target]): edge["slots"]
             for leaf in number
-            for target, edge in self.flow.adj[leaf].items()
+            for target, edge in self.succ[leaf].items()
             if target in number
         }
 
@@ -199,16 +202,16 @@ class Periods:
     def _targets(self, boxes: list[str]) -> list[tuple[int, str]]:
         """Return what *boxes* feed: the number of the leaf that does, and the leaf that reads it."""
         number = _numbered(self.leaves(boxes))
-        return [(at, target) for leaf, at in number.items() for target in self.flow.succ[leaf] if target not in number]
+        return [(at, target) for leaf, at in number.items() for target in self.succ[leaf] if target not in number]
 
     def collects(self, leaf: str) -> bool:
         """Return whether a leaf may collect a value of each of several periods: it reads several, or is an output."""
-        return self.patterns is not None and (leaf in self.outputs or len(self.flow.pred[leaf]) >= _COLLECTED)
+        return self.patterns is not None and (leaf in self.outputs or len(self.pred[leaf]) >= _COLLECTED)
 
     def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
         """Return the number of each leaf among them in order of execution, and its operator."""
         rank = {leaf: index for index, leaf in enumerate(sorted(leaves, key=self.order.__getitem__))}
-        return [(rank[leaf], self.flow.nodes[leaf]["target"]) for leaf in leaves]
+        return [(rank[leaf], self.operators[leaf]) for leaf in leaves]
 
     def reads(self, boxes: list[str], before: list[str] | None = None) -> Reads:
         """Return the values that *boxes* read from outside; those from the boxes *before* them by leaf number."""
@@ -223,10 +226,10 @@ class Periods:
         previous = _numbered(self.leaves(before)) if before is not None else {}
         found: Reads = {}
         for leaf, at in number.items():
-            for source in self.flow.predecessors(leaf):
+            for source, edge in self.pred[leaf].items():
                 if source not in number:
                     what = ("before", previous[source]) if source in previous else ("elsewhere", source)
-                    found |= {(at, slot): what for slot in self.flow.edges[source, leaf]["slots"]}
+                    found |= {(at, slot): what for slot in edge["slots"]}
         return found
 
     def _reads_alike(self, first: list[str], entry: Reads) -> bool:

@@ -68,7 +68,7 @@ class Rows:
 
     def _wiring(self, part: str, numbers: dict[str, int], number: int, beyond: int) -> Wiring:
         leaves = self.periods.leaves([part])
-        targets = {t for leaf in leaves for t in self.flow.succ[leaf] if not self.periods.collects(t)}
+        targets = {t for leaf in leaves for t in self.periods.succ[leaf] if not self.periods.collects(t)}
         reads = {
             where: (self.periods.constants.get(source, source), numbers.get(source, -1))
             for where, (_, source) in self.periods.reads([part]).items()
