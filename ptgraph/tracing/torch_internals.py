@@ -190,6 +190,26 @@ def graph_modules_followed() -> Iterator[None]:
         tracer.call_module = own
 
 
+@contextlib.contextmanager
+def parameters_copied() -> Iterator[None]:
+    """Let torch.export.draft_export run with the numbers of parameters.
+
+    It copies those of plain tensors only; those of parameters are whatever stood in memory.
+    """
+    from torch._subclasses import meta_utils
+
+    own = meta_utils._safe_copy
+
+    def copy(dst: torch.Tensor, src: torch.Tensor | None) -> None:
+        own(dst, src.detach() if type(src) is nn.Parameter else src)
+
+    meta_utils._safe_copy = copy
+    try:
+        yield
+    finally:
+        meta_utils._safe_copy = own
+
+
 def script_class(script: torch.jit.ScriptModule) -> str:
     """Return the whole name of the class that was compiled: ``torch.nn.modules.linear.Linear``."""
     return MANGLED.sub("", script._c._type().qualified_name()).removeprefix("__torch__.")
@@ -343,6 +363,7 @@ __all__ = [
     "own_buffers",
     "own_modules",
     "own_parameters",
+    "parameters_copied",
     "pytree",
     "retraceable",
     "schema_of",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from collections import UserDict
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from ptgraph.formats.json import document
 from ptgraph.onnx.verifying.compare import compare
 from ptgraph.tracing.build_graph import graph_of
 from ptgraph.tracing.source import Source
+from tests.conftest import ROOT
 from tests.support.json_schema import validator
 from tests.support.tracers import DRAFT, EXPORT, RECORDED
 from tests.tracing.test_containers import Known
@@ -127,6 +131,29 @@ def test_tracers_that_run_the_model_take_objects_too(rung: str, device: str) -> 
     assert [graph.op(name).target for name in graph.of_kind("output")] == ["x"]
     assert [value["name"] for value in graph.other_outputs] == ["n"]
     assert "forward" not in vars(model) and given.x.device.type == device
+
+
+PARAMETERS = """
+from tests.support.tracers import DRAFT
+from tests.tracing.test_inputs_and_outputs import Draws, Frozen, X
+from ptgraph.tracing.build_graph import graph_of
+from ptgraph.tracing.source import Source
+
+graph_of(Source("model", Draws(recorded=False), (Frozen(X),)), tracers=[DRAFT])
+"""
+
+
+def test_a_draft_runs_with_the_numbers_of_the_parameters() -> None:
+    """The C library fills new memory with large negative numbers: what is not copied takes another branch."""
+    run = subprocess.run(
+        [sys.executable, "-c", PARAMETERS],
+        cwd=ROOT,
+        env=os.environ | {"MALLOC_PERTURB_": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
 
 
 def test_dimensions_of_tensors_beside_objects_vary() -> None:

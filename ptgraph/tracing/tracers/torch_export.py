@@ -30,6 +30,7 @@ from ptgraph.tracing.torch_internals import (
     graph_modules_followed,
     is_empty,
     output_spec,
+    parameters_copied,
     pytree,
 )
 from ptgraph.tracing.tracers.bound_call import BoundCall, forward_replaced, symbol_names
@@ -38,7 +39,6 @@ from ptgraph.tracing.tracers.materialize import materialized
 
 log = logging.getLogger(__name__)
 Rest = list[dict[str, Any]]  # values that are no tensors, as `described` says them
-DRAFTS = 3  # the branches that draft export takes are not always those of the model: it is checked
 
 
 class LostNumbersError(Exception):
@@ -93,14 +93,13 @@ def export_strictly(call: BoundCall) -> Capture:
 
 
 def export_draft(call: BoundCall) -> Capture:
-    """Trace by ``torch.export.draft_export``; raises ValueError if no draft gives what the model gives."""
+    """Trace by ``torch.export.draft_export``; raises ValueError if the program does not give what the model gives."""
     with materialized(call) as real:
-        for _ in range(DRAFTS):
-            program, rest = _adapting(torch.export.draft_export, real)
-            wrong = _difference(program.module(), real)
-            if not wrong:
-                return capture_of_program(call.name, program, call, rest)
-    raise ValueError(wrong)
+        program, rest = _adapting(torch.export.draft_export, real)
+        wrong = _difference(program.module(), real)
+        if wrong:
+            raise ValueError(wrong)
+        return capture_of_program(call.name, program, call, rest)
 
 
 def _difference(program: nn.Module, call: BoundCall) -> str:
@@ -184,7 +183,7 @@ def _adapting(export: Callable[..., ExportedProgram], call: BoundCall) -> tuple[
 @contextlib.contextmanager
 def _followed() -> Iterator[None]:
     """Let torch.export follow what it does not follow by itself."""
-    with data_followed(), equality_followed(), graph_modules_followed():
+    with data_followed(), equality_followed(), graph_modules_followed(), parameters_copied():
         yield
 
 
