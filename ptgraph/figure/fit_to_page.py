@@ -352,11 +352,7 @@ class Fitting:
         return best
 
     def _smallest(self, direction: Direction) -> Fitted:
-        """Return the figure with its first level open, and if only then something is a U, those that feed each other.
-
-        Those are an encoder that gives the values of its levels to a decoder. It says less beside names where only
-        that fits.
-        """
+        """Return the figure with its first level open, and with an encoder and its decoder if only then it has a U."""
         first = self.laid_out({self.figure.root, *self.figure.start}, direction, even=True)
         if direction == "LR" or first.geometry.has_u or self.plain.layout not in ("auto", "u"):
             return first
@@ -367,17 +363,13 @@ class Fitting:
             more = opened | with_several_values(self.figure, opened)
             if more == opened or len(self.figure.visible(more)) > BOX_LIMIT:
                 break
-            found = self._as_grid(more)
-            if found is not None:
+            if (found := self._as_grid(more)) is not None:
                 return found
             opened = more
         return first
 
     def _as_grid(self, opened: set[str]) -> Fitted | None:
-        """Return the figure with the boxes *opened* if something in it is a U.
-
-        Where only that fits it says less beside names, but not nothing.
-        """
+        """Return the figure with the boxes *opened* if it has a U, and if only that fits, with less beside names."""
         for count in range(len(self.show), min(len(self.show), 1) - 1, -1):
             asked = replace(self, show=self.show[:count])
             tried = asked.laid_out(opened, "TB", even=True, broads=_OF_COLUMNS)

@@ -9,7 +9,7 @@ none of the grid and readers in several rows, spans those rows. A frame takes a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import networkx as nx
 
@@ -20,6 +20,7 @@ from ptgraph.figure.layout.grid.rows import LEVELS, rows_of, stem
 _COLUMNS = 3  # columns at least: with less it is a U
 _UP = 2  # values at least that lead to a finer row
 _JOINS = 2  # values that a box joins, at least
+_SIGNAL, _IMAGE = 3, 4  # ranks; with frames only images, for of a sequence the channels may be last
 _HIGHEST = 6  # boxes in one stack
 
 
@@ -43,7 +44,8 @@ def grid(
     flow.add_edges_from(lines)
     rank = {name: number for number, name in enumerate(boxes)}
     order = list(nx.lexicographical_topological_sort(flow, key=rank.__getitem__))
-    rows = rows_of(order, flow, lines, shapes)
+    has_frames = any(around.values())
+    rows = rows_of(order, flow, lines, shapes, least_rank=_IMAGE if has_frames else _SIGNAL)
     if rows is None or splits_chain(flow, rows, around):
         return None
     rows = with_row_above(order, flow, rows, around)
@@ -52,14 +54,15 @@ def grid(
     return found if found is not None and _is_grid(found, lines) else None
 
 
-def _is_grid(found: Grid, lines: Iterable[tuple[str, str]]) -> bool:
+def _is_grid(found: Grid, lines: Mapping[tuple[str, str], str]) -> bool:
     """Return whether there are rows that several columns share, and values that lead to finer rows.
 
     Or else boxes that work on several resolutions lead to each other, as the stages of an HRNet.
     """
     at = {name: cell for cell in found.cells for name in cell.boxes}
     up = sum(at[a].top > at[b].last for a, b in lines)
-    beside_each_other = sum(at[a].spans and at[b].spans for a, b in lines)
+    images = [line for line, shape in lines.items() if shape.count("×") + 1 >= _IMAGE]
+    beside_each_other = sum(at[a].spans and at[b].spans for a, b in images)
     shared = Counter(row for cell in found.cells for row in cell.rows)
     beside = sum(count > 1 for count in shared.values())
     return (

@@ -22,10 +22,14 @@ def _area(shape: str, rank: int | None = None) -> tuple[int, int] | None:
 
 
 def rows_of(
-    order: Sequence[str], flow: nx.DiGraph[str], lines: Mapping[tuple[str, str], str], shapes: Mapping[str, str]
+    order: Sequence[str],
+    flow: nx.DiGraph[str],
+    lines: Mapping[tuple[str, str], str],
+    shapes: Mapping[str, str],
+    least_rank: int,
 ) -> dict[str, range] | None:
-    """Return the rows that each box takes, or None if too few have a resolution."""
-    given = _levels_given(order, flow, lines, shapes)
+    """Return the rows that each box takes, or None if too few have a resolution, or most values are of less rank."""
+    given = _levels_given(order, flow, lines, shapes, least_rank)
     if len({level for levels in given.values() for level in levels}) < LEVELS:
         return None
     rows = {name: range(min(levels), min(levels) + 1) for name, levels in given.items() if len(levels) == 1}
@@ -49,15 +53,24 @@ def rows_of(
 
 
 def _levels_given(
-    order: Sequence[str], flow: nx.DiGraph[str], lines: Mapping[tuple[str, str], str], shapes: Mapping[str, str]
+    order: Sequence[str],
+    flow: nx.DiGraph[str],
+    lines: Mapping[tuple[str, str], str],
+    shapes: Mapping[str, str],
+    least_rank: int,
 ) -> dict[str, set[int]]:
-    """Return the levels of the values of each box, the finest being 0, of those values that have the usual rank."""
+    """Return the levels of the values of each box, the finest being 0, of those values that have the usual rank.
+
+    Without any if that is less than *least_rank*.
+    """
     given = {name: {_area(lines[name, reader]) for reader in flow.succ[name]} - {None} for name in order}
     for name in order:
         if not given[name]:
             given[name] = {_area(shapes.get(name, ""))} - {None}
     ranks = Counter(area[0] for areas in given.values() for area in areas if area is not None)
     rank = max(ranks, key=lambda one: (ranks[one], one), default=0)
+    if rank < least_rank:
+        return {}
     areas = {name: {area[1] for area in found if area and area[0] == rank} for name, found in given.items()}
     known = sorted({area for found in areas.values() for area in found}, reverse=True)
     level = {area: number for number, area in enumerate(known)}
