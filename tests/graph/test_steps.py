@@ -6,6 +6,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor, nn
 
 from ptgraph import trace
 from ptgraph.figure.compose import figure
@@ -14,7 +16,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.build import view
 from tests.graph.test_folding import check, said
 from tests.support.figure_truth import torn
-from tests.support.step_models import MODELS
+from tests.support.step_models import MODELS, RungeKutta
 
 
 @cache
@@ -77,3 +79,41 @@ def test_a_step_that_gives_a_result_is_drawn_once_with_a_line_to_each() -> None:
 def test_the_figure_shows_every_way(name: str, depth: int | None) -> None:
     graph = graph_of(name)
     assert torn(graph, figure(graph, FigureOptions(), depth)) == []
+
+
+class Estimate(nn.Module):
+    """A chain of operations on several values between two layers: too many to be boxes of one page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Any:
+        y = z = self.first(x)
+        for k in range(2, 40):
+            y = torch.sin(y) * z if k % 3 else torch.cos(y) - z.abs().pow(k)
+        _ = (y > 0) & (z > 1)
+        return self.last(y)
+
+
+def test_a_figure_that_would_be_higher_than_a_page_joins_its_operations() -> None:
+    graph = trace(Estimate(), torch.randn(2, 4))
+    drawn = figure(graph)
+    assert drawn.height <= 234 / 25.4 * 72
+    titles = [item.title for item in drawn.items if item.kind.startswith("box")]
+    assert len(titles) == 5, titles  # two ends, two layers, and what is between them
+    assert torn(graph, drawn) == []
+
+
+def test_where_the_last_step_starts_from_may_be_read_after_a_solver() -> None:
+    class Dense(RungeKutta):
+        def forward(self, y: Tensor) -> Tensor:
+            for k in range(self.steps):
+                before, y = y, y + self.slope(k / self.steps, 1 / self.steps, y)
+            return before + 0.3 * (y - before)
+
+    graph = trace(Dense(4), torch.randn(4, 8))
+    picture = view(graph)
+    assert said(picture) == [("field", 4, CALLS)]
+    check(graph, picture)
+    assert torn(graph, figure(graph)) == []
