@@ -19,6 +19,7 @@ from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.layout.layout import Geometry
 from ptgraph.figure.legend import legend
 from ptgraph.figure.options import FigureOptions, points
+from ptgraph.figure.output_brackets import is_bracket
 from ptgraph.figure.page_columns import RADIUS, continued
 from ptgraph.figure.shortfalls import shortfalls
 from ptgraph.figure.simplify import simplify
@@ -46,7 +47,8 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     fitted = fit(plain, depth, options)
     for shortfall in shortfalls(plain, depth, options, fitted):
         warnings.warn(PtgraphWarning(f"figure of {graph.name}: {shortfall}"), stacklevel=2)
-    return _Composition(graph, options, shown, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
+    drawn = plain.drawn(fitted.opened)
+    return _Composition(graph, options, drawn, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
 
 
 def _ids(geometry: Geometry) -> dict[str, str]:
@@ -114,7 +116,8 @@ class _Composition:
         """Return the text of a box for screen readers and tooltips."""
         name = box.component if box.kind == "module" and box.repeat == 1 and box.component else box.title
         name += f" ×{box.repeat}" if box.repeat > 1 else ""
-        notes = [box.subtitle] if box.subtitle else []
+        notes = [self.figure.boxes[part].title for part in box.parts] if is_bracket(box) else []
+        notes += [box.subtitle] if box.subtitle and (not notes or box.repeat > 1) else []
         if box.params:
             notes.append(f"{count_text(box.params)} params")
         if box.flops:
@@ -176,8 +179,8 @@ class _Composition:
         line = 1.2 if is_end else 0.8
         radius = min(rectangle.height / 2 if is_end else 3.0, 9.0)
         sheet: Mark = Rect(*rectangle, style.fill, style.border, line, radius)
-        if box.repeat > 1:
-            return [Rect(*_moved(rectangle), style.fill, style.border, line, 3.0), sheet]
+        if box.repeat > 1 or is_bracket(box):
+            return [Rect(*_moved(rectangle), style.fill, style.border, line, radius), sheet]
         return [sheet]
 
     def _box_text(self, box: Box, rectangle: Rectangle) -> list[Mark]:

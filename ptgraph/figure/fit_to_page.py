@@ -18,6 +18,7 @@ from ptgraph.figure.layout.grid.geometry import grid_geometry
 from ptgraph.figure.layout.layout import Geometry, geometry
 from ptgraph.figure.opening import Kind, kinds, one_stands_for, size
 from ptgraph.figure.options import Direction, FigureOptions, Layout, Shown, points
+from ptgraph.figure.output_brackets import bracketed
 from ptgraph.figure.page_columns import Cutting
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import BOX_LIMIT, Box
@@ -113,6 +114,7 @@ class Layouts:
     graph: ModelGraph
     layout: Layout = "auto"
     _made: dict[tuple[object, ...], Cutting] = field(default_factory=dict)
+    _drawn: dict[frozenset[str], FigureGraph] = field(default_factory=dict)
 
     def __call__(
         self, opened: set[str], direction: Direction, show: Sequence[Shown], broads: Sequence[float]
@@ -133,6 +135,13 @@ class Layouts:
             if not self._made[key].geometry.has_u:
                 return
 
+    def drawn(self, opened: set[str]) -> FigureGraph:
+        """Return the graph that is drawn with the boxes *opened*: with brackets for many outputs of one box."""
+        key = frozenset(opened)
+        if key not in self._drawn:
+            self._drawn[key] = bracketed(self.figure, opened)
+        return self._drawn[key]
+
     def without_u(self) -> Layouts:
         """Return the layouts in which nothing is a U."""
         return Layouts(self.figure, self.graph, "flow")
@@ -146,15 +155,16 @@ class Layouts:
         self, opened: set[str], direction: Direction, show: Sequence[Shown], broad: float, *, u_shapes: bool
     ) -> Geometry:
         """Return one layout: that of Graphviz if it is asked for, or if values flow in a circle between boxes."""
+        figure = self.drawn(opened)
         if self.layout != "dot":
             try:
-                found = geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
+                found = geometry(figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
                 if u_shapes and not found.has_u:
-                    return grid_geometry(self.figure, self.graph, opened, show, broad) or found
+                    return grid_geometry(figure, self.graph, opened, show, broad) or found
                 return found
             except nx.NetworkXUnfeasible:
                 pass
-        return dot_geometry(self.figure, self.graph, opened, direction, show, broad)
+        return dot_geometry(figure, self.graph, opened, direction, show, broad)
 
 
 @dataclass(frozen=True)
@@ -261,9 +271,13 @@ class Fitting:
         """Return the levels down to *depth*, or None for those with no more boxes than are readable, with a U."""
         levels = self.levels(_DEEPEST if depth is None else depth)
         if depth is None:
-            levels = [opened for opened in levels if len(self.figure.visible(opened)) <= BOX_LIMIT]
+            levels = [opened for opened in levels if self._count(opened) <= BOX_LIMIT]
         layouts = ((opened, cuts) for opened in levels for cuts in self.plain(opened, "TB", self.show, (NARROW,)))
         return [opened for opened, cuts in layouts if cuts.geometry.has_u]
+
+    def _count(self, opened: set[str]) -> int:
+        """Return how many closed boxes are drawn with the boxes *opened*."""
+        return len(self.plain.drawn(opened).visible(opened))
 
     def _scale(self, found: Geometry) -> float:
         return min(1.0, self.width / found.width, self.height / found.height)
@@ -316,7 +330,7 @@ class Fitting:
                 if kind not in done and not any(box.parent in refused for box in boxes)
             }
             if not found:
-                if any_box or len(self.figure.visible(best.opened)) >= _FEW:
+                if any_box or self._count(best.opened) >= _FEW:
                     break
                 any_box = True
                 continue
@@ -336,7 +350,7 @@ class Fitting:
         around = (above for box in boxes for above in self.figure.chain(box.id))
         patterns = {above for above in around if self.figure.boxes[above].kind == "pattern"}
         opened = fitted.opened | {box.id for box in boxes} | patterns
-        if len(self.figure.visible(opened)) > BOX_LIMIT:
+        if self._count(opened) > BOX_LIMIT:
             return None
         tried = self.laid_out(opened, direction, even=True)
         is_lost = fitted.geometry.has_u and not tried.geometry.has_u

@@ -102,7 +102,8 @@ class _Folding:
         self.labels = labels
         self.patterns = patterns
         self.order = {name: rank for rank, name in enumerate(flow)}
-        self.periods = Periods(parts, flow, labels, self.order, shorter=patterns is not None)
+        self.outputs: Container[str] = patterns.outputs if patterns is not None else ()
+        self.periods = Periods(parts, flow, labels, self.order, patterns is not None, self.outputs)
         self.folded: dict[str, list[str]] = {}
         self.repeats: dict[str, int] = {}
         self.carries: dict[str, list[Carry]] = {}
@@ -188,7 +189,7 @@ class _Folding:
 
     def _wiring(self, part: str, numbers: dict[str, int], number: int, beyond: int) -> Wiring:
         leaves = self.periods.leaves([part])
-        targets = {target for leaf in leaves for target in self.flow.succ[leaf]}
+        targets = {target for leaf in leaves for target in self.flow.succ[leaf] if target not in self.outputs}
         reads = {where: (source, numbers.get(source, -1)) for where, (_, source) in self.periods.reads([part]).items()}
         return Wiring(reads, max((numbers.get(target, beyond) for target in targets), default=number))
 
@@ -311,7 +312,10 @@ class _Folding:
         return name
 
     def _fold(self, repetition: list[list[str]]) -> str:
-        """Let the first period stand for the *repetition*, and return its box: it feeds what the last one feeds."""
+        """Let the first period stand for the *repetition*, and return its box: it feeds what the last one feeds.
+
+        It feeds the outputs that any of them feeds, too.
+        """
         first, *rest = repetition
         ours = self.periods.leaves(first)
         name = self._named(repetition)
@@ -322,6 +326,9 @@ class _Folding:
             for leaf, stand_in in self.periods.counterparts(first, period).items():
                 self.stands[leaf] = stand_in, name, number
                 gone.add(leaf)
+                for target, edge in list(self.flow.adj[leaf].items()):
+                    if target in self.outputs:
+                        feed(self.flow, stand_in, target, edge["label"], edge["slots"])
         self.carries[name] = [
             Carry(source, self.stands[target][0], edge["label"], tuple(edge["slots"]))
             for source in ours

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Container, Hashable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +18,7 @@ class Periods:
 
     *parts* are the boxes inside of each, *flow* the edges between leaves, *labels* are equal for boxes and leaves that
     are, and *order* is the one of execution. With *shorter*, the last period may lack what nobody reads in it.
+    Periods may feed *outputs* of the model, each as many at the same leaf, but for the last of three or more.
     """
 
     def __init__(
@@ -27,23 +28,27 @@ class Periods:
         labels: Mapping[str, Hashable],
         order: Mapping[str, int],
         shorter: bool,
+        outputs: Container[str] = (),
     ) -> None:
         self.parts = parts
         self.flow = flow
         self.labels = labels
         self.order = order
         self.shorter = shorter
+        self.outputs = outputs
 
     def repetition(self, parts: list[str], start: int, period: int) -> list[list[str]]:
         """Return the longest repetition from *start* of periods with *period* blocks each.
 
-        Each period feeds the next and nothing else; but for that, all read the same values at the same leaf and slot.
+        Each period feeds the next and outputs; but for that, all read the same values at the same leaf and slot.
         """
         periods = [parts[at : at + period] for at in range(start, len(parts) - period + 1, period)]
         found = periods[:1]
         reads: Reads | None = None
         for here, after in pairwise(periods):
             if not self._are_equal(here, after) or not self._feeds_only(here, after):
+                break
+            if not self._feed_outputs_alike(found, after):
                 break
             entry = self.reads(after, here)
             if reads is None and not self._reads_alike(here, entry):
@@ -54,7 +59,8 @@ class Periods:
             found.append(after)
         if self.shorter and reads is not None and len(found) < len(periods):
             last = periods[len(found)]
-            if self._lacks_only_what_nobody_reads(found[0], found[-1], last, reads):
+            alike = self._feed_outputs_alike(found, last)
+            if alike and self._lacks_only_what_nobody_reads(found[0], found[-1], last, reads):
                 found.append(last)
         if len(found) > 1 and not self._hands_on_all(found[-2], found[-1]):
             found.pop()
@@ -78,7 +84,7 @@ class Periods:
         """
         pairs = self.counterparts(first, last)
         inside = set(self.leaves(last))
-        targets = {target for leaf in self.leaves(before) for target in self.flow.succ[leaf]} - {*self.leaves(before)}
+        targets = self._targets(before) - {*self.leaves(before)}
         if len(pairs) != len(inside) or not targets or not targets <= inside:
             return False
         number = _numbered(self.leaves(first))
@@ -136,9 +142,25 @@ class Periods:
 
     def _feeds_only(self, here: list[str], after: list[str]) -> bool:
         ours, following = self.leaves(here), self.leaves(after)
-        inside, next_ = set(ours), set(following)
-        targets = {t for s in ours for t in self.flow.successors(s) if t not in inside}
-        return bool(targets) and targets <= next_ and self._ranks(ours) == self._ranks(following)
+        targets = self._targets(here) - {*ours}
+        return bool(targets) and targets <= {*following} and self._ranks(ours) == self._ranks(following)
+
+    def _feed_outputs_alike(self, found: list[list[str]], after: list[str]) -> bool:
+        """Return whether what is *found* may go on with a period *after* it, by the outputs that each feeds."""
+        first, last = self._outputs_of(found[0]), self._outputs_of(found[-1])
+        if first != last:
+            return False
+        return len(found) > 1 or not any(first) or first == self._outputs_of(after)
+
+    def _targets(self, boxes: list[str]) -> set[str]:
+        """Return what reads *boxes*, but for outputs."""
+        outputs = self.outputs
+        return {target for leaf in self.leaves(boxes) for target in self.flow.succ[leaf] if target not in outputs}
+
+    def _outputs_of(self, boxes: list[str]) -> list[int]:
+        """Return how many outputs each leaf of *boxes* feeds."""
+        outputs = self.outputs
+        return [sum(target in outputs for target in self.flow.succ[leaf]) for leaf in self.leaves(boxes)]
 
     def _ranks(self, leaves: list[str]) -> list[tuple[int, str]]:
         """Return the number of each leaf among them in order of execution, and its operator."""
