@@ -20,7 +20,8 @@ from ptgraph.figure.layout.layout import Geometry
 from ptgraph.figure.legend import legend
 from ptgraph.figure.options import FigureOptions, points
 from ptgraph.figure.output_brackets import is_bracket
-from ptgraph.figure.page_columns import RADIUS, continued
+from ptgraph.figure.page_columns import continued
+from ptgraph.figure.page_cuts import RADIUS
 from ptgraph.figure.shortfalls import shortfalls
 from ptgraph.figure.simplify import simplify
 from ptgraph.graph.dimensions import dimensions_text
@@ -234,14 +235,15 @@ class _Composition:
         return found
 
     def _connectors(self) -> list[Item]:
-        found = []
-        for connector in self.fitted.geometry.connectors:
-            for word, (x, y) in (("to", connector.end), ("from", connector.start)):
-                circle = Circle(x, y, RADIUS, self.colors.page, self.colors.line, 0.7)
-                text = self._text(x, y + NOTE * _BASELINE, str(connector.number), NOTE, "middle")
-                name = f"{word} {connector.number}"
-                title = f"goes on at {connector.number}" if word == "to" else f"comes from {connector.number}"
-                found.append(Item(name, "connector", (circle, text), title))
+        found: list[Item] = []
+        taken: set[str] = set()
+        for number, (x, y), begins in self.fitted.geometry.connectors:
+            circle = Circle(x, y, RADIUS, self.colors.page, self.colors.line, 0.7)
+            text = self._text(x, y + NOTE * _BASELINE, str(number), NOTE, "middle")
+            name = unique(f"from {number}" if begins else f"to {number}", taken, "{name}, {number}")
+            taken.add(name)
+            title = f"comes from {number}" if begins else f"goes on at {number}"
+            found.append(Item(name, "connector", (circle, text), title))
         return found
 
     def _text(

@@ -26,6 +26,7 @@ from ptgraph.graph.view.model import BOX_LIMIT, Box
 LEAST = SMALLEST / NOTE  # the least scale at which a figure can be read
 _SLENDER = 2.2  # a figure that is higher than so many widths is set in columns
 _LONG = 330.0  # points: no shorter one is
+_LONGER = 500.0  # points: no shorter one that fits is cut where several lines cross
 _SHORTER = 0.75  # columns are at most so long, of what they are cut from
 _COLUMNS, _ROWS = 8, 20  # at most
 _DEEPEST = 9  # level at which a U is looked for
@@ -130,7 +131,7 @@ class Layouts:
                 if key not in self._made:
                     plain = self._laid_out(opened, direction, show, broad, u_shapes=u_shapes)
                     whole = {name for name in plain.frames if self.figure.boxes[name].repeat > 1}
-                    self._made[key] = Cutting(plain, direction == "TB", whole)
+                    self._made[key] = Cutting(plain, direction == "TB", whole, self.layout != "dot")
                 yield self._made[key]
             if not self._made[key].geometry.has_u:
                 return
@@ -294,7 +295,7 @@ class Fitting:
         best = plain
         along = plain.height / self.height if cuts.down else plain.width / self.width
         for columns in range(max(2, math.ceil(along * LEAST)), (_COLUMNS if cuts.down else _ROWS) + 1):
-            cut = cuts.into(columns)
+            cut = cuts.into(columns, one_line=fits and plain.height < _LONGER)
             if cut is None or (fits and self._scale(cut.geometry) < LEAST):
                 break
             if cuts.down and cut.geometry.width * LEAST > self.width:  # and so are all with more columns
