@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ptgraph.figure.figure_graph import FigureGraph
-from ptgraph.graph.view.model import Box
+from ptgraph.graph.view.model import Box, BoxTree
 
 FEW = 3  # outputs of one box that are drawn one by one
 _NUMBERED = re.compile(r"(.*[^\W\d])[^\w]*_*\d+")
@@ -28,19 +28,27 @@ def bracketed(figure: FigureGraph, opened: set[str]) -> FigureGraph:
     outputs = [part for part in root.parts if figure.boxes[part].kind == "output" and part not in figure.stubs]
     if len(outputs) <= FEW:
         return figure
-    boxes = dict(figure.boxes)
-    first: dict[str, str] = {}  # the first output in a bracket → the bracket
-    inside: set[str] = set()
-    for members in _together(figure, opened, outputs):
-        bracket = _bracket([figure.boxes[member] for member in members])
+    closed = {leaf: box for box in figure.visible(opened) for leaf in figure.leaves(box)}
+    sources: dict[str, set[str]] = {output: set() for output in outputs}
+    for flow in figure.flows:
+        if flow.target in sources:
+            sources[flow.target].add(closed[flow.source])
+    brackets = brackets_of(figure, sources)
+    return replace(figure, boxes=with_brackets(figure, brackets)) if brackets else figure
+
+
+def with_brackets(tree: BoxTree, brackets: Sequence[Box]) -> dict[str, Box]:
+    """Return the boxes of *tree*, each before its parts, with *brackets* around outputs, where the first of each is."""
+    root = tree.boxes[tree.root]
+    inside = {part for bracket in brackets for part in bracket.parts}
+    first = {bracket.parts[0]: bracket.id for bracket in brackets}
+    parts = tuple(first.get(part, part) for part in root.parts if part in first or part not in inside)
+    boxes = tree.boxes | {tree.root: replace(root, parts=parts)}
+    for bracket in brackets:
         boxes[bracket.id] = bracket
-        boxes |= {member: replace(boxes[member], parent=bracket.id) for member in members}
-        first[members[0]] = bracket.id
-        inside.update(members[1:])
-    if not first:
-        return figure
-    boxes[root.id] = replace(root, parts=tuple(first.get(part, part) for part in root.parts if part not in inside))
-    return replace(figure, boxes=boxes)
+        for part in bracket.parts:
+            boxes[part] = replace(boxes.pop(part), parent=bracket.id)
+    return boxes
 
 
 def is_bracket(box: Box) -> bool:
@@ -48,13 +56,13 @@ def is_bracket(box: Box) -> bool:
     return box.kind == "output" and bool(box.parts)
 
 
-def _together(figure: FigureGraph, opened: set[str], outputs: Sequence[str]) -> Iterator[list[str]]:
+def brackets_of(tree: BoxTree, sources: Mapping[str, set[str]]) -> list[Box]:
+    """Return the brackets around outputs of *tree*; *sources* has the closed boxes that give the value of each."""
+    return [_bracket([tree.boxes[member] for member in members]) for members in _together(tree, sources)]
+
+
+def _together(tree: BoxTree, sources: Mapping[str, set[str]]) -> Iterator[list[str]]:
     """Yield the outputs that are drawn as one, two or more, in order."""
-    closed = {leaf: box for box in figure.visible(opened) for leaf in figure.leaves(box)}
-    sources: dict[str, set[str]] = {output: set() for output in outputs}
-    for flow in figure.flows:
-        if flow.target in sources:
-            sources[flow.target].add(closed[flow.source])
     given: dict[str, list[str]] = defaultdict(list)
     for output, found in sources.items():
         if len(found) == 1:
@@ -64,7 +72,7 @@ def _together(figure: FigureGraph, opened: set[str], outputs: Sequence[str]) -> 
             continue
         alike: dict[str, list[str]] = defaultdict(list)
         for member in members:
-            alike[_stem(figure.boxes[member].title)].append(member)
+            alike[_stem(tree.boxes[member].title)].append(member)
         if len(alike) > FEW:
             yield members
         else:
@@ -119,4 +127,4 @@ def _types(types: Sequence[str]) -> str:
     return f"{'/'.join(dict.fromkeys(kinds))} {shape}"
 
 
-__all__ = ["FEW", "bracketed", "is_bracket"]
+__all__ = ["FEW", "bracketed", "brackets_of", "is_bracket", "with_brackets"]
