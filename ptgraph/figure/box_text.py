@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ptgraph.drawing.text_metrics import cut, plain_width, text_width
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.options import Shown
+from ptgraph.figure.output_brackets import is_bracket
 from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
@@ -79,7 +80,7 @@ def box_name(box: Box) -> str:
     """Return the name of a box: of a module its own, or its class if its own is only a number."""
     if box.kind == "op":
         return box.title.strip("_").replace("_", " ")
-    if box.kind == "output" and (last := box.title.rpartition(".")[2]).isidentifier():
+    if box.kind == "output" and ".*." not in box.title and (last := box.title.rpartition(".")[2]).isidentifier():
         return last
     return box.subtitle if box.kind == "module" and box.title.isdigit() and box.subtitle else box.title
 
@@ -90,6 +91,8 @@ def note_text(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> str:
 
 
 def _notes(graph: ModelGraph, box: Box, show: Sequence[Shown]) -> list[str]:
+    if is_bracket(box) and box.repeat == 1:
+        return [box.subtitle]
     if box.kind in ("input", "output"):
         dtype, shape = _type(graph, box)
         no_shape = "shapes" in show and shape in ("", "…") and " " in dtype  # a sequence

@@ -13,13 +13,16 @@ from ptgraph.drawing.text_metrics import cut, text_width
 from ptgraph.errors import PtgraphWarning
 from ptgraph.figure.box_text import APART, LINE_UP, NOTE, TITLE
 from ptgraph.figure.figure_graph import FigureGraph
-from ptgraph.figure.fit_to_page import Fitted, Layouts, fit
+from ptgraph.figure.fit_to_page import Fitted, fit
 from ptgraph.figure.focus import focused
 from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.layout.layout import Geometry
+from ptgraph.figure.layouts import Layouts
 from ptgraph.figure.legend import legend
 from ptgraph.figure.options import FigureOptions, points
-from ptgraph.figure.page_columns import RADIUS, continued
+from ptgraph.figure.output_brackets import is_bracket
+from ptgraph.figure.page_columns import continued
+from ptgraph.figure.page_cuts import RADIUS
 from ptgraph.figure.shortfalls import shortfalls
 from ptgraph.figure.simplify import simplify
 from ptgraph.graph.dimensions import dimensions_text
@@ -49,7 +52,8 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
             plain, fitted = closer, lower
     for shortfall in shortfalls(plain, depth, options, fitted):
         warnings.warn(PtgraphWarning(f"figure of {graph.name}: {shortfall}"), stacklevel=2)
-    return _Composition(graph, options, plain.figure, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
+    drawn = plain.drawn(fitted.opened)
+    return _Composition(graph, options, drawn, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
 
 
 def _layouts(graph: ModelGraph, options: FigureOptions, *, closely: bool) -> Layouts:
@@ -129,7 +133,8 @@ class _Composition:
         """Return the text of a box for screen readers and tooltips."""
         name = box.component if box.kind == "module" and box.repeat == 1 and box.component else box.title
         name += f" ×{box.repeat}" if box.repeat > 1 else ""
-        notes = [box.subtitle] if box.subtitle else []
+        notes = [self.figure.boxes[part].title for part in box.parts] if is_bracket(box) else []
+        notes += [box.subtitle] if box.subtitle and (not notes or box.repeat > 1) else []
         if box.params:
             notes.append(f"{count_text(box.params)} params")
         if box.flops:
@@ -191,8 +196,8 @@ class _Composition:
         line = 1.2 if is_end else 0.8
         radius = min(rectangle.height / 2 if is_end else 3.0, 9.0)
         sheet: Mark = Rect(*rectangle, style.fill, style.border, line, radius)
-        if box.repeat > 1:
-            return [Rect(*_moved(rectangle), style.fill, style.border, line, 3.0), sheet]
+        if box.repeat > 1 or is_bracket(box):
+            return [Rect(*_moved(rectangle), style.fill, style.border, line, radius), sheet]
         return [sheet]
 
     def _box_text(self, box: Box, rectangle: Rectangle) -> list[Mark]:
@@ -246,14 +251,15 @@ class _Composition:
         return found
 
     def _connectors(self) -> list[Item]:
-        found = []
-        for connector in self.fitted.geometry.connectors:
-            for word, (x, y) in (("to", connector.end), ("from", connector.start)):
-                circle = Circle(x, y, RADIUS, self.colors.page, self.colors.line, 0.7)
-                text = self._text(x, y + NOTE * _BASELINE, str(connector.number), NOTE, "middle")
-                name = f"{word} {connector.number}"
-                title = f"goes on at {connector.number}" if word == "to" else f"comes from {connector.number}"
-                found.append(Item(name, "connector", (circle, text), title))
+        found: list[Item] = []
+        taken: set[str] = set()
+        for number, (x, y), begins in self.fitted.geometry.connectors:
+            circle = Circle(x, y, RADIUS, self.colors.page, self.colors.line, 0.7)
+            text = self._text(x, y + NOTE * _BASELINE, str(number), NOTE, "middle")
+            name = unique(f"from {number}" if begins else f"to {number}", taken, "{name}, {number}")
+            taken.add(name)
+            title = f"comes from {number}" if begins else f"goes on at {number}"
+            found.append(Item(name, "connector", (circle, text), title))
         return found
 
     def _text(

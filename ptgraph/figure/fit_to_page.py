@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-
-import networkx as nx
+from dataclasses import dataclass, replace
 
 from ptgraph.figure.box_text import BROAD, CLOSE, NARROW, NOTE, SMALLEST, TIGHT, TIGHTEST
 from ptgraph.figure.figure_graph import FigureGraph
-from ptgraph.figure.layout.dot.geometry import dot_geometry
-from ptgraph.figure.layout.grid.geometry import grid_geometry
-from ptgraph.figure.layout.layout import Geometry, geometry
+from ptgraph.figure.layout.layout import Geometry
+from ptgraph.figure.layouts import Layouts
 from ptgraph.figure.opening import Kind, in_columns, kinds, one_for_all, size, with_several_values
-from ptgraph.figure.options import Direction, FigureOptions, Layout, Shown, points
+from ptgraph.figure.options import Direction, FigureOptions, Shown, points
 from ptgraph.figure.page_columns import Cutting
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import BOX_LIMIT, Box
@@ -26,6 +22,7 @@ from ptgraph.graph.view.model import BOX_LIMIT, Box
 LEAST = SMALLEST / NOTE  # the least scale at which a figure can be read
 _SLENDER = 2.2  # a figure that is higher than so many widths is set in columns
 _LONG = 330.0  # points: no shorter one is
+_LONGER = 500.0  # points: no shorter one that fits is cut where several lines cross
 _SHORTER = 0.75  # columns are at most so long, of what they are cut from
 _COLUMNS, _ROWS = 8, 20  # at most
 _DEEPEST = 9  # level at which a U is looked for
@@ -107,64 +104,6 @@ def fitting(plain: Layouts, options: FigureOptions, show: Sequence[Shown]) -> Fi
     return Fitting(
         plain, points(options.width), points(options.highest), tuple(show), directions, options.direction is not None
     )
-
-
-@dataclass(frozen=True)
-class Layouts:
-    """The layouts of a figure before it is fitted to a page; each is made once."""
-
-    figure: FigureGraph
-    graph: ModelGraph
-    layout: Layout = "auto"
-    _made: dict[tuple[object, ...], Cutting] = field(default_factory=dict)
-
-    def __call__(
-        self, opened: set[str], direction: Direction, show: Sequence[Shown], broads: Sequence[float]
-    ) -> Iterator[Cutting]:
-        """Yield layouts with titles as broad as each of *broads*: with U shapes, if there are any, and then without.
-
-        Each knows where it can be cut into columns, or rows; a block ×N is not cut. If a U is asked for, no layout is
-        without those that there are.
-        """
-        for u_shapes in self._u_shapes(direction):
-            for broad in broads:
-                key = frozenset(opened), direction, show, broad, u_shapes
-                if key not in self._made:
-                    plain = self._laid_out(opened, direction, show, broad, u_shapes=u_shapes)
-                    whole = {name for name in plain.frames if self.figure.boxes[name].repeat > 1}
-                    self._made[key] = Cutting(plain, direction == "TB", whole)
-                yield self._made[key]
-            if not self._made[key].geometry.has_u:
-                return
-
-    def without_u(self) -> Layouts:
-        """Return the layouts in which nothing is a U."""
-        return Layouts(self.figure, self.graph, "flow")
-
-    @cached_property
-    def _gives_several(self) -> bool:
-        """Whether boxes of a figure are outputs of different values, such as one for each level of a U."""
-        outputs = (flow.source for flow in self.figure.flows if self.figure.boxes[flow.target].kind == "output")
-        return len({*outputs}) > 1
-
-    def _u_shapes(self, direction: Direction) -> tuple[bool, ...]:
-        if direction == "LR" or self.layout in ("flow", "dot"):
-            return (False,)
-        return (True,) if self.layout == "u" else (True, False)
-
-    def _laid_out(
-        self, opened: set[str], direction: Direction, show: Sequence[Shown], broad: float, *, u_shapes: bool
-    ) -> Geometry:
-        """Return one layout: that of Graphviz if it is asked for, or if values flow in a circle between boxes."""
-        if self.layout != "dot":
-            try:
-                found = geometry(self.figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
-                if u_shapes and (not found.has_u or self._gives_several or len(opened) > 1):
-                    return grid_geometry(self.figure, self.graph, opened, show, broad) or found
-                return found
-            except nx.NetworkXUnfeasible:
-                pass
-        return dot_geometry(self.figure, self.graph, opened, direction, show, broad)
 
 
 @dataclass(frozen=True)
@@ -278,9 +217,13 @@ class Fitting:
         """Return the levels down to *depth*, or None for those with no more boxes than are readable, with a U."""
         levels = self.levels(_DEEPEST if depth is None else depth)
         if depth is None:
-            levels = [opened for opened in levels if len(self.figure.visible(opened)) <= BOX_LIMIT]
+            levels = [opened for opened in levels if self._count(opened) <= BOX_LIMIT]
         layouts = ((opened, cuts) for opened in levels for cuts in self.plain(opened, "TB", self.show, (NARROW,)))
         return [opened for opened, cuts in layouts if cuts.geometry.has_u]
+
+    def _count(self, opened: set[str]) -> int:
+        """Return how many closed boxes are drawn with the boxes *opened*."""
+        return len(self.plain.drawn(opened).visible(opened))
 
     def _scale(self, found: Geometry) -> float:
         return min(1.0, self.width / found.width, self.height / found.height)
@@ -297,7 +240,7 @@ class Fitting:
         best = plain
         along = plain.height / self.height if cuts.down else plain.width / self.width
         for columns in range(max(2, math.ceil(along * LEAST)), (_COLUMNS if cuts.down else _ROWS) + 1):
-            cut = cuts.into(columns)
+            cut = cuts.into(columns, one_line=fits and plain.height < _LONGER)
             if cut is None:
                 break
             if not cut.even and (fits or even):  # it is not set so
@@ -336,7 +279,7 @@ class Fitting:
                 if kind not in done and not any(box.parent in refused for box in boxes)
             }
             if not found:
-                if any_box or len(self.figure.visible(best.opened)) >= _FEW:
+                if any_box or self._count(best.opened) >= _FEW:
                     break
                 any_box = True
                 continue
@@ -385,7 +328,7 @@ class Fitting:
         around = (above for box in boxes for above in self.figure.chain(box.id))
         patterns = {above for above in around if self.figure.boxes[above].kind == "pattern"}
         opened = fitted.opened | {box.id for box in boxes} | patterns
-        if len(self.figure.visible(opened)) > BOX_LIMIT:
+        if self._count(opened) > BOX_LIMIT:
             return None
         tried = self.laid_out(opened, direction, even=True, broads=broads)
         before, after = fitted.geometry, tried.geometry
@@ -393,4 +336,4 @@ class Fitting:
         return tried if tried.scale >= LEAST and not is_lost else None
 
 
-__all__ = ["LEAST", "Fitted", "Fitting", "Layouts", "fit", "fitting", "opened_boxes"]
+__all__ = ["LEAST", "Fitted", "Fitting", "fit", "fitting", "opened_boxes"]

@@ -52,7 +52,7 @@ def _entries(boxes: Sequence[Box], figure: FigureGraph, stubs: bool) -> list[tup
         found.append(("addition", "plus"))
     if "times" in signs:
         found.append(("multiplication", "times"))
-    if any(box.repeat > 1 for box in boxes):
+    if any(box.repeat > 1 and box.kind != "output" for box in boxes):
         found.append(("equal blocks, one after the other", "repeat"))
     if stubs:
         found.append(("parameter, or value from elsewhere", "stub"))

@@ -1,52 +1,29 @@
 """Page columns: a long figure, cut into columns side by side; a numbered circle leads from each to the next.
 
-A figure is cut across the flow where only one value crosses. The line of that value ends at a circle, and starts again
-at a circle with the same number. A frame that is cut has a part in each column. A figure that flows to the right is cut
-into rows in the same way.
+A figure is cut across the flow where only one value crosses, or a few if it is not even otherwise. The line of a value
+ends at a circle, and starts again at a circle with the same number. A frame that is cut has a part in each column. A
+figure that flows to the right is cut into rows in the same way.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from ptgraph.drawing.text_metrics import plain_width, text_width
-from ptgraph.figure.box_text import LINE_UP, NOTE, TITLE
+from ptgraph.drawing.text_metrics import text_width
+from ptgraph.figure.box_text import TITLE
 from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.layout.layout import Connector, Geometry
 from ptgraph.figure.layout.spacing import MARGIN, PAD
+from ptgraph.figure.page_cuts import RADIUS, TITLE_ROOM, Crossing, Cut, Line, Point, crossings, cuts, holds, is_turn
 
-RADIUS = 5.5  # of a connector
 _APART = 20.0  # between columns
-_LEAD = 8.0  # from the cut to a connector
-_TITLE = TITLE * LINE_UP + 2  # the room for the title of a frame
-_LEAST_GAP = 4.0  # a cut is in a gap that is at least so long
 _FRAME = 30.0  # a column may be so much longer if it cuts a frame less
+_LINE = 8.0  # a column may be so much longer if it is cut where one line less crosses
 _EVEN, _LAST = 0.6, 0.4  # columns are even if they are so long, of the longest, the last of them
-
-Point = tuple[float, float]
-Line = tuple[Point, ...]
-
-
-class _Cut(NamedTuple):
-    """A cut across the flow at *v*: one value crosses it at *u*; *frames* are cut as well, the outermost first."""
-
-    v: float
-    u: float
-    frames: tuple[str, ...]
-
-    @property
-    def before(self) -> float:
-        """The room after the last part of the column that ends here."""
-        return _LEAD + 2 * RADIUS + PAD * len(self.frames)
-
-    def after(self, *, titled: bool) -> float:
-        """The room before the first part of the column that begins here."""
-        return 2 * RADIUS + _LEAD + (PAD / 2 + _TITLE * titled) * len(self.frames)
 
 
 @dataclass(frozen=True)
@@ -55,8 +32,8 @@ class _Column:
 
     low: float
     high: float
-    first: _Cut | None
-    last: _Cut | None
+    first: Cut | None
+    last: Cut | None
     titled: bool
 
     @property
@@ -75,14 +52,14 @@ class _Column:
         if end <= self.low or begin >= self.high:
             return None
         if self.first and name in self.first.frames:
-            begin = self.top + self.first.frames.index(name) * (PAD / 2 + _TITLE * self.titled)
+            begin = self.top + self.first.frames.index(name) * (PAD / 2 + TITLE_ROOM * self.titled)
         if self.last and name in self.last.frames:
             end = self.bottom - self.last.frames.index(name) * PAD
         return Rectangle(frame.x, begin, frame.width, end - begin)
 
 
 @dataclass(frozen=True)
-class Cut:
+class InColumns:
     """A figure in columns; *even*: they are of about equal length."""
 
     upright: Geometry
@@ -101,101 +78,53 @@ class Cut:
 class Cutting:
     """A figure that can be cut into columns; not through the frames that are *whole*.
 
-    *down*: it flows down, and not to the right.
+    *down*: it flows down, and not to the right. *several*: several lines may cross a cut.
     """
 
     geometry: Geometry
     down: bool
     whole: Collection[str]
+    several: bool = True
 
-    def into(self, columns: int) -> Cut | None:
-        """Return the figure in that many *columns* of about equal length, or None if it cannot be cut so often."""
+    def into(self, columns: int, *, one_line: bool = False) -> InColumns | None:
+        """Return the figure in that many *columns* of about equal length, or None if it cannot be cut so often.
+
+        With *one_line*, each cut crosses one line; else it does if the columns are even so, or a backbone ends there.
+        """
         upright = self._upright
-        found = _chosen(self._cuts, columns, upright.height, titled=self.down)
-        if found is None:
+        lone = [cut for cut in self._cuts if len(cut.crossings) == 1]
+        turns = [cut for cut in self._cuts if len(cut.crossings) == 1 or is_turn(upright, cut)]
+        choices: list[list[_Column]] = []
+        for allowed in (lone,) if one_line or not self.several else (lone, turns, self._cuts):
+            found = _chosen(allowed, columns, upright.height, titled=self.down)
+            if found is not None and _are_even(found):
+                choices = [found]
+                break
+            choices += [found] if found is not None else []
+        if not choices:
             return None
-        lengths = [column.bottom - column.top for column in found]
-        even = min(lengths[:-1]) >= _EVEN * max(lengths) and lengths[-1] >= _LAST * max(lengths)
-        return Cut(upright, found, self.down, even)
+        return InColumns(upright, choices[0], self.down, _are_even(choices[0]))
 
     @cached_property
     def _upright(self) -> Geometry:
         return self.geometry if self.down else _turned(self.geometry)
 
     @cached_property
-    def _cuts(self) -> list[_Cut]:
-        return _cuts(self._upright, self.whole, titled=self.down)
+    def _cuts(self) -> list[Cut]:
+        return cuts(self._upright, self.whole, titled=self.down)
 
 
-def _cuts(geometry: Geometry, whole: Collection[str], *, titled: bool) -> list[_Cut]:
-    """Return where a figure that flows down can be cut."""
-    solid = [*geometry.boxes.values(), *(label.rectangle for label in geometry.labels)]
-    solid += [stub.rectangle for stub in geometry.stubs]
-    busy = [(one.y, one.y + one.height) for one in solid]
-    for name, frame in geometry.frames.items():
-        text = geometry.texts[name]
-        title = text_width(text.titles[0], TITLE) + plain_width(text.note, NOTE) + 2 * PAD
-        kept = frame.height if name in whole else _TITLE + 2 if titled else min(title, frame.height)
-        busy.append((frame.y, frame.y + kept))
-    begins: dict[float, list[_Span]] = defaultdict(list)  # what a cut goes through, by where it begins
-    ends: dict[float, list[_Span]] = defaultdict(list)
-    for span in _spans(geometry, busy):
-        begins[span.low].append(span)
-        ends[span.high].append(span)
-    found = []
-    open_spans: Counter[_Crossed] = Counter()
-    for low, high in pairwise(sorted({*begins, *ends})):
-        open_spans.update(span.crossed for span in begins[low])
-        open_spans.subtract(span.crossed for span in ends[low])
-        open_spans += Counter()  # without those that have ended
-        crossed = {one for one in open_spans if not isinstance(one, str)}
-        if high - low < _LEAST_GAP or None in crossed or len(crossed) != 1:
-            continue
-        v = (low + high) / 2
-        frames = tuple(name for name in geometry.frames if name in open_spans)
-        if all(_parts_on_both_sides(geometry, geometry.frames[name], v) for name in frames):
-            ((_, u),) = (one for one in crossed if one is not None)
-            found.append(_Cut(v, u, frames))
-    return found
+def _are_even(columns: Sequence[_Column]) -> bool:
+    lengths = [column.bottom - column.top for column in columns]
+    return min(lengths[:-1]) >= _EVEN * max(lengths) and lengths[-1] >= _LAST * max(lengths)
 
 
-_Crossed = str | tuple[str, float] | None  # a frame, a value and where it is across the flow, or what is not cut
-
-
-class _Span(NamedTuple):
-    """What is crossed by a cut between *low* and *high*."""
-
-    low: float
-    high: float
-    crossed: _Crossed
-
-
-def _spans(geometry: Geometry, busy: Iterable[tuple[float, float]]) -> Iterator[_Span]:
-    for low, high in busy:
-        yield _Span(low, high, None)
-    for name, frame in geometry.frames.items():
-        yield _Span(frame.y, frame.y + frame.height, name)
-    for edge, line in geometry.lines.items():
-        for (u, begin), (other, end) in pairwise(line):
-            if begin != end:
-                yield _Span(min(begin, end), max(begin, end), (edge.source, u) if u == other else None)
-
-
-def _parts_on_both_sides(geometry: Geometry, frame: Rectangle, v: float) -> bool:
-    inside = [box.y for box in geometry.boxes.values() if _holds(frame, box)]
-    return bool(inside) and min(inside) < v < max(inside)
-
-
-def _crossings(line: Line, v: float) -> Iterator[float]:
-    return (u for (u, begin), (_, end) in pairwise(line) if min(begin, end) < v < max(begin, end))
-
-
-def _chosen(cuts: Sequence[_Cut], columns: int, length: float, *, titled: bool) -> list[_Column] | None:
+def _chosen(cuts: Sequence[Cut], columns: int, length: float, *, titled: bool) -> list[_Column] | None:
     """Return the columns of which the longest is the shortest; a frame that is cut counts as some length."""
-    ends: list[_Cut | None] = [None, *cuts, None]
+    ends: list[Cut | None] = [None, *cuts, None]
     at = [0.0, *(cut.v for cut in cuts), length]
     before = [cut.after(titled=titled) if cut else 0.0 for cut in ends]
-    after = [cut.before + _FRAME * len(cut.frames) if cut else 0.0 for cut in ends]
+    after = [cut.before + _FRAME * len(cut.frames) + _LINE * (len(cut.crossings) - 1) if cut else 0.0 for cut in ends]
     last = len(ends) - 1
     best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, (0,))}  # the ends so far, by the last of them
     for number in range(1, columns + 1):
@@ -235,7 +164,7 @@ def _set(geometry: Geometry, columns: list[_Column]) -> Geometry:
     def offset_at(v: float) -> Point:
         return next(at for column, at in zip(columns, offsets, strict=True) if v < column.high or column.last is None)
 
-    lines = {edge: _line_parts(line, columns, offsets) for edge, line in geometry.lines.items()}
+    lines = {edge: _line_parts(edge.source, line, columns, offsets) for edge, line in geometry.lines.items()}
     return replace(
         geometry,
         width=round(left - _APART + 2 * MARGIN, 2),
@@ -253,7 +182,7 @@ def _set(geometry: Geometry, columns: list[_Column]) -> Geometry:
             )
             for stub in geometry.stubs
         ),
-        connectors=tuple(_connectors(columns, offsets)),
+        connectors=tuple(_connectors(geometry, columns, offsets)),
     )
 
 
@@ -289,9 +218,9 @@ def _frame_parts(geometry: Geometry, column: _Column, drawn: _Drawn) -> dict[str
         goes_on = column.first is not None and name in column.first.frames
         is_cut = goes_on or (column.last is not None and name in column.last.frames)
         if part is not None and (goes_on if column.titled else is_cut):
-            inner = [one for other, one in found.items() if _holds(frame, geometry.frames[other])]
+            inner = [one for other, one in found.items() if holds(frame, geometry.frames[other])]
             low, high = _extent(drawn, column, inner, within=frame)
-            low = max(frame.x, low - PAD - (0.0 if column.titled else _TITLE))
+            low = max(frame.x, low - PAD - (0.0 if column.titled else TITLE_ROOM))
             needed = continued_width(geometry, name) if column.titled else 0.0
             high = min(frame.x + frame.width, max(high + PAD, low + needed))
             part = Rectangle(low, part.y, high - low, part.height)
@@ -312,46 +241,74 @@ def continued(title: str) -> str:
 
 def _extent(drawn: _Drawn, column: _Column, frames: Iterable[Rectangle], *, within: Rectangle) -> tuple[float, float]:
     """Return how far *frames*, and what else of a column is *within* a rectangle, reach across the flow."""
-    reach = [(one.x, one.x + one.width) for one in drawn.solid if _holds(within, one)]
+    reach = [(one.x, one.x + one.width) for one in drawn.solid if holds(within, one)]
     reach += [(one.x, one.x + one.width) for one in frames]
     low, high = max(column.low, within.y), min(column.high, within.y + within.height)
     for (u, begin), (other, end) in drawn.pieces:
         if max(begin, end) >= low and min(begin, end) <= high and within.x <= u <= within.x + within.width:
             reach.append((min(u, other), max(u, other)))
     for cut in (column.first, column.last):
-        if cut is not None:
-            reach.append((cut.u - RADIUS, cut.u + RADIUS))
+        for one in cut.crossings if cut is not None else ():
+            reach.append((one.at - RADIUS, one.at + RADIUS))
     return min(low for low, _ in reach), max(high for _, high in reach)
 
 
-def _holds(outer: Rectangle, inner: Rectangle) -> bool:
-    across = outer.x <= inner.x and inner.x + inner.width <= outer.x + outer.width
-    return across and outer.y <= inner.y and inner.y + inner.height <= outer.y + outer.height
+def _line_parts(value: str, line: Line, columns: list[_Column], offsets: list[Point]) -> list[Line]:
+    """Return the parts of the line of a *value*, each in its column; it has none where it only leads past.
 
-
-def _line_parts(line: Line, columns: list[_Column], offsets: list[Point]) -> list[Line]:
-    """Return the parts of a line, each in its column."""
+    Of lines of one value that cross the end of a column, one is drawn there.
+    """
     found: list[Line] = []
     low, high = min(v for _, v in line), max(v for _, v in line)
     for column, offset in zip(columns, offsets, strict=True):
-        if high < column.low or low > column.high:
+        if high < column.low or low > column.high or _leads_past(line, column):
             continue
         part = [point for point in line if column.low <= point[1] < column.high]
-        if column.first and next(_crossings(line, column.low), None) is not None:
-            part.insert(0, (column.first.u, column.low - _LEAD))
-        if column.last and next(_crossings(line, column.high), None) is not None:
-            part.append((column.last.u, column.high + _LEAD))
+        first, last = _crossing(value, line, column.first), _crossing(value, line, column.last)
+        if column.last and last and last not in column.last.ends:
+            continue
+        if column.first and first:
+            part[:0] = [(u, column.low - distance) for u, distance in first.way(column.first.lead)]
+        if column.last and last:
+            part += [(u, column.high + distance) for u, distance in reversed(last.way(column.last.lead))]
         if part:
             found.append(tuple(_shifted(point, offset) for point in part))
     return found
 
 
-def _connectors(columns: list[_Column], offsets: list[Point]) -> Iterator[Connector]:
-    for number, (column, here, there) in enumerate(zip(columns, offsets, offsets[1:], strict=False), 1):
-        if column.last is not None:
-            end = column.last.u, column.high + _LEAD + RADIUS
-            start = column.last.u, column.high - _LEAD - RADIUS
-            yield Connector(number, _shifted(end, here), _shifted(start, there))
+def _leads_past(line: Line, column: _Column) -> bool:
+    return line[0][1] < column.low and line[-1][1] >= column.high
+
+
+def _crossing(value: str, line: Line, cut: Cut | None) -> Crossing | None:
+    """Return where the line of a *value* crosses a cut, if it does."""
+    if cut is None:
+        return None
+    at = {*crossings(line, cut.v)}
+    return next((one for one in cut.crossings if one.value == value and one.u in at), None)
+
+
+def _connectors(geometry: Geometry, columns: list[_Column], offsets: list[Point]) -> Iterator[Connector]:
+    """Yield the circles at the ends of columns and at the starts of those after them; each value has one number."""
+    numbers: dict[str, int] = {}
+    for (column, here), (after, there) in pairwise(zip(columns, offsets, strict=True)):
+        cut = column.last
+        assert cut is not None
+        ending = _crossed_in(geometry, column, cut)
+        starting = _crossed_in(geometry, after, cut)
+        for one in cut.crossings:
+            if one in ending and one in cut.ends:
+                number = numbers.setdefault(one.value, len(numbers) + 1)
+                yield Connector(number, _shifted((one.at, cut.v + cut.lead + RADIUS), here), begins=False)
+        for one in cut.crossings:
+            if one in starting:
+                yield Connector(numbers[one.value], _shifted((one.at, cut.v - cut.lead - RADIUS), there), begins=True)
+
+
+def _crossed_in(geometry: Geometry, column: _Column, cut: Cut) -> set[Crossing]:
+    """Return the crossings of a *cut* at which lines begin or end that do not only lead past a *column*."""
+    lines = ((edge.source, line) for edge, line in geometry.lines.items() if not _leads_past(line, column))
+    return {one for value, line in lines if (one := _crossing(value, line, cut)) is not None}
 
 
 def _shifted(point: Point, offset: Point) -> Point:
@@ -382,8 +339,8 @@ def _turned(geometry: Geometry) -> Geometry:
         line_starts={edge: tuple(map(line, parts)) for edge, parts in geometry.line_starts.items()},
         labels=tuple(label._replace(rectangle=turned(label.rectangle)) for label in geometry.labels),
         stubs=tuple(stub._replace(rectangle=turned(stub.rectangle), line=line(stub.line)) for stub in geometry.stubs),
-        connectors=tuple(Connector(one.number, one.end[::-1], one.start[::-1]) for one in geometry.connectors),
+        connectors=tuple(one._replace(at=one.at[::-1]) for one in geometry.connectors),
     )
 
 
-__all__ = ["RADIUS", "Cut", "Cutting", "continued"]
+__all__ = ["Cutting", "InColumns", "continued"]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 
 from ptgraph.figure.box_text import NOTE
-from ptgraph.figure.fit_to_page import LEAST, Fitted, Fitting, Layouts, fitting
+from ptgraph.figure.fit_to_page import LEAST, Fitted, Fitting, fitting
+from ptgraph.figure.layouts import Layouts
 from ptgraph.figure.options import Direction, FigureOptions, points
 
 _WAYS: dict[Direction, str] = {"TB": "from top to bottom", "LR": "from left to right"}

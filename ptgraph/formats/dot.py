@@ -12,6 +12,7 @@ import graphviz
 from ptgraph.drawing.palettes import FONT, Palette, palette
 from ptgraph.drawing.text import clean
 from ptgraph.figure.options import Shown
+from ptgraph.figure.output_brackets import is_bracket
 from ptgraph.formats.flowchart import Chart, box_lines, chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
@@ -118,12 +119,14 @@ class _Nodes:
         attributes = {"fillcolor": style.fill, "color": style.border}
         if box.kind in ("input", "output"):
             attributes["style"] = "rounded,filled,bold"
-        if box.repeat > 1:
+        if box.repeat > 1 or is_bracket(box):
             attributes["peripheries"] = "2"
         sign = self.chart.signs.get(box.id)
         if sign:
             attributes |= {"shape": "circle", "style": "filled", "margin": "0", "width": "0.2", "height": "0.2"}
-        diagram.node(self.names[box.id], sign or self._label(box), tooltip=_tooltip(box), **attributes)
+        inside = ", ".join(self.chart.boxes[part].title for part in box.parts) if is_bracket(box) else ""
+        tooltip = _plain(inside) or _tooltip(box)
+        diagram.node(self.names[box.id], sign or self._label(box), tooltip=tooltip, **attributes)
 
     def _label(self, box: Box, side: str = "") -> str:
         """Return the lines of a box in Graphviz's HTML-like form; those of a frame stand at its *side*."""

@@ -16,6 +16,7 @@ from ptgraph.figure.figure_graph import Sign
 from ptgraph.figure.fit_to_page import opened_boxes
 from ptgraph.figure.focus import focused
 from ptgraph.figure.options import Shown
+from ptgraph.figure.output_brackets import bracketed
 from ptgraph.figure.shared_values import lines_and_stubs
 from ptgraph.figure.simplify import simplify
 from ptgraph.formats.options import Options
@@ -79,6 +80,7 @@ def chart(graph: ModelGraph, options: Options) -> Chart:
     if options.figure.focus:
         whole = focused(whole, graph, options.figure.focus)
     opened = opened_boxes(whole, graph, options.depth, options.figure)
+    whole = bracketed(whole, opened)
     found = lines_and_stubs(whole, opened)
     with_shapes = "shapes" in options.figure.show
     arrows = [

@@ -15,6 +15,7 @@ from ptgraph.drawing.palettes import LINE, Palette, palette
 from ptgraph.drawing.text import clean
 from ptgraph.errors import ExportError
 from ptgraph.figure.options import FigureOptions
+from ptgraph.figure.output_brackets import is_bracket
 from ptgraph.formats.flowchart import Chart, box_lines, chart
 from ptgraph.formats.options import Options
 from ptgraph.graph.labels import count_text
@@ -107,7 +108,7 @@ class _Flowchart:
         """Return the brackets of a box's shape; a box that stands for several has two lines at its sides."""
         if box.id in self.chart.signs:
             return '(("', '"))'
-        return ('[["', '"]]') if box.repeat > 1 else _SHAPES.get(box.kind, ('("', '")'))
+        return ('[["', '"]]') if box.repeat > 1 or is_bracket(box) else _SHAPES.get(box.kind, ('("', '")'))
 
 
 def _text(text: str) -> str:

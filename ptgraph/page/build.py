@@ -23,10 +23,12 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.recorded_pipelines import pipelines_of
 from ptgraph.graph.serialize import attributes
 from ptgraph.graph.view.build import view
+from ptgraph.graph.view.model import View
 from ptgraph.page.comparison_document import prefixed, side_by_side
 from ptgraph.page.descriptions import described, described_classes
-from ptgraph.page.document import PLAIN, diagram, placed
+from ptgraph.page.document import MOST_AT_FIRST, PLAIN, diagram, placed
 from ptgraph.page.js_bundle import bundle
+from ptgraph.page.output_groups import with_output_groups
 from ptgraph.page.overlay import Overlay
 
 WEB = files("ptgraph.page") / "web"
@@ -41,12 +43,16 @@ def page(graph: ModelGraph, depth: int | None = None, overlays: Sequence[Overlay
     Raises ExportError if Graphviz is missing or fails.
     """
     graphs = {"model": graph, **pipelines_of(graph)}
-    views = {key: view(each) for key, each in graphs.items()}
     depths = {"model": depth}
+    views = {key: _grouped(view(each), depths.get(key)) for key, each in graphs.items()}
     documents = {key: diagram(each, views[key], depths.get(key)) for key, each in graphs.items()}
     texts = {key: described(each, views[key]) for key, each in graphs.items()}
     numbers = [{"name": each.name, "values": placed(each.values, views["model"])} for each in overlays]
     return _page(graph.name, documents, texts, _classes(graphs.values()), overlays=numbers)
+
+
+def _grouped(picture: View, depth: int | None) -> View:
+    return with_output_groups(picture, picture.opened(depth, MOST_AT_FIRST))
 
 
 def comparison_page(a: ModelGraph, b: ModelGraph, comparison: GraphDiff, depth: int | None = None) -> bytes:

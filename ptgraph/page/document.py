@@ -167,4 +167,4 @@ def _box(graph: ModelGraph, picture: View, box: Box, sign: str, size: tuple[floa
     return {name: value for name, value in found.items() if value != PLAIN.get(name)} | {"size": list(size)}
 
 
-__all__ = ["PLAIN", "diagram", "lines", "placed"]
+__all__ = ["MOST_AT_FIRST", "PLAIN", "diagram", "lines", "placed"]

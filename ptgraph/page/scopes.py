@@ -92,8 +92,7 @@ def scopes(view: View, sizes: Mapping[str, tuple[float, float]], signs: Iterable
             for source, reader in stubs:
                 wide[reader].append((stub_width(names.of(source, reader)), STUB_HEIGHT))
             boxes = tuple(
-                ScopeBox(*sizes[part], tuple(wide[part]), part in signs, view.boxes[part].kind == "output")
-                for part in box.parts
+                ScopeBox(*sizes[part], tuple(wide[part]), part in signs, _is_output(view, part)) for part in box.parts
             )
             drawn[box.id] = _scope(boxes, number, flow), stubs, list(flow.entries)
             shapes[box.id] = tuple(flow.shapes.get(part, "") for part in box.parts)
@@ -108,6 +107,11 @@ def scopes(view: View, sizes: Mapping[str, tuple[float, float]], signs: Iterable
         layout = with_u.setdefault((scope, as_u[key]), replace(found[scope], u=as_u[key]))
         laid_out[name] = LaidOut(layout, stubs, entries)
     return laid_out
+
+
+def _is_output(view: View, name: str) -> bool:
+    """Return whether a box is an output, or a group of outputs."""
+    return all(view.boxes[part].kind == "output" for part in view.boxes[name].parts or (name,))
 
 
 @dataclass

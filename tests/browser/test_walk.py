@@ -15,6 +15,7 @@ from ptgraph.formats.html import render
 from ptgraph.formats.options import Options
 from ptgraph.graph.view.build import view
 from tests.support.browser_page import Opened, visiting
+from tests.support.many_outputs import Decoder
 from tests.support.page_walk import Links, missing, state_of, walk
 from tests.support.repeat_models import MODELS as MODELS_THAT_REPEAT
 from tests.support.wirings import WIRINGS, Wired
@@ -44,6 +45,21 @@ def test_a_walk_over_a_wiring(browser: Browser, tmp_path: Path, name: str | int)
         seen = walk(go(file), file, STEPS)
     assert (seen.wrong, sorted(seen.crossings)) == ([], [])
     assert seen.states > STEPS / 5
+
+
+def test_a_walk_over_many_outputs(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    graph = ptgraph.trace(Decoder().eval(), torch.zeros(1, 3, dtype=torch.int64))
+    file.write_bytes(b"".join(render(graph, Options())["html"]))
+    with visiting(browser) as go:
+        page, links = go(file), Links.of(file)
+        groups = [name for name, box in links.boxes.items() if box["kind"] == "group"]
+        assert len(groups) == 2
+        for name in groups:
+            page.do(f"ptgraph.open({name!r})")
+            assert missing(links, state_of(page)) == []
+        seen = walk(page, file, STEPS)
+    assert (seen.wrong, sorted(seen.crossings)) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["experts", "heads", "siamese", "last has less", "timed"])

@@ -22,9 +22,10 @@ from ptgraph.errors import ExportError, PtgraphWarning, UsageError
 from ptgraph.figure.box_text import BROAD
 from ptgraph.figure.compose import figure
 from ptgraph.figure.figure_graph import Flow
-from ptgraph.figure.fit_to_page import Layouts, fit
+from ptgraph.figure.fit_to_page import fit
 from ptgraph.figure.layout.dot import geometry as dot_geometry
 from ptgraph.figure.layout.routing_plan import Edge
+from ptgraph.figure.layouts import Layouts
 from ptgraph.figure.options import Direction, Layout, points
 from ptgraph.figure.simplify import simplify
 from ptgraph.graph.model import ModelGraph

@@ -7,6 +7,7 @@ against the same rules by `page_walk`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import networkx as nx
@@ -24,18 +25,25 @@ _HELD = ("parameter", "buffer", "constant", "input", "output")
 
 
 class Picture(NamedTuple):
-    """The ids of boxes and signs, the lines (from, to), and the stubs (text, box that reads it)."""
+    """The ids of boxes and signs, the lines (from, to), and the stubs (text, box that reads it).
+
+    *brackets* maps the id of a box that stands for several outputs to the names that it says.
+    """
 
     boxes: list[str]
     lines: list[tuple[str, str]]
     stubs: list[tuple[str, str]]
+    brackets: dict[str, list[str]]
 
     @staticmethod
     def of_drawing(drawing: Drawing) -> Picture:
         """Return the picture of a figure."""
         lines = [item.id.split("→") for item in of_kind(drawing, "edge")]
         stubs = [item.title.rpartition(", read by ")[::2] for item in of_kind(drawing, "stub")]
-        return Picture([item.id for item in of_kind(drawing, "box", "sign")], [(a, b) for a, b in lines], stubs)
+        boxes = [item.id for item in of_kind(drawing, "box", "sign")]
+        outputs = [item for item in of_kind(drawing, "box") if item.id.startswith("outputs:")]
+        brackets = {item.id: item.title.partition(": ")[2].split(", ") for item in outputs}
+        return Picture(boxes, [(a, b) for a, b in lines], stubs, brackets)
 
     @staticmethod
     def of_chart(chart: Chart) -> Picture:
@@ -46,6 +54,11 @@ class Picture(NamedTuple):
             [_id(box) for box in chart.inside(chart.root) if box not in chart.frames],
             [(_id(source), target) for source, target in arrows if source not in texts],
             [(texts[source], target) for source, target in arrows if source in texts],
+            {
+                box: [chart.boxes[part].title for part in chart.boxes[box].parts]
+                for box in chart.inside(chart.root)
+                if chart.boxes[box].kind == "output" and chart.boxes[box].parts
+            },
         )
 
 
@@ -59,12 +72,15 @@ def torn(graph: ModelGraph, drawn: Drawing | Chart) -> list[str]:
 
     An input that an operation reads is a box with a line that leaves it, or the name of a stub. A box that reads a
     value which depends on an input has a line or a stub that comes in, from each box that is drawn and gives it one;
-    one whose value is read outside of it has a line that leaves.
+    one whose value is read outside of it has a line that leaves. An output is a box, or named by one that stands for
+    several, with a line from what gives it.
     """
     ops = graph.ops
     inputs = graph.of_kind("input")
     alive = set(inputs).union(*(nx.descendants(ops, name) for name in inputs))
-    boxes, lines, stubs = picture = Picture.of_chart(drawn) if isinstance(drawn, Chart) else Picture.of_drawing(drawn)
+    boxes, lines, stubs, brackets = picture = (
+        Picture.of_chart(drawn) if isinstance(drawn, Chart) else Picture.of_drawing(drawn)
+    )
     entered = {target for _, target in lines} | {reader for _, reader in stubs}
     left = {source for source, _ in lines}
     named = {text for text, _ in stubs}
@@ -75,6 +91,10 @@ def torn(graph: ModelGraph, drawn: Drawing | Chart) -> list[str]:
                 found.append(f"input {name} is not drawn")
             elif name not in left:
                 found.append(f"no line leaves input {name}")
+    told = {name for names in brackets.values() for name in names}
+    for name in graph.of_kind("output"):
+        if name in alive and name not in boxes and ops.nodes[name]["target"] not in told:
+            found.append(f"output {name} is not drawn")
     members = _members(graph)
     for box in boxes:
         inside = members.get(box, {box} if box in ops else set())
@@ -90,7 +110,7 @@ def torn(graph: ModelGraph, drawn: Drawing | Chart) -> list[str]:
 
 def _missing(graph: ModelGraph, picture: Picture, alive: set[str]) -> list[str]:
     """Return the lines between two drawn boxes that a figure leaves out without naming the value at its reader."""
-    boxes = _Boxes(graph, set(picture.boxes))
+    boxes = _Boxes(graph, set(picture.boxes), picture.brackets)
     auxiliary = auxiliary_operations(graph)
     flow = drawn_flow(graph, auxiliary, no_ops(graph))
     nothing = zeros(graph)  # left out where a sum starts with them: of what they read, they have the shape alone
@@ -130,16 +150,19 @@ def _words(text: str) -> set[str]:
 class _Boxes:
     """The boxes of a view of *graph* around its operations, of which the ids *drawn* are those of drawn ones.
 
+    *brackets* are boxes that stand for several outputs, and their names.
+
     An id that a module and an operation would both have is *unclear*.
     """
 
-    def __init__(self, graph: ModelGraph, drawn: set[str]) -> None:
+    def __init__(self, graph: ModelGraph, drawn: set[str], brackets: Mapping[str, list[str]]) -> None:
         self.graph, self.view = graph, view(graph)
         ids = Counter(map(_id, self.view.boxes))
         self.unclear = {name for name, count in ids.items() if count > 1}
         self.drawn = drawn - self.unclear
         self.leaves = {box.op: box.id for box in self.view.boxes.values() if box.op is not None}
         self.containers = [path for path in _uncalled(graph) if path in self.drawn]
+        self.brackets = {name: box for box, names in brackets.items() for name in names}
 
     def chain(self, name: str) -> list[str]:
         """Return the boxes around an operation, or around the one that stands for it."""
@@ -149,9 +172,10 @@ class _Boxes:
     def around(self, name: str) -> str | None:
         """Return the id of the drawn box that an operation is or is in."""
         ids = map(_id, self.chain(name))
-        scope = self.graph.op(name).scope
-        containers = (path for path in self.containers if scope.startswith(f"{path}."))
-        return next((box for box in ids if box in self.drawn), next(containers, None))
+        op = self.graph.op(name)
+        bracket = self.brackets.get(op.target) if op.kind == "output" else None
+        containers = (path for path in self.containers if op.scope.startswith(f"{path}."))
+        return next((box for box in ids if box in self.drawn), bracket or next(containers, None))
 
     def is_carried(self, source: str, reader: str) -> bool:
         """Return whether two operations are in different ones of equal blocks, one of which is drawn for all."""

@@ -48,11 +48,11 @@ from ptgraph.graph.view.model import Box
 
 
 class Connector(NamedTuple):
-    """Where a value goes on in another column: the centres of two circles with one number, the first at its *end*."""
+    """The centre of a circle where the line of a value ends, or *begins* in another column at one with its number."""
 
     number: int
-    end: tuple[float, float]
-    start: tuple[float, float]
+    at: tuple[float, float]
+    begins: bool
 
 
 @dataclass(frozen=True)

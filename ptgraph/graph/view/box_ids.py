@@ -4,7 +4,7 @@
     numbers = [number] { "." [number] }   one for each fold, the outermost first; none for a fold that is not unfolded
     base    = "/"                      the model
             | "/" call                 a call of a module: its path, and "#2" after it for the second call
-            | "#" base                 the operations on positions and masks in a box
+            | "#" base                 the operations on positions and masks in a box; the outputs in a group, the first
             | "*" count base           a pattern: the number of parts in a period, and the box of the first
             | operation                the name of an operation, an input or an output
     stub    = base "→" base            a value, and the box that reads it
