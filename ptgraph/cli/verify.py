@@ -11,6 +11,7 @@ from ptgraph.cli.target_options import (
     checkpoint_option,
     epilog,
     input_option,
+    limit_option,
     opset_option,
     structure_option,
     target_argument,
@@ -39,6 +40,7 @@ be loaded, 4 it cannot be traced, 5 it has no ONNX that runs."""
 )
 @structure_option
 @opset_option
+@limit_option
 @quiet_option
 @debug_option
 def verify(

@@ -7,11 +7,11 @@ import zipfile
 from collections.abc import Callable
 from typing import IO
 
-SLACK = 64 * 2**20  # bytes of compressed code and of notes for debuggers
+from ptgraph.common.limits import limit, remedy
 
 
 def check_archive(file: IO[bytes], size: int, counts: Callable[[str], bool] = lambda name: True) -> None:
-    """Raise ValueError if a zip archive of *size* bytes unpacks to more than these and `SLACK`.
+    """Raise ValueError if a zip archive of *size* bytes unpacks to more than these and the limit ``unpacked``.
 
     *counts* says of the name of an entry whether it counts. Raises UnpicklingError as `check_pickle` does. What is no
     archive is not checked.
@@ -20,8 +20,10 @@ def check_archive(file: IO[bytes], size: int, counts: Callable[[str], bool] = la
         return
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist() if counts(entry.filename))
-        if unpacked > size + SLACK:
-            raise ValueError(f"its {size:,} bytes unpack to {unpacked:,}, and torch compresses next to nothing")
+        if unpacked > size + limit("unpacked"):
+            raise ValueError(
+                f"its {size:,} bytes unpack to {unpacked:,}, and torch compresses next to nothing; {remedy('unpacked')}"
+            )
         for name in archive.namelist():
             if name.partition("/")[2] == "data.pkl":
                 check_pickle(archive.read(name))

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import shortened
 
-MANY = 100_000  # layers and the like, which are made one by one
 LARGEST = 2**40  # of a size
 _COUNTS = r"(num|n)_\w*(layers?|blocks|labels|experts|heads|stages)|depths?|num_layer"
 _COUNT = re.compile(rf"{_COUNTS}|\w*_layers")
@@ -37,8 +37,9 @@ def impossible(settings: Any) -> str | None:
         for number in value if isinstance(value, list) else [value]:
             if not isinstance(number, int):
                 continue
-            if number > MANY and _COUNT.fullmatch(name):
-                return f"{name} is {_number(number)}, and ptgraph makes no more than {MANY:,}"
+            if number > limit("layers") and _COUNT.fullmatch(name):
+                most = f"ptgraph makes no more than {limit_text('layers')}; {remedy('layers')}"
+                return f"{name} is {_number(number)}, and {most}"
             if number < 0 and _NOT_NEGATIVE.fullmatch(name):
                 return f"{name} is {text_of(value)}, and it cannot be negative"
     return None
@@ -90,4 +91,4 @@ def _number(number: int) -> str:
     return f"{number:,}" if number < 10**30 else "too large a number"
 
 
-__all__ = ["MANY", "fields", "impossible", "suspects", "text_of"]
+__all__ = ["fields", "impossible", "suspects", "text_of"]

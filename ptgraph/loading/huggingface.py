@@ -17,8 +17,9 @@ from torch import nn
 from torch.nn.modules import module as hooks
 
 from ptgraph.common.interrupts import check as check_interrupt
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import quoted
-from ptgraph.common.regular_file import LARGEST_TEXT, need_file, read_whole
+from ptgraph.common.regular_file import need_file, read_whole
 from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError
 from ptgraph.loading.config_fields import fields, impossible, suspects, text_of
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 # and "grouped_mm" is an operation of transformers' own; this one is gathers and matrix products.
 EXPERTS = "batched_mm"
 
-MANY_MODULES = 300_000
 _IGNORED = {"auto_map", "trust_remote_code", "quantization_config", "use_kernels", "kernel_config"}  # fetched or run
 _IGNORED |= {  # chosen by ptgraph
     f"{name}_implementation{end}" for name in ("attn", "_attn", "experts", "_experts") for end in ("", "_internal")
@@ -43,7 +43,7 @@ def need_config(path: Path) -> None:
     file = _config_file(path)
     if file != path and not os.path.lexists(file):
         raise LoadError(f"the folder {path} holds no config.json")
-    need_file(file, largest=LARGEST_TEXT)
+    need_file(file, is_text=True)
 
 
 def model_name(path: Path) -> str:
@@ -153,14 +153,14 @@ def _offline() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _not_too_many(path: Path) -> Iterator[None]:
-    """Raise LoadError if more than `MANY_MODULES` modules are made."""
+    """Raise LoadError if more modules than the limit ``modules`` are made."""
     made = 0
 
     def count(module: nn.Module, name: str, submodule: Any) -> None:
         nonlocal made
         made += 1
-        if made > MANY_MODULES:
-            raise LoadError(f"{path}: a model of more than {MANY_MODULES:,} modules, which nothing could show")
+        if made > limit("modules"):
+            raise LoadError(f"{path}: a model of more than {limit_text('modules')} modules; {remedy('modules')}")
 
     handle = hooks.register_module_module_registration_hook(count)
     try:

@@ -14,6 +14,7 @@ import pytest
 import torch
 import transformers
 
+from ptgraph.common.limits import limits, remedy
 from ptgraph.errors import LoadError, PtgraphError, PtgraphWarning
 from ptgraph.loading import huggingface as hf
 from ptgraph.loading.huggingface_inputs import example_inputs
@@ -356,7 +357,10 @@ def test_any_value_of_any_field_gives_a_model_or_a_sentence(tmp_path, kind):
         ('{"model_type": "bert", "a": ' + '{"a": ' * 900 + "1" + "}" * 901, "not a valid bert config"),
         ("", "not JSON"),
         ("\udcff", "not JSON"),
-        ('{"model_type": "bert", "num_hidden_layers": 1000000000}', "num_hidden_layers is 1,000,000,000, and ptgraph"),
+        (
+            '{"model_type": "bert", "num_hidden_layers": 1000000000}',
+            "num_hidden_layers is 1,000,000,000, and ptgraph makes no more than 100,000; raise it",
+        ),
     ],
     ids=["deep", "deep kind", "deep setting", "empty", "bytes", "layers"],
 )
@@ -365,10 +369,10 @@ def test_files_that_nobody_wrote(tmp_path, text, message):
     assert message in error(load, str(tmp_path))
 
 
-def test_a_model_of_more_modules_than_anything_could_show(tmp_path, monkeypatch):
-    monkeypatch.setattr(hf, "MANY_MODULES", 1000)
+def test_a_model_of_more_modules_than_the_limit(tmp_path):
     write(tmp_path, {"model_type": "gpt2", "n_layer": 10_000, "n_embd": 8, "n_head": 2})
-    assert "a model of more than 1,000 modules" in error(load, str(tmp_path))
+    with limits(modules=1000):
+        assert f"a model of more than 1,000 modules; {remedy('modules')}" in error(load, str(tmp_path))
     write(tmp_path, {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2})
     assert load(str(tmp_path)).model is not None
 
