@@ -90,6 +90,8 @@ def verify(
             warn(f"torch gives no finite number in {item.output} with {item.case}")
         for output in dict.fromkeys(item.output for item in found if item.random):
             warn(f"{output} depends on random numbers and is not comparable")
+        for output, ties in dict.fromkeys((item.output, item.ties) for item in found if item.ties):
+            warn(f"{output} depends on which of equal numbers {' and '.join(ties)} chooses, and is not comparable")
     if not found:
         warn(f"{graph.name} gives no tensors, so there is nothing to compare")
         return
