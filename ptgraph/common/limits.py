@@ -39,6 +39,7 @@ LIMITS = {
     "text": Limit(16 * MIB, "a config, an overlay or a Python file", is_size=True),
     "code": Limit(64 * MIB, "the code in a TorchScript file", is_size=True),
     "unpacked": Limit(64 * MIB, "what a zip archive of torch unpacks to beyond its own size", is_size=True),
+    "values": Limit(1_000_000, "values in the example inputs of a .pt2 file; what is held twice counts twice"),
     "weights": Limit(4 * GIB, "random weights that are made up where a tracer has to run the model", is_size=True),
     "seconds": Limit(60, "seconds of processor time for one layout of a figure by Graphviz"),
 }

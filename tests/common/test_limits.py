@@ -97,6 +97,15 @@ def unpacks(folder: Path) -> None:
     read(folder / "b.pt")
 
 
+def many_inputs(folder: Path) -> None:
+    class Sums(nn.Module):
+        def forward(self, x: list[torch.Tensor]) -> torch.Tensor:
+            return torch.stack(x).sum()
+
+    torch.export.save(torch.export.export(Sums(), ([torch.zeros(2)] * 9,)), folder / "a.pt2")
+    load(str(folder / "a.pt2"))
+
+
 def empty(_: Path) -> None:
     with torch.device("meta"):
         model = Branch()
@@ -116,6 +125,7 @@ CASES: list[tuple[str, int, Callable[[Path], None]]] = [
     ("text", 30, overlay),
     ("code", 9, script),
     ("unpacked", 99, unpacks),
+    ("values", 9, many_inputs),
     ("weights", 9, empty),
 ]
 
