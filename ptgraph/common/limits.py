@@ -41,6 +41,7 @@ LIMITS = {
     "unpacked": Limit(64 * MIB, "what a zip archive of torch unpacks to beyond its own size", is_size=True),
     "values": Limit(1_000_000, "values in the example inputs of a .pt2 file; what is held twice counts twice"),
     "weights": Limit(4 * GIB, "random weights that are made up where a tracer has to run the model", is_size=True),
+    "memory": Limit(64 * GIB, "memory of ONNX Runtime in `verify`, or what is free if that is less", is_size=True),
     "seconds": Limit(60, "seconds of processor time for one layout of a figure by Graphviz"),
 }
 _values: ContextVar[dict[str, int]] = ContextVar("limits", default={})  # noqa: B039 (never changed in place)

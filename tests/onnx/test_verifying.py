@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch import nn
 import ptgraph
 from ptgraph import ExportError, LoadError, OutputCheck, PtgraphError, TraceError, UsageError
 from ptgraph.cli.main import main
+from ptgraph.common.limits import limits, remedy
 from ptgraph.errors import PtgraphWarning
 from ptgraph.formats.options import Options
 from ptgraph.models import TransformerConfig, TransformerLM
@@ -511,6 +513,40 @@ def test_a_wrong_output_beside_equal_numbers_is_still_wrong(tmp_path):
     file = file_of(Best(2, 2), tmp_path, "embedded", args=(x,))
     found = ptgraph.verify(Best(2, 2), file, args=(x,))
     assert [item.agrees for item in found[:2]] == [False, True]
+
+
+def asking_for(numbers: int, folder: Path, *, constant: bool) -> Path:
+    """An ONNX file that takes so many numbers in between: of a constant, or of the largest number of the input."""
+    make, tensor = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [make("ConstantOfShape", ["n"], ["many"])]
+    if not constant:
+        nodes = [make("ReduceMax", ["x"], ["largest"], keepdims=0), make("Expand", ["largest", "n"], ["many"])]
+    nodes += [make("ReduceMax", ["many"], ["m"], keepdims=0), make("Sub", ["m", "m"], ["zero"])]
+    nodes += [make("Add", ["x", "zero"], ["y"])]
+    sides = [tensor(name, onnx.TensorProto.FLOAT, [3, 4]) for name in "xy"]
+    size = onnx.numpy_helper.from_array(np.array([numbers], np.int64), "n")
+    graph = onnx.helper.make_graph(nodes, "g", sides[:1], sides[1:], [size])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), folder / "m.onnx")
+    return folder / "m.onnx"
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_file_that_asks_for_more_memory_than_it_may_take(tmp_path, constant):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (said,) = {
+        item.reason for item in ptgraph.verify(nn.Identity(), asking_for(2**38, tmp_path, constant=constant), args=(X,))
+    }
+    assert re.fullmatch(
+        r"ONNX Runtime fails: it asks for 1,024\.0 GiB more, and it may take 64 GiB, of which [\d.,]+ GiB are free; "
+        + re.escape(remedy("memory")),
+        said,
+    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # kB
+    file = asking_for(2**27, tmp_path, constant=constant)
+    with limits(memory="64MiB"):
+        assert not any(item.agrees for item in ptgraph.verify(nn.Identity(), file, args=(X,)))
+    assert all(item.agrees for item in ptgraph.verify(nn.Identity(), file, args=(X,)))
 
 
 def test_a_few_integers_are_inside_a_file_with_external_weights(tmp_path):
