@@ -37,6 +37,7 @@ LIMITS = {
     "nesting": Limit(100, "functions and branches of an ONNX file within each other"),
     "parts": Limit(250, "parts of a name in an ONNX file, between its dots or slashes"),
     "text": Limit(16 * MIB, "a config, an overlay or a Python file", is_size=True),
+    "numbers": Limit(500_000, "cells of an overlay"),
     "code": Limit(64 * MIB, "the code in a TorchScript file", is_size=True),
     "unpacked": Limit(64 * MIB, "what a zip archive of torch unpacks to beyond its own size", is_size=True),
     "values": Limit(1_000_000, "values in the example inputs of a .pt2 file; what is held twice counts twice"),

@@ -123,6 +123,7 @@ CASES: list[tuple[str, int, Callable[[Path], None]]] = [
     ("parts", 3, long_path),
     ("text", 30, config),
     ("text", 30, overlay),
+    ("numbers", 8, overlay),
     ("code", 9, script),
     ("unpacked", 99, unpacks),
     ("values", 9, many_inputs),
