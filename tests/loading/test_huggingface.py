@@ -17,6 +17,7 @@ import transformers
 from ptgraph.common.limits import limits, remedy
 from ptgraph.errors import LoadError, PtgraphError, PtgraphWarning
 from ptgraph.loading import huggingface as hf
+from ptgraph.loading.config_fields import culprits
 from ptgraph.loading.huggingface_inputs import example_inputs
 from ptgraph.loading.target import load
 
@@ -367,6 +368,37 @@ def test_any_value_of_any_field_gives_a_model_or_a_sentence(tmp_path, kind):
 def test_files_that_nobody_wrote(tmp_path, text, message):
     (tmp_path / "config.json").write_bytes(text.encode(errors="surrogateescape"))
     assert message in error(load, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"rope_theta": "a"}, 'rope_theta is "a"'),
+        ({"rope_theta": [1]}, "rope_theta is [1]"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": "a"}}, '"rope_theta": "a"'),
+        ({"rope_scaling": {"type": "linear", "factor": "a"}}, 'rope_scaling is {"type": "linear", "factor": "a"}'),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "beta_fast": "x"}}, '"beta_fast": "x"'),
+    ],
+)
+def test_a_field_is_named_where_transformers_names_none(tmp_path, more, named):
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 32}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "architectures": ["LlamaForCausalLM"]}
+    write(tmp_path, {"model_type": "llama", **sizes, **heads})
+    load(str(tmp_path))
+    write(tmp_path, {"model_type": "llama", **sizes, **heads, **more})
+    said = error(load, str(tmp_path))
+    assert named in said.rpartition("(")[2], said
+    assert not any(name in said.rpartition("(")[2] for name in (*sizes, *heads))
+
+
+def test_no_field_is_named_where_none_alone_is_the_cause():
+    def attempt(settings):
+        raise TypeError
+
+    assert culprits({"a": 1, "b": {"c": 2}}, attempt) == ""
+    assert culprits({"a": 1, "b": {"c": 2}}, lambda settings: 1 / ("a" not in settings)) == " (a is 1)"
+    long = {"b": {"c": 2, "d": "d" * 100}}
+    assert culprits(long, lambda settings: 1 / ("c" not in settings.get("b", {}))) == " (c is 2)"
 
 
 def test_a_model_of_more_modules_than_the_limit(tmp_path):
