@@ -11,6 +11,7 @@ from typing import Any as _Any
 
 if TYPE_CHECKING:
     from ptgraph.api import analyze, attention_patterns, compare, export, export_comparison, load_target, trace, verify
+    from ptgraph.common.limits import limits
     from ptgraph.comparison.result import GraphDiff
     from ptgraph.errors import ExportError, LoadError, PtgraphError, TraceError, UsageError
     from ptgraph.figure.options import FigureOptions
@@ -33,6 +34,7 @@ _HOMES = {
         "trace",
         "verify",
     ),
+    "common.limits": ("limits",),
     "comparison.result": ("GraphDiff",),
     "errors": ("ExportError", "LoadError", "PtgraphError", "TraceError", "UsageError"),
     "figure.options": ("FigureOptions",),
@@ -72,6 +74,7 @@ __all__ = [
     "compare",
     "export",
     "export_comparison",
+    "limits",
     "load_target",
     "preset_sizes",
     "trace",

@@ -110,6 +110,7 @@ def _verified(row: dict[str, Any], source: Source, graph: ModelGraph) -> None:
     wrong = [each for each in found if not each.agrees]
     row["verify"] = "; ".join(f"{each.output}: {each.reason or f'off by {each.max_abs:.2g}'}" for each in wrong[:2])
     row["random"] = any(each.random for each in found)
+    row["ties"] = sorted({name for each in found for name in each.ties})
     row["max_rel"] = max((each.max_rel for each in found), default=0.0)
 
 

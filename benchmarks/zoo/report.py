@@ -17,7 +17,7 @@ seconds are those of a machine with other work.
   written, in how many seconds.
 - *Checker*: whether `onnx.checker` accepts the ONNX file, with full shape inference.
 - *ONNX Runtime*: whether its outputs are those of torch, as `ptgraph verify` compares them. "random" are outputs that
-  depend on random numbers.
+  depend on random numbers, "ties" those that depend on which of equal numbers an operator such as topk chooses.
 - *Counts*: whether FLOPs, convolutions, module calls and the parameters that are read are those of a run with hooks
   and a dispatch mode (`tests/support/eager_run.py`).
 - *Untouched*: whether model, arguments and random states are the same, in depth, after the export and the verification.
@@ -85,7 +85,10 @@ def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 def _cells(row: dict[str, Any]) -> list[str]:
     formats = row.get("formats", [])
     exit = "–" if row["exit"] is None else str(row["exit"])
-    verified = "random" if row.get("random") and not row.get("verify") else _mark(row, "verify")
+    verified = _mark(row, "verify")
+    if not row.get("verify"):
+        ties = f"ties ({', '.join(row['ties'])})" if row.get("ties") else verified
+        verified = "random" if row.get("random") else ties
     reason = reasons(row).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
     if len(reason) > 160:
         reason = reason[:159].rstrip() + "…"

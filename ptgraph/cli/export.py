@@ -13,6 +13,7 @@ from ptgraph.cli.target_options import (
     checkpoint_option,
     epilog,
     input_option,
+    limit_option,
     opset_option,
     structure_option,
     target_argument,
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
 )
 @figure_options
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+@limit_option
 @quiet_option
 @debug_option
 def export(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptgraph.cli.console import debug_option, progress, quiet_option, say
-from ptgraph.cli.target_options import epilog, input_option, target_argument, trust_option
+from ptgraph.cli.target_options import epilog, input_option, limit_option, target_argument, trust_option
 from ptgraph.cli.tracing import graph_of_target, warn_of_attempts
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @input_option
 @trust_option
 @click.option("--json", "as_json", is_flag=True, help="Print the analysis as JSON, for a script.")
+@limit_option
 @quiet_option
 @debug_option
 def info(target: str, inputs: tuple[str, ...], trust: bool, as_json: bool, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""`ptgraph list`, `ptgraph formats`, `ptgraph schema`: the presets, the formats, the JSON Schema."""
+"""`ptgraph list`, `formats`, `limits`, `schema`: the presets, the formats, the limits, the JSON Schema."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def formats() -> None:
         warn(reason)
 
 
+@click.command("limits")
+def list_limits() -> None:
+    """List the limits of what is read and made, which --limit NAME=VALUE sets: the default and the meaning of each."""
+    from ptgraph.common.limits import LIMITS, value_text
+
+    print_rows([(name, value_text(one.default, is_size=one.is_size), one.meaning) for name, one in LIMITS.items()])
+
+
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of the json format."""
@@ -44,4 +52,4 @@ def schema() -> None:
     say((files("ptgraph.formats") / "schema.json").read_text(encoding="utf-8"), end="")
 
 
-__all__ = ["formats", "list_presets", "schema"]
+__all__ = ["formats", "list_limits", "list_presets", "schema"]

@@ -9,7 +9,7 @@ import click
 from ptgraph.cli.console import EXIT_CODES, Group
 from ptgraph.cli.export import export
 from ptgraph.cli.info import info
-from ptgraph.cli.lists import formats, list_presets, schema
+from ptgraph.cli.lists import formats, list_limits, list_presets, schema
 from ptgraph.cli.notebook import notebook
 from ptgraph.cli.training import pipeline, train
 from ptgraph.cli.verify import verify
@@ -22,7 +22,7 @@ def main() -> None:
     gc.set_threshold(1_000_000, 20, 50)  # a short life with many objects: looking for cycles took a fifth of it
 
 
-for _command in (export, info, verify, notebook, list_presets, formats, schema, train, pipeline):
+for _command in (export, info, verify, notebook, list_presets, formats, list_limits, schema, train, pipeline):
     main.add_command(_command)
 
 __all__ = ["main"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ptgraph.cli.console import debug_option, say
-from ptgraph.cli.target_options import epilog, input_option, target_argument, trust_option
+from ptgraph.cli.target_options import epilog, input_option, limit_option, target_argument, trust_option
 from ptgraph.errors import LoadError, UsageError
 
 
@@ -15,6 +15,7 @@ from ptgraph.errors import LoadError, UsageError
 @click.option("--name", help="The name of the notebook, without its ending. Default: the name of the target.")
 @input_option
 @trust_option
+@limit_option
 @debug_option
 def notebook(target: str, output: str, name: str | None, inputs: tuple[str, ...], trust: bool) -> None:
     """Write DIR/NAME.ipynb, a notebook that explores TARGET: parameters, attention, sizes and training."""

@@ -79,7 +79,7 @@ def comparison_rows(found: Sequence[OutputCheck]) -> list[tuple[str, ...]]:
                 shape_text(item.shape),
                 f"{item.max_abs:.2g}",
                 f"{item.max_rel:.2g}",
-                "random" if item.random else "" if item.agrees else "differs",
+                "random" if item.random else "ties" if item.ties else "" if item.agrees else "differs",
             )
             for item in found
         ),

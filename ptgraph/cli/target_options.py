@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ptgraph.cli.console import EXIT_CODES
+from ptgraph.common.limits import limits, parsed
 from ptgraph.onnx.options import OPSETS
 
 TARGET_HELP = """TARGET is a preset (see `ptgraph list`); package.module:attribute or file.py:attribute (a module, a
@@ -46,6 +49,23 @@ opset_option = click.option(
 )
 
 
+def _set(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Any:
+    """Set limits until the command ends; of a limit that is given twice, the last counts."""
+    ctx.with_resource(limits(**dict(map(parsed, given))))
+
+
+limit_option = click.option(
+    "--limit",
+    multiple=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_set,
+    metavar="NAME=VALUE",
+    help="Raise or lower a limit of what is read and made, such as layers=200000 or text=64MiB; `ptgraph limits` lists "
+    "them. Repeatable.",
+)
+
+
 def epilog(exit_codes: str = EXIT_CODES) -> str:
     """Return the end of a command's help: what a target is, and what *exit_codes* mean."""
     return f"{TARGET_HELP}\n\n{exit_codes}"
@@ -55,6 +75,7 @@ __all__ = [
     "checkpoint_option",
     "epilog",
     "input_option",
+    "limit_option",
     "opset_option",
     "structure_option",
     "target_argument",

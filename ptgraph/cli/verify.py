@@ -11,6 +11,7 @@ from ptgraph.cli.target_options import (
     checkpoint_option,
     epilog,
     input_option,
+    limit_option,
     opset_option,
     structure_option,
     target_argument,
@@ -39,6 +40,7 @@ be loaded, 4 it cannot be traced, 5 it has no ONNX that runs."""
 )
 @structure_option
 @opset_option
+@limit_option
 @quiet_option
 @debug_option
 def verify(
@@ -88,6 +90,8 @@ def verify(
             warn(f"torch gives no finite number in {item.output} with {item.case}")
         for output in dict.fromkeys(item.output for item in found if item.random):
             warn(f"{output} depends on random numbers and is not comparable")
+        for output, ties in dict.fromkeys((item.output, item.ties) for item in found if item.ties):
+            warn(f"{output} depends on which of equal numbers {' and '.join(ties)} chooses, and is not comparable")
     if not found:
         warn(f"{graph.name} gives no tensors, so there is nothing to compare")
         return

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ptgraph.common.limits import limit, remedy
 from ptgraph.errors import ExportError
 
 PROGRAM = "graphviz-pure"
@@ -24,13 +25,13 @@ def program() -> str:
     return found
 
 
-def run(source: str, format: str, seconds: int | None = None) -> str:
+def run(source: str, format: str, limited: str | None = None) -> str:
     """Run ``dot`` on the DOT text *source* (one graph or several), and return its output.
 
-    Raises ExportError if the program is missing, fails, or takes more than so many *seconds* of processor time, or
-    SECONDS if it is None.
+    Raises ExportError if the program is missing, fails, or takes more processor time than the limit called *limited*,
+    or than SECONDS if there is none.
     """
-    seconds = SECONDS if seconds is None else seconds
+    seconds = SECONDS if limited is None else limit(limited)
     command = [program(), "-Kdot", f"-T{format}"]
     shell = shutil.which("sh") if os.name == "posix" else None
     if shell is not None:
@@ -40,7 +41,8 @@ def run(source: str, format: str, seconds: int | None = None) -> str:
     except OSError as error:
         raise ExportError(f"the program {PROGRAM} cannot be run: {error.strerror or error}") from error
     if os.name == "posix" and result.returncode == -signal.SIGXCPU:
-        raise ExportError(f"Graphviz did not end within {seconds} seconds of processor time")
+        how = f"; {remedy(limited)}" if limited is not None else ""
+        raise ExportError(f"Graphviz did not end within {seconds:,} seconds of processor time{how}")
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f"it says nothing (exit code {result.returncode})"]
         raise ExportError(f"Graphviz failed: {next((s for s in lines if s.startswith('Error')), lines[0])}")

@@ -30,4 +30,12 @@ def memory_limit(more: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-__all__ = ["memory_limit"]
+def free_memory() -> int | None:
+    """Return how many bytes the machine has free, with what it can free at once; None where that is not known."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024
+    return None
+
+
+__all__ = ["free_memory", "memory_limit"]

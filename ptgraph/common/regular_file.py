@@ -6,9 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.errors import LoadError, PtgraphError
 
-LARGEST_TEXT = 16 * 2**20  # bytes of a text that is read whole
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -18,8 +18,8 @@ _KINDS = {
 }
 
 
-def need_file(path: Path, error: type[PtgraphError] = LoadError, largest: int | None = None) -> None:
-    """Raise *error* if *path* is not a regular file that can be read, or has more than *largest* bytes.
+def need_file(path: Path, error: type[PtgraphError] = LoadError, *, is_text: bool = False) -> None:
+    """Raise *error* if *path* is not a regular file that can be read, or is beyond the limit ``text`` and a text.
 
     Links are followed. The message says what *path* is instead, or where a link leads that leads to nothing.
     """
@@ -34,23 +34,23 @@ def need_file(path: Path, error: type[PtgraphError] = LoadError, largest: int | 
         raise error(f"cannot read {path}: {getattr(reason, 'strerror', None) or reason}") from reason
     if kind is not None:
         raise error(f"{path} is {_link(path)}{kind}, not a file")
-    if largest is not None and found.st_size > largest:
-        raise error(_too_large(path, found.st_size, largest))
+    if is_text and found.st_size > limit("text"):
+        raise error(_too_large(path, f"{found.st_size / 2**20:,.1f} MiB"))
 
 
-def read_whole(path: Path, error: type[PtgraphError] = LoadError, largest: int = LARGEST_TEXT) -> bytes:
+def read_whole(path: Path, error: type[PtgraphError] = LoadError) -> bytes:
     """Return the bytes of a file of text.
 
-    Raises *error* as `need_file` does, or if the file has more than *largest* bytes.
+    Raises *error* as `need_file` does, or if the file has more bytes than the limit ``text``.
     """
-    need_file(path, error, largest)
+    need_file(path, error, is_text=True)
     try:
         with path.open("rb") as file:
-            data = file.read(largest + 1)  # a file of the system may have more than its size says
+            data = file.read(limit("text") + 1)  # a file of the system may have more than its size says
     except OSError as reason:
         raise error(f"cannot read {path}: {reason.strerror or reason}") from reason
-    if len(data) > largest:
-        raise error(_too_large(path, None, largest))
+    if len(data) > limit("text"):
+        raise error(_too_large(path, f"more than {limit_text('text')}"))
     return data
 
 
@@ -64,9 +64,8 @@ def _link(path: Path) -> str:
     return f"a link to {path.resolve()}, " if path.is_symlink() else ""
 
 
-def _too_large(path: Path, size: int | None, largest: int) -> str:
-    has = f"{size / 2**20:,.1f}" if size is not None else f"more than {largest >> 20}"
-    return f"{path} has {has} MiB, and ptgraph reads at most {largest >> 20} MiB of such a file"
+def _too_large(path: Path, size: str) -> str:
+    return f"{path} has {size}, and ptgraph reads at most {limit_text('text')} of such a file; {remedy('text')}"
 
 
-__all__ = ["LARGEST_TEXT", "need_file", "read_whole"]
+__all__ = ["need_file", "read_whole"]

@@ -9,11 +9,10 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import quoted
 
 CONTAINER = "torch.nn.modules.container.ModuleList"
-DEEPEST = 250  # parts of a path that a file may name
-MOST = 300_000  # paths that one text may stand for
 
 
 def upwards(path: str) -> Iterator[str]:
@@ -121,12 +120,12 @@ _BRACES = re.compile(r"\{(\{|[\d,–]+\})")
 def unfolded(text: str) -> Iterable[str]:
     """Yield the paths that a text such as ``layers.{0–3,7}.norm`` stands for; ``{{`` is a brace in a name.
 
-    Raises ValueError if they are more than `MOST`, or a range is none.
+    Raises ValueError if they are more than the limit ``modules``, or a range is none.
     """
     pieces = _BRACES.split(text)  # what is in braces is every other one
     choices = [[range(1)] if held == "{" else _ranges_of(held[:-1]) for held in pieces[1::2]]
-    if math.prod(sum(map(len, ranges)) for ranges in choices) > MOST:
-        raise ValueError(f"{quoted(text)} stands for more than {MOST:,} paths")
+    if math.prod(sum(map(len, ranges)) for ranges in choices) > limit("modules"):
+        raise ValueError(f"{quoted(text)} stands for more than {limit_text('modules')} paths; {remedy('modules')}")
     numbers = [
         ["{"] if held == "{" else [str(n) for part in ranges for n in part]
         for held, ranges in zip(pieces[1::2], choices, strict=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ptgraph.common.interrupts import check as check_interrupt
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import shortened
 
-MANY = 100_000  # layers and the like, which are made one by one
 LARGEST = 2**40  # of a size
+SECONDS = 5  # for which the field at fault is looked for
 _COUNTS = r"(num|n)_\w*(layers?|blocks|labels|experts|heads|stages)|depths?|num_layer"
 _COUNT = re.compile(rf"{_COUNTS}|\w*_layers")
 _NOT_NEGATIVE = re.compile(
@@ -37,8 +40,9 @@ def impossible(settings: Any) -> str | None:
         for number in value if isinstance(value, list) else [value]:
             if not isinstance(number, int):
                 continue
-            if number > MANY and _COUNT.fullmatch(name):
-                return f"{name} is {_number(number)}, and ptgraph makes no more than {MANY:,}"
+            if number > limit("layers") and _COUNT.fullmatch(name):
+                most = f"ptgraph makes no more than {limit_text('layers')}; {remedy('layers')}"
+                return f"{name} is {_number(number)}, and {most}"
             if number < 0 and _NOT_NEGATIVE.fullmatch(name):
                 return f"{name} is {text_of(value)}, and it cannot be negative"
     return None
@@ -56,8 +60,50 @@ def suspects(settings: dict[str, Any], usual: Any, error: Exception) -> str:
         known = name in _OTHERS or f"'{name}'" in said
         if not known and _is_suspect(name, value, getattr(usual, name, None), said):
             found[name] = value
-    listed = ", ".join(f"{name} is {text_of(value)}" for name, value in [*found.items()][:3])
+    return _listed([*found.items()])
+
+
+def culprits(settings: dict[str, Any], attempt: Callable[[dict[str, Any]], object]) -> str:
+    """Return the fields without each of which, and so with its default, *attempt* raises nothing, in brackets.
+
+    In place of an object that is too long to be said stand such fields within it, if there are some. Fields are tried
+    one by one, for `SECONDS` at most; of those that are found, the first three are said.
+    """
+    deadline = time.monotonic() + SECONDS
+
+    def found(part: dict[str, Any], whole: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+        for name, value in part.items():
+            rest = {key: kept for key, kept in part.items() if key != name}
+            if time.monotonic() > deadline or name in _OTHERS or not _works(attempt, whole(rest)):
+                continue
+            if isinstance(value, dict) and text_of(value).endswith("…"):
+                inner = [*found(value, lambda own, name=name: whole(part | {name: own}))]  # type: ignore[misc]
+                yield from inner or [(name, value)]
+            else:
+                yield name, value
+
+    return _listed([*found(settings, lambda own: own)])
+
+
+def _works(attempt: Callable[[dict[str, Any]], object], settings: dict[str, Any]) -> bool:
+    try:
+        attempt(settings)
+    except Exception as error:  # noqa: BLE001  # whatever a config can make transformers raise
+        check_interrupt(error)
+        return False
+    return True
+
+
+def _listed(found: Sequence[tuple[str, Any]]) -> str:
+    listed = ", ".join(f"{name} is {text_of(value)}" for name, value in found[:3])
     return f" ({listed})" if listed else ""
+
+
+def names_a_field(error: Exception, settings: Any) -> bool:
+    """Return whether the message of *error* names a field of a config: in quotes, or by a name of several words."""
+    said = str(error)
+    words = set(re.findall(r"\w+", said))
+    return any(f"'{name}'" in said or ("_" in name and name in words) for name, _ in fields(settings))
 
 
 def _is_suspect(name: str, value: Any, usual: Any, said: str) -> bool:
@@ -90,4 +136,4 @@ def _number(number: int) -> str:
     return f"{number:,}" if number < 10**30 else "too large a number"
 
 
-__all__ = ["MANY", "fields", "impossible", "suspects", "text_of"]
+__all__ = ["culprits", "fields", "impossible", "names_a_field", "suspects", "text_of"]

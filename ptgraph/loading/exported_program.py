@@ -24,7 +24,7 @@ import torch
 from ptgraph.common.messages import first_line, shortened
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
-from ptgraph.loading.archives import check_archive
+from ptgraph.loading.archives import check_archive, check_values
 from ptgraph.loading.size_arithmetic import is_arithmetic, is_guard
 from ptgraph.tracing.torch_internals import ArchiveReader, OpOverload, fake_tensor_reader, schema_of
 
@@ -56,6 +56,7 @@ _MAPS = {  # fields whose keys are no fields
     "treespec_namedtuple_fields",
     "as_string_to_argument",
 }
+_INPUTS = re.compile(r"(^|/)data/sample_inputs/[^/]+\.pt$|^serialized_example_inputs\.pt$")
 _LEAVES_QUOTES = re.compile(r'["\\\x00-\x1f\x7f\u2028\u2029]')
 
 
@@ -73,6 +74,7 @@ def read_program(path: Path, *, trust: bool = False) -> torch.export.ExportedPro
             if trust:
                 return torch.export.load(path)
             _check(path)
+            _check_example_inputs(path)
             with _no_code_in_pickles():
                 program = torch.export.load(path)
             _check_keys(program.example_inputs)
@@ -126,6 +128,21 @@ def _documents(path: Path) -> Iterator[bytes]:
                     with archive.open(entry) as inner:
                         check_archive(inner, entry.file_size)
             yield from [archive.read(entry) for entry in entries if entry.filename == OLD_PROGRAM]
+
+
+def _check_example_inputs(path: Path) -> None:
+    """Raise what `check_values` does for the example inputs in the archive, which torch would walk through."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        found = [archive.read(name) for name in archive.namelist() if _INPUTS.search(name)]
+    with torch.serialization.safe_globals([(_no_tensor, fake_tensor_reader()[1])]):
+        for data in found:
+            check_values(torch.load(io.BytesIO(data), map_location="meta", weights_only=True))
+
+
+def _no_tensor(meta: bytes, is_parameter: bool) -> None:
+    """Stand for a fake tensor, which torch makes only within its own reader of programs."""
 
 
 def _check_records(names: list[str], unpacked: int, size: int) -> None:

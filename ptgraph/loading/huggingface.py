@@ -17,11 +17,12 @@ from torch import nn
 from torch.nn.modules import module as hooks
 
 from ptgraph.common.interrupts import check as check_interrupt
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import quoted
-from ptgraph.common.regular_file import LARGEST_TEXT, need_file, read_whole
+from ptgraph.common.regular_file import need_file, read_whole
 from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError
-from ptgraph.loading.config_fields import fields, impossible, suspects, text_of
+from ptgraph.loading.config_fields import culprits, fields, impossible, names_a_field, suspects, text_of
 from ptgraph.loading.huggingface_inputs import nested_configs, one_line
 from ptgraph.loading.meta_init import on_meta
 
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 # and "grouped_mm" is an operation of transformers' own; this one is gathers and matrix products.
 EXPERTS = "batched_mm"
 
-MANY_MODULES = 300_000
 _IGNORED = {"auto_map", "trust_remote_code", "quantization_config", "use_kernels", "kernel_config"}  # fetched or run
 _IGNORED |= {  # chosen by ptgraph
     f"{name}_implementation{end}" for name in ("attn", "_attn", "experts", "_experts") for end in ("", "_internal")
@@ -43,7 +43,7 @@ def need_config(path: Path) -> None:
     file = _config_file(path)
     if file != path and not os.path.lexists(file):
         raise LoadError(f"the folder {path} holds no config.json")
-    need_file(file, largest=LARGEST_TEXT)
+    need_file(file, is_text=True)
 
 
 def model_name(path: Path) -> str:
@@ -84,6 +84,8 @@ def build(path: Path, device: str = "meta") -> nn.Module:
         raise
     except Exception as error:  # whatever a config can make transformers raise
         hint = suspects(settings, _usual(transformers, settings), error)
+        if not hint and not names_a_field(error, settings):
+            hint = culprits(settings, lambda changed: _made(transformers, changed, path))
         raise LoadError(f"{path}: transformers cannot build this model: {one_line(error)}{hint}") from error
     return model.eval()
 
@@ -153,14 +155,14 @@ def _offline() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _not_too_many(path: Path) -> Iterator[None]:
-    """Raise LoadError if more than `MANY_MODULES` modules are made."""
+    """Raise LoadError if more modules than the limit ``modules`` are made."""
     made = 0
 
     def count(module: nn.Module, name: str, submodule: Any) -> None:
         nonlocal made
         made += 1
-        if made > MANY_MODULES:
-            raise LoadError(f"{path}: a model of more than {MANY_MODULES:,} modules, which nothing could show")
+        if made > limit("modules"):
+            raise LoadError(f"{path}: a model of more than {limit_text('modules')} modules; {remedy('modules')}")
 
     handle = hooks.register_module_module_registration_hook(count)
     try:
@@ -184,11 +186,25 @@ def _config(transformers: Any, settings: dict[str, Any], path: Path) -> Any:
     if kind not in known:
         raise LoadError(_unknown(path, "model type", kind, known.keys(), settings))
     try:
-        # Not from_dict, which does not decode the infinities that transformers writes.
-        return known[kind](**known[kind]._decode_special_floats(_own(settings)))
+        return _config_of(transformers, settings)
     except Exception as error:  # a config class checks its own values, each in its way
         hint = suspects(settings, _usual(transformers, settings), error)
+        if not hint and not names_a_field(error, settings):
+            hint = culprits(settings, lambda changed: _config_of(transformers, changed))
         raise LoadError(f"{path}: not a valid {kind} config: {one_line(error)}{hint}") from error
+
+
+def _made(transformers: Any, settings: dict[str, Any], path: Path) -> nn.Module:
+    """Return the model of *settings* on meta; raises what transformers raises."""
+    with on_meta(), _offline(), _not_too_many(path):
+        config = _config_of(transformers, settings)
+        return _maker(transformers, config, settings, path)(config, experts_implementation=EXPERTS)
+
+
+def _config_of(transformers: Any, settings: dict[str, Any]) -> Any:
+    kind = transformers.CONFIG_MAPPING[settings["model_type"]]
+    # Not from_dict, which does not decode the infinities that transformers writes.
+    return kind(**kind._decode_special_floats(_own(settings)))
 
 
 def _usual(transformers: Any, settings: dict[str, Any]) -> Any:

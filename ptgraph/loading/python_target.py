@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from torch import nn
 
-from ptgraph.common.regular_file import LARGEST_TEXT, need_file
+from ptgraph.common.regular_file import need_file
 from ptgraph.common.suggest import did_you_mean, similar
 from ptgraph.errors import LoadError
 from ptgraph.loading.construct import construct
@@ -97,7 +97,7 @@ def _may_be_target(value: Any, module: str) -> bool:
 def _import(location: str) -> ModuleType:
     path = Path(location)
     if path.suffix == ".py":
-        need_file(path, largest=LARGEST_TEXT)
+        need_file(path, is_text=True)
         return run_user_code(lambda: _import_file(path), f"importing {location}")
     if not all(part.isidentifier() for part in location.split(".")):
         raise LoadError(f"{location!r} is neither a Python file nor the name of a module; a target is {KINDS}")

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import first_line, listed
 from ptgraph.common.silence import quiet
 from ptgraph.errors import LoadError
 from ptgraph.loading.archives import check_archive
 
-LARGEST_CODE = 64 * 2**20  # bytes
 # The words of all ways to say it; a method of the user's that is called so is refused, too.
 _FILES = re.compile(r"\b(save|from_file)\b")
 _OPERATORS = re.compile(r"\bops\s*\.\s*(\w+)")
@@ -56,8 +56,8 @@ def read_torchscript(path: Path, *, trust: bool = False) -> torch.jit.ScriptModu
 def _check(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         code = _code_of(archive.namelist())
-        if sum(archive.getinfo(name).file_size for name in code) > LARGEST_CODE:
-            raise LoadError(f"{path} holds more than {LARGEST_CODE >> 20} MiB of code; --trust reads it all the same")
+        if sum(archive.getinfo(name).file_size for name in code) > limit("code"):
+            raise LoadError(f"{path} holds more than {limit_text('code')} of code; {remedy('code')}")
         text = "\n".join(archive.read(name).decode("utf-8", "replace") for name in code)
     found = [f"{match[1]}()" for match in _FILES.finditer(text)]
     found += [f"ops.{match[1]}" for match in _OPERATORS.finditer(text) if match[1] not in _KNOWN]

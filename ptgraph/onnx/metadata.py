@@ -10,8 +10,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import quoted
-from ptgraph.graph.module_paths import DEEPEST, MOST, folded_paths, unfolded
+from ptgraph.graph.module_paths import folded_paths, unfolded
 
 # ptgraph, of a file
 MODEL = "ptgraph.model"  # the class of the model
@@ -120,11 +121,12 @@ def tree_of_text(text: str) -> ModuleTree:
             raise ValueError("it has something else where an object of names must be")
     for class_, texts in folded.items():
         for text in texts:
-            if text.count(".") >= DEEPEST:
-                raise ValueError(f"the path {quoted(text)} has more than {DEEPEST} parts")
+            if text.count(".") >= limit("parts"):
+                most = f"{limit_text('parts')} parts; {remedy('parts')}"
+                raise ValueError(f"the path {quoted(text)} has more than {most}")
             found.modules.update((path, class_) for path in unfolded(text))
-            if len(found.modules) > MOST:
-                raise ValueError(f"it names more than {MOST:,} modules")
+            if len(found.modules) > limit("modules"):
+                raise ValueError(f"it names more than {limit_text('modules')} modules; {remedy('modules')}")
     return found
 
 

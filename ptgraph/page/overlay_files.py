@@ -14,6 +14,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import quoted
 from ptgraph.common.regular_file import read_whole
 from ptgraph.common.unique import unique
@@ -25,6 +26,7 @@ FORMS = (
     '{name: {path: number}} or [{"path": path, name: number}])'
 )
 _ROOT = ("", "/", ".")
+LONGEST = 2**16  # characters of the first line by which the delimiter is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def read_overlay(path: str | os.PathLike[str]) -> tuple[Overlay, ...]:
         raise UsageError(f"{file}, line {line}: {said!r} is not UTF-8; save the file as UTF-8") from error
     if file.suffix.lower() == ".json" or text.lstrip()[:1] in ("{", "["):
         return overlays_of(_parsed(text, str(file)), file.stem, str(file))
-    return _overlays(list(_csv_rows(text, str(file))), str(file), words=True)
+    return _overlays(_csv_rows(text, str(file)), str(file), words=True)
 
 
 def overlays_of(data: Any, name: str = "overlay", place: str = "overlay") -> tuple[Overlay, ...]:
@@ -75,14 +77,16 @@ def overlays_of(data: Any, name: str = "overlay", place: str = "overlay") -> tup
     Raises what `read_overlay` does.
     """
     if isinstance(data, list):
-        rows = [_row(row, f"{place}, row {number}") for number, row in enumerate(data, 1)]
+        rows = (_row(row, f"{place}, row {number}") for number, row in enumerate(data, 1))
         return _overlays(rows, place)
     if not isinstance(data, Mapping):
         raise UsageError(f"{place}: {quoted(data)} is no overlay; {FORMS}")
     inner = {key: value for key, value in data.items() if isinstance(value, Mapping)}
     if not inner:
-        rows = [_Row(f"{place}, {quoted(key)}", str(key), {name: value}) for key, value in data.items()]
+        rows = (_Row(f"{place}, {quoted(key)}", str(key), {name: value}) for key, value in data.items())
         return _overlays(rows, place)
+    if len(data) + sum(map(len, inner.values())) > limit("numbers"):
+        raise _too_many(place)
     found: list[Overlay] = []
     for key, values in data.items():
         if key not in inner:
@@ -90,7 +94,8 @@ def overlays_of(data: Any, name: str = "overlay", place: str = "overlay") -> tup
                 f"{place}, {quoted(key)}: {quoted(values)} stands beside overlays that have names; {FORMS}"
             )
         heading, where = _heading(key, place), f"{place}, {quoted(key)}"
-        found += _overlays([_Row(f"{where}, {quoted(p)}", str(p), {heading: v}) for p, v in values.items()], where)
+        rows = (_Row(f"{where}, {quoted(p)}", str(p), {heading: v}) for p, v in values.items())
+        found += _overlays(rows, where)
     return tuple(found)
 
 
@@ -116,7 +121,7 @@ def _csv_rows(text: str, place: str) -> Iterator[_Row]:
 
 def _delimiter(text: str) -> str:
     """Return the delimiter that divides the first line with text into the most cells."""
-    first = next((line for line in io.StringIO(text, newline="") if line.strip(",;\t \r\n")), "")
+    first = next((line for line in io.StringIO(text, newline="") if line.strip(",;\t \r\n")), "")[:LONGEST]
 
     def cells(mark: str) -> int:
         try:
@@ -130,11 +135,13 @@ def _delimiter(text: str) -> str:
 def _header(cells: list[str], where: str) -> list[str]:
     if len(cells) < 2:
         raise UsageError(f"{where}: {quoted(cells[0])} is one column; {FORMS}")
-    for index, name in enumerate(cells[1:], 1):
+    seen: set[str] = set()
+    for name in cells[1:]:
         if _is_number(name):
             raise UsageError(f"{where}: {quoted(name)} stands in the header; the first line must name the columns")
-        if name and name in cells[1:index]:
+        if name and name in seen:
             raise UsageError(f"{where}: the column {quoted(name)} comes twice; give each a name of its own")
+        seen.add(name)
     return cells
 
 
@@ -174,19 +181,23 @@ def _heading(key: Any, where: str) -> str:
     return str(key)
 
 
-def _overlays(rows: list[_Row], place: str, *, words: bool = False) -> tuple[Overlay, ...]:
+def _overlays(rows: Iterable[_Row], place: str, *, words: bool = False) -> tuple[Overlay, ...]:
     """Return an overlay for each column with a number; one of text alone, such as a class, is none.
 
-    With *words*, a cell is a number as it is written in a file of text.
+    With *words*, a cell is a number as it is written in a file of text. Rows are read one by one, and not kept.
     """
     found: dict[str, dict[str, float]] = {}
     wrong: dict[str, tuple[_Row, str]] = {}  # column → the first cell that is no number
-    seen: dict[str, _Row] = {}
+    seen: dict[str, str] = {}  # path → where it stands
+    count = 0
     for row in rows:
+        count += max(1, len(row.cells))
+        if count > limit("numbers"):
+            raise _too_many(place)
         path = "" if row.path.strip() in _ROOT else row.path.strip()
         if path in seen:
-            raise UsageError(f"{row.place}: {quoted(row.path)} came before ({seen[path].place}); say it once")
-        seen[path] = row
+            raise UsageError(f"{row.place}: {quoted(row.path)} came before ({seen[path]}); say it once")
+        seen[path] = row.place
         for name, cell in row.cells.items():
             if cell is None or cell == "":
                 continue
@@ -205,6 +216,10 @@ def _overlays(rows: list[_Row], place: str, *, words: bool = False) -> tuple[Ove
     if not found:
         raise UsageError(f"{place} holds no number; {FORMS}")
     return tuple(Overlay(name, values) for name, values in found.items())
+
+
+def _too_many(place: str) -> UsageError:
+    return UsageError(f"{place} holds more than {limit_text('numbers')} numbers; {remedy('numbers')}")
 
 
 def _number(cell: Any, words: bool) -> float | None:

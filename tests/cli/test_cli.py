@@ -87,7 +87,7 @@ def renamed():
 """
 
 Run = Callable[..., Result]
-COMMANDS = "export, formats, info, list, notebook, pipeline, schema, train, verify"
+COMMANDS = "export, formats, info, limits, list, notebook, pipeline, schema, train, verify"
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ import pytest
         ["train", "grpo", "--help"],
         ["--version"],
         ["formats"],
+        ["limits"],
         ["schema"],
     ],
 )

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper
 
 from ptgraph.cli.main import main
-from ptgraph.common.regular_file import LARGEST_TEXT
+from ptgraph.common.limits import remedy
 
 NET = """
 import torch
@@ -111,7 +111,7 @@ def test_a_text_without_end_is_not_read(use: str) -> None:
     with Path(file).open("wb") as stream:
         stream.truncate(2**40)
     said = refused(code, *command)
-    assert said == f"{file} has 1,048,576.0 MiB, and ptgraph reads at most {LARGEST_TEXT >> 20} MiB of such a file"
+    assert said == f"{file} has 1,048,576.0 MiB, and ptgraph reads at most 16 MiB of such a file; {remedy('text')}"
 
 
 def test_a_file_of_the_system_that_says_no_size_is_read(folder: Path) -> None:

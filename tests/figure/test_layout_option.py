@@ -16,6 +16,7 @@ from torch import nn
 
 from ptgraph import FigureOptions, trace
 from ptgraph.common import graphviz_program
+from ptgraph.common.limits import limits, remedy
 from ptgraph.drawing import svg
 from ptgraph.drawing.shapes import Drawing, Path
 from ptgraph.errors import ExportError, PtgraphWarning, UsageError
@@ -23,7 +24,6 @@ from ptgraph.figure.box_text import BROAD
 from ptgraph.figure.compose import figure
 from ptgraph.figure.figure_graph import Flow
 from ptgraph.figure.fit_to_page import fit
-from ptgraph.figure.layout.dot import geometry as dot_geometry
 from ptgraph.figure.layout.routing_plan import Edge
 from ptgraph.figure.layouts import Layouts
 from ptgraph.figure.options import Direction, Layout, points
@@ -161,9 +161,9 @@ def test_graphviz_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch, tm
     endless.write_text("#!/bin/sh\nwhile :; do :; done\n")
     endless.chmod(0o755)
     monkeypatch.setattr(graphviz_program, "program", lambda: str(endless))
-    monkeypatch.setattr(dot_geometry, "SECONDS", 1)
-    with pytest.raises(ExportError, match="Graphviz did not end within 1 seconds of processor time"):
+    with limits(seconds=1), pytest.raises(ExportError) as caught:
         drawn(graph_of("flat"), "dot")
+    assert str(caught.value) == f"Graphviz did not end within 1 seconds of processor time; {remedy('seconds')}"
 
 
 def test_values_that_flow_in_a_circle_are_laid_out_by_graphviz() -> None:

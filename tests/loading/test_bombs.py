@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import pickle
 import resource
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from ptgraph.common.limits import remedy
 from ptgraph.errors import LoadError
 from ptgraph.loading.checkpoint import read
 from ptgraph.loading.target import load
@@ -100,6 +103,32 @@ def test_a_pickle_that_makes_bytes_of_any_size(tmp_path: Path) -> None:
     inner = packed(weights(), only("/data.pkl", BYTEARRAY))
     file.write_bytes(packed(program(), only("/sample_inputs/model.pt", inner)))
     assert "it makes a bytearray" in refused(lambda: load(str(file)))
+
+
+def nested(deep: int) -> Any:
+    held: Any = [torch.zeros(1, 2)]
+    for _ in range(deep):
+        held = [held, held]
+    return held
+
+
+def circle() -> Any:
+    held: list[Any] = [torch.zeros(1, 2)]
+    held.append({"a": (held,)})
+    return held
+
+
+@pytest.mark.parametrize("inputs", [((nested(60),), {}), ((), {"x": nested(200)}), (circle(), {})])
+def test_example_inputs_that_hold_one_list_very_often(tmp_path: Path, inputs: Any) -> None:
+    made = io.BytesIO()
+    torch.save(inputs, made)
+    file = tmp_path / "a.pt2"
+    file.write_bytes(packed(program(), only("/sample_inputs/model.pt", made.getvalue())))
+    begun = time.monotonic()
+    assert f"nested as they are, hold more than 1,000,000 values; {remedy('values')}" in refused(
+        lambda: load(str(file))
+    )
+    assert time.monotonic() - begun < 10
 
 
 def test_what_torch_wrote_is_read(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ import pytest
 import torch
 import transformers
 
+from ptgraph.common.limits import limits, remedy
 from ptgraph.errors import LoadError, PtgraphError, PtgraphWarning
 from ptgraph.loading import huggingface as hf
+from ptgraph.loading.config_fields import culprits
 from ptgraph.loading.huggingface_inputs import example_inputs
 from ptgraph.loading.target import load
 
@@ -356,7 +358,10 @@ def test_any_value_of_any_field_gives_a_model_or_a_sentence(tmp_path, kind):
         ('{"model_type": "bert", "a": ' + '{"a": ' * 900 + "1" + "}" * 901, "not a valid bert config"),
         ("", "not JSON"),
         ("\udcff", "not JSON"),
-        ('{"model_type": "bert", "num_hidden_layers": 1000000000}', "num_hidden_layers is 1,000,000,000, and ptgraph"),
+        (
+            '{"model_type": "bert", "num_hidden_layers": 1000000000}',
+            "num_hidden_layers is 1,000,000,000, and ptgraph makes no more than 100,000; raise it",
+        ),
     ],
     ids=["deep", "deep kind", "deep setting", "empty", "bytes", "layers"],
 )
@@ -365,10 +370,41 @@ def test_files_that_nobody_wrote(tmp_path, text, message):
     assert message in error(load, str(tmp_path))
 
 
-def test_a_model_of_more_modules_than_anything_could_show(tmp_path, monkeypatch):
-    monkeypatch.setattr(hf, "MANY_MODULES", 1000)
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"rope_theta": "a"}, 'rope_theta is "a"'),
+        ({"rope_theta": [1]}, "rope_theta is [1]"),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": "a"}}, '"rope_theta": "a"'),
+        ({"rope_scaling": {"type": "linear", "factor": "a"}}, 'rope_scaling is {"type": "linear", "factor": "a"}'),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "beta_fast": "x"}}, '"beta_fast": "x"'),
+    ],
+)
+def test_a_field_is_named_where_transformers_names_none(tmp_path, more, named):
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 32}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "architectures": ["LlamaForCausalLM"]}
+    write(tmp_path, {"model_type": "llama", **sizes, **heads})
+    load(str(tmp_path))
+    write(tmp_path, {"model_type": "llama", **sizes, **heads, **more})
+    said = error(load, str(tmp_path))
+    assert named in said.rpartition("(")[2], said
+    assert not any(name in said.rpartition("(")[2] for name in (*sizes, *heads))
+
+
+def test_no_field_is_named_where_none_alone_is_the_cause():
+    def attempt(settings):
+        raise TypeError
+
+    assert culprits({"a": 1, "b": {"c": 2}}, attempt) == ""
+    assert culprits({"a": 1, "b": {"c": 2}}, lambda settings: 1 / ("a" not in settings)) == " (a is 1)"
+    long = {"b": {"c": 2, "d": "d" * 100}}
+    assert culprits(long, lambda settings: 1 / ("c" not in settings.get("b", {}))) == " (c is 2)"
+
+
+def test_a_model_of_more_modules_than_the_limit(tmp_path):
     write(tmp_path, {"model_type": "gpt2", "n_layer": 10_000, "n_embd": 8, "n_head": 2})
-    assert "a model of more than 1,000 modules" in error(load, str(tmp_path))
+    with limits(modules=1000):
+        assert f"a model of more than 1,000 modules; {remedy('modules')}" in error(load, str(tmp_path))
     write(tmp_path, {"model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 2})
     assert load(str(tmp_path)).model is not None
 

@@ -67,6 +67,16 @@ def losses(x: torch.Tensor) -> Any:
     )
 
 
+def spectra(x: torch.Tensor) -> Any:
+    window = torch.hamming_window(16)
+    spectrum = torch.stft(x, 16, 4, window=window, return_complex=True)
+    return (
+        torch.istft(spectrum, 16, 4, window=window),
+        torch.istft(spectrum, 16, 4, window=window, length=x.shape[-1]),
+        torch.istft(spectrum, 16, 4, window=window, center=False),
+    )
+
+
 def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
     edges = edges.sort().values
     return (
@@ -88,6 +98,9 @@ def searches(x: torch.Tensor, edges: torch.Tensor) -> Any:
         ),
         (lambda i: (5.0 // (i + 1), 2.0**i, 2.5 % (i + 1), 2.0 / (i + 1)), [WHOLE]),
         (pools, [torch.rand(1, 3, 6, 7)]),
+        (spectra, [torch.randn(2, 60)]),
+        (spectra, [torch.randn(60)]),
+        (lambda x: F.fold(x, (5, 6), 2, padding=1, stride=2), [torch.rand(2, 12, 12)]),
         (searches, [torch.tensor([[0.0, 1.0], [0.5, 2.0]]), torch.tensor([[1.0, 0.0, 0.5], [3.0, 2.0, 2.0]])]),
         (lambda x: F.rrelu(x, 0.1, 0.3), [torch.randn(3, 4)]),
         (

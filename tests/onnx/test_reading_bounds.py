@@ -12,14 +12,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from ptgraph.common.limits import LIMITS, limits, remedy
 from ptgraph.errors import LoadError
-from ptgraph.graph.module_paths import DEEPEST, MOST, unfolded
+from ptgraph.graph.module_paths import unfolded
 from ptgraph.onnx.metadata import TREE
-from ptgraph.onnx.reading.limits import MOST_NODES, NESTED
 from ptgraph.onnx.reading.read import graph_of_model, read_target
 from tests.support.small_onnx import model_of, zeros
 
 node = helper.make_node
+NESTED, DEEPEST = LIMITS["nesting"].default, LIMITS["parts"].default
 
 
 @pytest.fixture(autouse=True)
@@ -58,16 +59,28 @@ def refused(model: onnx.ModelProto) -> str:
 def test_functions_that_call_each_other_twice() -> None:
     said = refused(chain(20, lambda i: [call(i, "x", "h"), call(i, "h", "y")]))
     nodes = f"{3 * 2**20 - 1:,}"
-    assert said == f"with its functions written out it has {nodes} nodes, and ptgraph reads at most {MOST_NODES:,}"
+    assert (
+        said
+        == f"with its functions written out it has {nodes} nodes, and ptgraph reads at most 500,000; {remedy('nodes')}"
+    )
     assert "about 10^30 nodes" in refused(chain(99, lambda i: [call(i, "x", "h"), call(i, "h", "y")]))
 
 
 def test_functions_within_each_other() -> None:
     assert refused(chain(3000, lambda i: [call(i, "x", "y")])) == (
-        f"functions and branches are nested 3,001 deep, and ptgraph reads at most {NESTED}"
+        f"functions and branches are nested 3,001 deep, and ptgraph reads at most {NESTED}; {remedy('nesting')}"
     )
     graph = graph_of_model(chain(NESTED - 1, lambda i: [call(i, "x", "y")]), "m")
     assert len(graph.of_kind("op")) == 1
+
+
+def test_a_file_beyond_the_limits_is_read_if_they_are_raised() -> None:
+    deep = chain(3 * NESTED, lambda i: [call(i, "x", "y")])
+    with limits(nesting=3 * NESTED + 1):
+        assert len(graph_of_model(deep, "m").of_kind("op")) == 1
+    long = model_of([node("Relu", ["x"], ["y"], "a/" * (3 * DEEPEST) + "b")], {"x": [2]}, {"y": [2]})
+    with limits(parts=3 * DEEPEST + 1):
+        assert len(graph_of_model(long, "m").components) == 3 * DEEPEST + 1
 
 
 def test_functions_in_a_circle() -> None:
@@ -104,7 +117,7 @@ def test_names_without_end(name: str, where: str) -> None:
         [node("MatMul", ["x", own["weight"]], ["y"], own["node"])], {"x": [2, 4]}, {"y": [2, 4]}, [zeros("w", 4, 4)]
     )
     model.graph.initializer[0].name = own["weight"]
-    assert refused(model).endswith(f" parts, and ptgraph reads at most {DEEPEST}")
+    assert refused(model).endswith(f" parts, and ptgraph reads at most {DEEPEST}; {remedy('parts')}")
 
 
 def test_a_name_as_deep_as_is_read() -> None:
@@ -135,13 +148,13 @@ def test_modules_of_a_node_without_end(key: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("a.{0–999999999}", f"'a.{{0–999999999}}' stands for more than {MOST:,} paths"),
-        ("{0–9}." * 12 + "x", f"… stands for more than {MOST:,} paths"),
-        ("{0,1}" * 5000, f"… stands for more than {MOST:,} paths"),
+        ("a.{0–999999999}", f"'a.{{0–999999999}}' stands for more than 300,000 paths; {remedy('modules')}"),
+        ("{0–9}." * 12 + "x", f"… stands for more than 300,000 paths; {remedy('modules')}"),
+        ("{0,1}" * 5000, f"… stands for more than 300,000 paths; {remedy('modules')}"),
         ("{0–99999999999999999999}", "'0–99999999999999999999' is no list of ranges"),
         ("{" + "9" * 5000 + "}", "is no list of ranges"),
         ("{–3}", "is no list of ranges"),
-        ("a." * 5000 + "a", f"… has more than {DEEPEST} parts"),
+        ("a." * 5000 + "a", f"… has more than {DEEPEST} parts; {remedy('parts')}"),
     ],
 )
 def test_ranges_of_modules_without_end(path: str, reason: str) -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +22,13 @@ from torch import nn
 import ptgraph
 from ptgraph import ExportError, LoadError, OutputCheck, PtgraphError, TraceError, UsageError
 from ptgraph.cli.main import main
+from ptgraph.common.limits import limits, remedy
 from ptgraph.errors import PtgraphWarning
 from ptgraph.formats.options import Options
 from ptgraph.models import TransformerConfig, TransformerLM
 from ptgraph.onnx.options import OPSETS
 from ptgraph.onnx.verifying.compare import COARSE, TOLERANCE
+from ptgraph.onnx.verifying.equal_numbers import OtherChoice
 from tests.support.snapshot import snapshot
 
 NET = """
@@ -449,6 +452,101 @@ def test_an_output_that_is_random_is_not_comparable():
     torch.set_rng_state(state)
     nn.Linear(4, 8)
     assert not any(item.random for item in ptgraph.verify(nn.Linear(4, 8), args=(X,)))
+
+
+class Chooses(nn.Module):
+    """The rows that an operator chooses by their numbers, of which many are equal."""
+
+    def __init__(self, operator: Any) -> None:
+        super().__init__()
+        self.operator = operator
+
+    def forward(self, x: torch.Tensor) -> Any:
+        chosen = self.operator((x[:, 0] > 0).float()).indices
+        return x[chosen].flatten(), x.sum()
+
+
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    [
+        ("topk", lambda numbers: numbers.topk(3)),
+        ("sort", lambda numbers: numbers.sort(descending=True)),
+        ("sort", lambda numbers: numbers.sort(stable=False, dim=0)),
+        ("kthvalue", lambda numbers: numbers.kthvalue(2, 0, keepdim=True)),
+        ("median", lambda numbers: numbers.median(0, keepdim=True)),
+    ],
+)
+def test_an_output_that_depends_on_the_choice_among_equal_numbers(name, operator):
+    x = torch.randn(9, 2)
+    x[1::2, 0] = -x[1::2, 0].abs()
+    module, other = Chooses(operator), OtherChoice()
+    before = module(x)
+    with other:
+        after = module(x)
+    assert [*other.chosen] == [name]
+    assert not torch.equal(before[0], after[0]) and torch.equal(before[1], after[1])
+
+
+def test_where_numbers_are_equal_topk_is_named_and_not_comparable():
+    """ONNX Runtime takes the first of equal numbers, and torch, from some size on, others."""
+    x = torch.ones(3234, 2)
+    x[:, 1] = torch.arange(3234)
+
+    class Best(nn.Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            best = x[:, 0].topk(300).indices
+            return x[best, 1], x.sum(1), x[best, 1][x[best, 1] > 1000]
+
+    found = ptgraph.verify(Best(), args=(x,))[:3]
+    assert [(item.ties, item.agrees) for item in found] == [(("topk",), True), ((), True), (("topk",), True)]
+    assert not any(item.random for item in found)
+    x[:, 0] = torch.arange(3234)
+    assert not any(item.ties for item in ptgraph.verify(Best(), args=(x,)))
+
+
+def test_a_wrong_output_beside_equal_numbers_is_still_wrong(tmp_path):
+    class Best(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            return super().forward(x), x[:, 0].topk(300).indices
+
+    x = torch.ones(3234, 2)
+    file = file_of(Best(2, 2), tmp_path, "embedded", args=(x,))
+    found = ptgraph.verify(Best(2, 2), file, args=(x,))
+    assert [item.agrees for item in found[:2]] == [False, True]
+
+
+def asking_for(numbers: int, folder: Path, *, constant: bool) -> Path:
+    """An ONNX file that takes so many numbers in between: of a constant, or of the largest number of the input."""
+    make, tensor = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [make("ConstantOfShape", ["n"], ["many"])]
+    if not constant:
+        nodes = [make("ReduceMax", ["x"], ["largest"], keepdims=0), make("Expand", ["largest", "n"], ["many"])]
+    nodes += [make("ReduceMax", ["many"], ["m"], keepdims=0), make("Sub", ["m", "m"], ["zero"])]
+    nodes += [make("Add", ["x", "zero"], ["y"])]
+    sides = [tensor(name, onnx.TensorProto.FLOAT, [3, 4]) for name in "xy"]
+    size = onnx.numpy_helper.from_array(np.array([numbers], np.int64), "n")
+    graph = onnx.helper.make_graph(nodes, "g", sides[:1], sides[1:], [size])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), folder / "m.onnx")
+    return folder / "m.onnx"
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_file_that_asks_for_more_memory_than_it_may_take(tmp_path, constant):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (said,) = {
+        item.reason for item in ptgraph.verify(nn.Identity(), asking_for(2**38, tmp_path, constant=constant), args=(X,))
+    }
+    assert re.fullmatch(
+        r"ONNX Runtime fails: it asks for 1,024\.0 GiB more, and it may take 64 GiB, of which [\d.,]+ GiB are free; "
+        + re.escape(remedy("memory")),
+        said,
+    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # kB
+    file = asking_for(2**27, tmp_path, constant=constant)
+    with limits(memory="64MiB"):
+        assert not any(item.agrees for item in ptgraph.verify(nn.Identity(), file, args=(X,)))
+    assert all(item.agrees for item in ptgraph.verify(nn.Identity(), file, args=(X,)))
 
 
 def test_a_few_integers_are_inside_a_file_with_external_weights(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from torch import nn
 
 import ptgraph
 from ptgraph import UsageError
+from ptgraph.common.limits import limits, remedy
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
 from ptgraph.page.overlay import Overlay, match, unmatched_text
@@ -222,3 +225,42 @@ def test_the_command_takes_files_and_warns_of_names_that_are_not_there(
     result = command("export", "nano", "-f", "json", "--overlay", "no.csv")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "ptgraph: error: no.csv does not exist\n"
+
+
+FORMS_OF_MANY: dict[str, Callable[[int], str]] = {
+    "rows.csv": lambda count: "path,a\n" + "".join(f"layer{number},1\n" for number in range(count)),
+    "empty.csv": lambda count: "path,a\nx,1\n" + "".join(f"layer{number},\n" for number in range(count)),
+    "columns.csv": lambda count: f"path,{','.join(f'c{n}' for n in range(count))}\nx,{'1,' * count}\n",
+    "plain.json": lambda count: json.dumps({f"layer{number}": 1 for number in range(count)}),
+    "named.json": lambda count: json.dumps({f"name{number}": {"x": 1} for number in range(count)}),
+    "list.json": lambda count: json.dumps([{"path": f"{n:x}", "a": 1} for n in range(count)]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS_OF_MANY)
+def test_an_overlay_of_too_many_numbers_is_refused_in_little_time_and_memory(form: str, tmp_path: Path) -> None:
+    file = tmp_path / form
+    file.write_text(FORMS_OF_MANY[form](600_000))
+    assert file.stat().st_size < 16 * 2**20
+    code = """
+import pathlib, resource, sys
+from ptgraph.errors import UsageError
+from ptgraph.page.overlay_files import read_overlay
+try:
+    read_overlay(sys.argv[1])
+except UsageError as error:
+    print(error)
+status = pathlib.Path("/proc/self/status").read_text().splitlines()
+print(next(line for line in status if line.startswith("VmHWM")).split()[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=60, check=True
+    )
+    said, taken = done.stdout.splitlines()
+    assert said.endswith(f" holds more than 500,000 numbers; {remedy('numbers')}")
+    assert int(taken) < 600_000  # kB
+    few = tmp_path / f"few-{form}"
+    few.write_text(FORMS_OF_MANY[form](40))
+    with limits(numbers=30), pytest.raises(UsageError, match="holds more than 30 numbers"):
+        read_overlay(few)
+    assert read_overlay(few)

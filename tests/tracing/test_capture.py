@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ptgraph.common.limits import limits
 from ptgraph.errors import TraceError, UsageError
 from ptgraph.graph.analysis import analyze
 from ptgraph.tracing import capture as tracer
@@ -161,11 +162,8 @@ def test_what_differs_by_machine_and_by_run_is_cut_out_of_a_reason(text: str, sa
     assert str(caught.value).endswith(f": {said}")
 
 
-def test_a_model_that_defeats_all_gets_an_error_that_names_all_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "ptgraph.tracing.tracers.materialize.MATERIALIZE_LIMIT", -1
-    )  # so that its weights may not be made up
-    with pytest.raises(TraceError) as caught:
+def test_a_model_that_defeats_all_gets_an_error_that_names_all_reasons() -> None:
+    with limits(weights=1), pytest.raises(TraceError) as caught:  # so that its weights may not be made up
         capture(source(Branch, "meta"))
     message = str(caught.value)
     assert message.startswith("cannot trace model with x float32[2×4]: ")
@@ -358,9 +356,8 @@ def test_weights_that_are_not_there_are_made_up_for_the_time(make: type[nn.Modul
     assert given.args[0].is_meta
 
 
-def test_so_many_weights_that_are_not_there_are_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptgraph.tracing.tracers.materialize.MATERIALIZE_LIMIT", 4)
-    with pytest.raises(TraceError, match="GiB of them are too many"):
+def test_so_many_weights_that_are_not_there_are_not_made_up() -> None:
+    with limits(weights=4), pytest.raises(TraceError, match="GiB of them are more than 4 bytes; raise it with --limit"):
         capture(source(Branch, "meta"))
     assert capture(source(Branch, "cpu")).tracer == DRAFT
 

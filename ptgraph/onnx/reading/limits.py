@@ -9,13 +9,10 @@ from typing import Any
 import onnx
 from onnx import AttributeProto
 
+from ptgraph.common.limits import limit, limit_text, remedy
 from ptgraph.common.messages import quoted
 from ptgraph.errors import LoadError
-from ptgraph.graph.module_paths import DEEPEST
 from ptgraph.onnx.reading.flat_graph import Contradiction
-
-MOST_NODES = 500_000  # of a graph whose functions are written out
-NESTED = 100  # functions and bodies within each other, as ONNX itself has it
 
 
 class BeyondLimits(LoadError):
@@ -32,19 +29,21 @@ def check_limits(model: onnx.ModelProto) -> None:
     """
     functions = {(f.domain, f.name, f.overload): f.node for f in model.functions}
     whole = _sizes(model.graph.node, functions)
-    if whole.nodes > MOST_NODES:
+    if whole.nodes > limit("nodes"):
         raise BeyondLimits(
             f"with its functions written out it has {_number(whole.nodes)} nodes, "
-            f"and ptgraph reads at most {MOST_NODES:,}"
+            f"and ptgraph reads at most {limit_text('nodes')}; {remedy('nodes')}"
         )
-    if whole.depth > NESTED:
+    if whole.depth > limit("nesting"):
         raise BeyondLimits(
-            f"functions and branches are nested {whole.depth:,} deep, and ptgraph reads at most {NESTED}"
+            f"functions and branches are nested {whole.depth:,} deep, "
+            f"and ptgraph reads at most {limit_text('nesting')}; {remedy('nesting')}"
         )
     for name in _names(model):
         parts = name.count("/") + name.count(".") + 1
-        if parts > DEEPEST:
-            raise BeyondLimits(f"the name {quoted(name)} has {parts:,} parts, and ptgraph reads at most {DEEPEST}")
+        if parts > limit("parts"):
+            said = f"ptgraph reads at most {limit_text('parts')}; {remedy('parts')}"
+            raise BeyondLimits(f"the name {quoted(name)} has {parts:,} parts, and {said}")
 
 
 def _number(count: int) -> str:

@@ -16,8 +16,8 @@ from typing import Literal, NamedTuple
 
 import onnx
 
+from ptgraph.common.limits import limit
 from ptgraph.graph.model import UNKNOWN_CLASS
-from ptgraph.graph.module_paths import DEEPEST
 from ptgraph.onnx.metadata import CLASS, CLASS_HIERARCHY, NAME_SCOPES, NAMESPACE, SOURCE, STACK_TRACE, metadata_of
 
 LONGEST = 2**20  # characters of a list of modules
@@ -63,7 +63,7 @@ def chain_of_metadata(node: onnx.NodeProto) -> tuple[str, Chain] | None:
         scopes = tuple(path for path, _, _ in entries)
         if len(classes) < len(scopes):
             classes = tuple(type_ for _, _, type_ in entries)
-    if not scopes or len(scopes) > len(classes) or max(len(scopes), *(p.count(".") for p in scopes)) >= DEEPEST:
+    if not scopes or len(scopes) > len(classes) or max(len(scopes), *(p.count(".") for p in scopes)) >= limit("parts"):
         return None
     if CLASS not in found:  # torch names the operation last
         scopes, classes = scopes[:-1], classes[: len(scopes) - 1]

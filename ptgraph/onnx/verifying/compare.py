@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -24,6 +25,7 @@ from ptgraph.errors import ExportError, PtgraphWarning, TraceError, UsageError
 from ptgraph.formats import export as exporter
 from ptgraph.formats.options import Options
 from ptgraph.graph.model import ModelGraph
+from ptgraph.onnx.verifying.equal_numbers import OtherChoice
 from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain, runtime_of
 from ptgraph.onnx.writing.model import need_program
 from ptgraph.tracing.module_walk import tensors, to_evaluation
@@ -49,6 +51,8 @@ class OutputCheck:
     whether each is small enough for ``tolerance``; if none could be computed, ``reason`` says why.
     ``finite`` is False where torch gave no finite number, so that there was nothing to compare. ``random`` is True
     where torch gave other numbers with other random numbers, so that ONNX Runtime need not give the same; it agrees.
+    So it does where ``ties`` names operators, such as topk: torch gave another output when they chose otherwise among
+    equal numbers, and neither torch nor ONNX says which of these is chosen.
     """
 
     output: str
@@ -63,6 +67,7 @@ class OutputCheck:
     finite: bool = True
     reason: str = ""
     random: bool = False
+    ties: tuple[str, ...] = ()
 
 
 def check(file: str | os.PathLike[str] | None, tolerance: float | None) -> None:
@@ -125,12 +130,9 @@ def compare(
                 warnings.warn(PtgraphWarning(f"only the example inputs are compared: {error}"), stacklevel=2)
                 break
             tensors = _outputs(expected, names, graph.name)
-            checks = list(_run_both(runtime, sample, list(zip(names, tensors, strict=True)), tolerance))
-            if any(not check.agrees and not check.reason for check in checks):
-                again = _outputs(_results(module, sample, seed=OTHER_SEED), names, graph.name)
-                pairs = zip(checks, again, tensors, strict=True)
-                checks = [_told_random(check, a, b, sample, tolerance) for check, a, b in pairs]
-            found += checks
+            pairs = list(_run_both(runtime, sample, list(zip(names, tensors, strict=True)), tolerance))
+            again = partial(_again, module, sample, names, graph.name)
+            found += _undefined_told([check for check, _ in pairs], [have for _, have in pairs], tensors, again)
     return tuple(found)
 
 
@@ -182,19 +184,53 @@ def _outputs(found: Mapping[str, Any], names: Sequence[str], model: str) -> list
     return tensors
 
 
-def _told_random(
-    check: OutputCheck, again: torch.Tensor, before: torch.Tensor, sample: Sample, tolerance: float | None
-) -> OutputCheck:
-    """Return *check*, marked as random if it disagrees, and what torch gave again does so, too."""
-    if check.agrees or check.reason or _compared(check.output, sample, again, before, tolerance).agrees:
-        return check
-    return replace(check, agrees=True, random=True)
+Again = Callable[[int | None, OtherChoice | None], list[torch.Tensor] | None]
 
 
-def _results(module: nn.Module, sample: Sample, seed: int | None = None) -> dict[str, Any]:
+def _again(
+    module: nn.Module, sample: Sample, names: Sequence[str], model: str, seed: int | None, other: OtherChoice | None
+) -> list[torch.Tensor] | None:
+    """Return the outputs of another run by torch, with other random numbers or another choice; None if it fails."""
+    try:
+        return _outputs(_results(module, sample, seed, other), names, model)
+    except Exception as error:  # the model is code of the user, and such numbers or such a choice may be new to it
+        check_interrupt(error)
+        log.debug("torch cannot run %s again", model, exc_info=True)
+        return None
+
+
+def _undefined_told(
+    checks: list[OutputCheck], comparable: Sequence[bool], before: Sequence[torch.Tensor], again: Again
+) -> list[OutputCheck]:
+    """Return *checks*; those that disagree, and that torch gives otherwise *again*, agree, and say why.
+
+    Only what is *comparable* is looked at.
+    """
+    for seed, other in ((OTHER_SEED, None), (None, OtherChoice())):
+        if not any(have and not check.agrees for check, have in zip(checks, comparable, strict=True)):
+            break
+        outputs = again(seed, other)
+        if outputs is None:
+            continue
+        more: dict[str, Any] = {"random": True} if other is None else {"ties": tuple(other.chosen)}
+        for number, (check, have) in enumerate(zip(checks, comparable, strict=True)):
+            if have and not check.agrees and _differ(check, outputs[number], before[number]):
+                checks[number] = replace(check, agrees=True, reason="", **more)
+    return checks
+
+
+def _differ(check: OutputCheck, a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return True
+    return not _compared(check.output, check.case, check.sizes, a, b, check.tolerance).agrees
+
+
+def _results(
+    module: nn.Module, sample: Sample, seed: int | None = None, other: OtherChoice | None = None
+) -> dict[str, Any]:
     """Return the tensors and numbers that the model gives in evaluation mode; it is left as it was found.
 
-    With a *seed*, its random numbers are those of the seed.
+    With a *seed*, its random numbers are those of the seed; with an *other* choice, its operators make that one.
     """
     device = next((tensor.device for tensor in tensors(module)), torch.device("cpu"))
     args, kwargs = map_tensors(lambda t: t.clone().to(device), (sample.args, sample.kwargs))
@@ -202,26 +238,34 @@ def _results(module: nn.Module, sample: Sample, seed: int | None = None) -> dict
         to_evaluation(module)
         if seed is not None:
             torch.manual_seed(seed)
-        found = opened(module(*args, **kwargs))
+        with other if other is not None else contextlib.nullcontext():
+            found = opened(module(*args, **kwargs))
         numbers = {name or "output": value for name, value in found.rest if isinstance(value, int | float)}
         return {name: plain(value).clone().cpu() for name, value in found.tensors.items()} | numbers
 
 
 def _run_both(
     runtime: Runtime, sample: Sample, expected: list[tuple[str, torch.Tensor]], tolerance: float | None
-) -> Iterator[OutputCheck]:
+) -> Iterator[tuple[OutputCheck, bool]]:
+    """Yield a check of each output, and whether ONNX Runtime gave it in the right type, if in another shape."""
     try:
         results: Sequence[torch.Tensor | str] = runtime.run(sample.named)
     except ExportError as error:
         results = [f"ONNX Runtime fails: {error}"] * len(expected)
     for (output, theirs), ours in zip(expected, results, strict=True):
+        have = isinstance(ours, torch.Tensor) and ours.dtype == theirs.dtype
         if isinstance(ours, torch.Tensor) and (ours.dtype, ours.shape) != (theirs.dtype, theirs.shape):
             ours = f"ONNX Runtime gives {_text(ours)} where torch gives {_text(theirs)}"
-        yield _compared(output, sample, ours, theirs, tolerance)
+        yield _compared(output, sample.case, sample.sizes, ours, theirs, tolerance), have
 
 
 def _compared(
-    output: str, sample: Sample, ours: torch.Tensor | str, theirs: torch.Tensor, tolerance: float | None
+    output: str,
+    case: str,
+    sizes: dict[str, int],
+    ours: torch.Tensor | str,
+    theirs: torch.Tensor,
+    tolerance: float | None,
 ) -> OutputCheck:
     """Compare two tensors of one shape and type; *ours* may be the reason why there is only that of torch.
 
@@ -229,7 +273,7 @@ def _compared(
     """
     floats = theirs.is_floating_point()
     tolerance = (COARSE.get(theirs.dtype, TOLERANCE) if tolerance is None else tolerance) if floats else 0.0
-    made = partial(OutputCheck, output, sample.case, sample.sizes, tuple(theirs.shape), _dtype(theirs))
+    made = partial(OutputCheck, output, case, sizes, tuple(theirs.shape), _dtype(theirs))
     if isinstance(ours, str):
         return made(math.inf, math.inf, tolerance, agrees=False, reason=ours)
     a, b = ours.double(), theirs.double()

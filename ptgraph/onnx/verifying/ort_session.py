@@ -14,6 +14,8 @@ import onnx_ir as ir
 import torch
 
 from ptgraph.common.interrupts import check as check_interrupt
+from ptgraph.common.limits import limit, limit_text, remedy
+from ptgraph.common.memory_limit import free_memory, memory_limit
 from ptgraph.common.messages import first_line
 from ptgraph.errors import ExportError, UsageError
 from ptgraph.onnx.metadata import WEIGHTS, metadata_of
@@ -24,11 +26,15 @@ from ptgraph.onnx.writing.weight_storage import filled, need_data, onnx_type
 
 @dataclass(frozen=True)
 class Runtime:
-    """A session of ONNX Runtime; ``feeds`` maps its inputs to the names of those of the model."""
+    """A session of ONNX Runtime; ``feeds`` maps its inputs to the names of those of the model.
+
+    It runs with ``files`` bytes of memory for its weights, and as much as the limit ``memory`` and the machine allow.
+    """
 
     ort: Any
     session: Any
     feeds: Mapping[str, str]
+    files: int
 
     @property
     def outputs(self) -> list[str]:
@@ -41,7 +47,8 @@ class Runtime:
         options = self.ort.RunOptions()
         options.log_severity_level = 4
         try:
-            return [_tensor(v) for v in self.session.run_with_ort_values(None, feeds, options)]
+            with memory_limit(_allowed() + self.files):
+                return [_tensor(v) for v in self.session.run_with_ort_values(None, feeds, options)]
         except Exception as error:  # ONNX Runtime has a class for each status, and no base
             check_interrupt(error)
             raise ExportError(_reason(error)) from error
@@ -74,15 +81,19 @@ def runtime_of(
         need_data(proto, path)
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what it logs goes past Python to the terminal; errors are raised as well
+    files = sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}.data")) if file.exists())
     try:
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        with memory_limit(
+            _allowed() + 3 * files
+        ):  # it holds a message, its tensors, and those packed for the processor
+            session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a class for each status, and no base
         check_interrupt(error)
         hint = ""
         if _has_bfloat16(proto):
             hint = "; on a CPU it has few operators for bfloat16: verify the model in float32, without autocast"
         raise ExportError(f"ONNX Runtime does not take {path.name}: {_reason(error)}{hint}") from error
-    return Runtime(ort, session, feeds)
+    return Runtime(ort, session, feeds, files)
 
 
 def _has_bfloat16(proto: onnx.ModelProto) -> bool:
@@ -91,7 +102,17 @@ def _has_bfloat16(proto: onnx.ModelProto) -> bool:
     return any(tensor.data_type == kind for tensor in proto.graph.initializer) or kind in casts
 
 
+def _allowed() -> int:
+    """Return how many bytes ONNX Runtime may take, in RLIMIT_AS, so that one allocation too many is an error."""
+    return min(limit("memory"), free_memory() or limit("memory"))
+
+
 def _reason(error: Exception) -> str:
+    asked = re.search(r"Failed to allocate memory for requested buffer of size (\d+)", str(error))
+    if asked is not None or isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        what = f"{int(asked[1]) / 2**30:,.1f} GiB more" if asked is not None else "more memory"
+        free = f"{(free_memory() or 0) / 2**30:,.1f} GiB are free"
+        return f"it asks for {what}, and it may take {limit_text('memory')}, of which {free}; {remedy('memory')}"
     return _NOISE.sub("", first_line(error))
 
 

@@ -50,6 +50,7 @@ def corrections() -> dict[Any, Translation]:
         aten.squeeze.dim: _squeezed,
         aten.squeeze.dims: _squeezed,
         aten.index_put.default: _index_put(torchlib("aten_index_put")),
+        aten._unsafe_index_put.default: _index_put(torchlib("aten_index_put")),  # of istft and fold
         aten.einsum.default: _einsum(torchlib("aten_einsum")),
         torch.ops.prims.prod.default: _product,
         torch.ops.prims.uniform.default: _uniform,

@@ -27,7 +27,6 @@ from ptgraph.figure.options import Direction, Shown
 from ptgraph.figure.shared_values import lines_and_stubs
 from ptgraph.graph.model import ModelGraph
 
-SECONDS = 60  # of processor time for one layout
 _BLEND = 28.0  # points before a box on which lines that enter it part
 _STRAIGHT = 3.0  # points across the flow by which a line that comes straight may be off
 _INSIDE = PAD / 2  # points from a line to the frame that it is in
@@ -47,7 +46,7 @@ def dot_geometry(
     """Return the layout by Graphviz of a figure in which the boxes *opened* are frames.
 
     Titles of boxes that are broader than *broad*, in points, are set in two lines. Raises ExportError if Graphviz is
-    missing, fails, or takes more than a minute.
+    missing, fails, or takes longer than the limit ``seconds``.
     """
     axes = Axes(down=direction == "TB")
     found = lines_and_stubs(figure, opened)
@@ -132,7 +131,7 @@ def _laid_out(asked: _Asked, clusters: Mapping[str, Cluster]) -> _LaidOut:
     names |= {name: f"cluster_{number}" for number, name in enumerate(asked.frames)}
     root = asked.figure.boxes[asked.figure.root].parts
     text = graph_text(root, asked.sizes, clusters, asked.ways, names, down=asked.axes.down)
-    found = json.loads(run(text, "json0", SECONDS))
+    found = json.loads(run(text, "json0", "seconds"))
     _, _, width, height = _numbers(found["bb"])
     objects = {one["name"]: one for one in found.get("objects", ())}
     boxes = {name: _position(asked.axes, size, objects[names[name]], height) for name, size in asked.sizes.items()}
