@@ -35,8 +35,15 @@ def columns(drawing: Drawing) -> list[list[str]]:
     return [sorted(names, key=int) for names in found]
 
 
-def test_columns_break_where_a_backbone_ends() -> None:
+def test_backbone_neck_and_heads_stand_side_by_side() -> None:
     drawing = figure(detector(), FigureOptions(), 1)
+    check(drawing, widest=points("174mm"))
+    assert torn(detector(), drawing) == []
+    assert [[int(names[0]), int(names[-1])] for names in columns(drawing)] == [[0, 8], [10, 15], [16, 21], [22, 22]]
+
+
+def test_columns_break_where_a_backbone_ends() -> None:
+    drawing = figure(detector(), FigureOptions(layout="flow"), 1)
     check(drawing, widest=points("174mm"))
     assert torn(detector(), drawing) == []
     ends = [[int(names[0]), int(names[-1].partition("–")[0])] for names in columns(drawing)]
@@ -48,7 +55,7 @@ def test_columns_break_where_a_backbone_ends() -> None:
 def test_each_value_has_a_number_where_it_ends_and_where_it_goes_on(
     width: str, height: str, direction: Direction
 ) -> None:
-    drawing = figure(detector(), FigureOptions(width=width, height=height, direction=direction), 1)
+    drawing = figure(detector(), FigureOptions(width=width, height=height, direction=direction, layout="flow"), 1)
     check(drawing, widest=points(width))
     assert torn(detector(), drawing) == []
     circles: dict[str, list[Circle]] = {}
