@@ -237,13 +237,12 @@ class Fitting:
         fits = self._scale(plain) >= LEAST
         if plain.has_u or (fits and not self._slender(plain, down=cuts.down)):
             return plain
-        best = plain
-        along = plain.height / self.height if cuts.down else plain.width / self.width
-        for columns in range(max(2, math.ceil(along * LEAST)), (_COLUMNS if cuts.down else _ROWS) + 1):
+        along, room = (plain.height, self.height) if cuts.down else (plain.width, self.width)
+        for columns in range(max(2, math.ceil(along / room * LEAST)), (_COLUMNS if cuts.down else _ROWS) + 1):
             cut = cuts.into(columns, one_line=fits and plain.height < _LONGER)
             if cut is None:
                 break
-            if not cut.even and (fits or even):  # it is not set so
+            if (not cut.even and (fits or even)) or cut.length * LEAST > room:  # it is not set so
                 continue
             if fits and self._scale(cut.geometry) < LEAST:
                 break
@@ -255,9 +254,7 @@ class Fitting:
                     return found
             elif self._scale(found) >= LEAST and not (cut.even and self._slender(found, down=cuts.down)):
                 return found
-            elif self._scale(found) > self._scale(best):
-                best = found
-        return best
+        return plain
 
     def _slender(self, found: Geometry, *, down: bool) -> bool:
         return down and found.height > max(_LONG, _SLENDER * found.width)

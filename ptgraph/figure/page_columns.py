@@ -8,7 +8,7 @@ figure that flows to the right is cut into rows in the same way.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -67,6 +67,11 @@ class InColumns:
     down: bool
     even: bool
 
+    @property
+    def length(self) -> float:
+        """How long it is at least along the flow: as its longest column."""
+        return max(column.bottom - column.top for column in self.columns)
+
     @cached_property
     def geometry(self) -> Geometry:
         """The figure with its columns side by side, or its rows below each other."""
@@ -85,12 +90,19 @@ class Cutting:
     down: bool
     whole: Collection[str]
     several: bool = True
+    _found: dict[tuple[int, bool], InColumns | None] = field(default_factory=dict)
 
     def into(self, columns: int, *, one_line: bool = False) -> InColumns | None:
         """Return the figure in that many *columns* of about equal length, or None if it cannot be cut so often.
 
         With *one_line*, each cut crosses one line; else it does if the columns are even so, or a backbone ends there.
         """
+        key = columns, one_line
+        if key not in self._found:
+            self._found[key] = self._in_columns(columns, one_line=one_line)
+        return self._found[key]
+
+    def _in_columns(self, columns: int, *, one_line: bool) -> InColumns | None:
         upright = self._upright
         lone = [cut for cut in self._cuts if len(cut.crossings) == 1]
         turns = [cut for cut in self._cuts if len(cut.crossings) == 1 or is_turn(upright, cut)]
@@ -282,10 +294,11 @@ def _leads_past(line: Line, column: _Column) -> bool:
 
 def _crossing(value: str, line: Line, cut: Cut | None) -> Crossing | None:
     """Return where the line of a *value* crosses a cut, if it does."""
-    if cut is None:
+    crossed = [one for one in cut.crossings if one.value == value] if cut is not None else []
+    if cut is None or not crossed:
         return None
     at = {*crossings(line, cut.v)}
-    return next((one for one in cut.crossings if one.value == value and one.u in at), None)
+    return next((one for one in crossed if one.u in at), None)
 
 
 def _connectors(geometry: Geometry, columns: list[_Column], offsets: list[Point]) -> Iterator[Connector]:
