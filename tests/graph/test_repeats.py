@@ -78,6 +78,27 @@ def test_members_of_a_pattern_say_what_tells_them_apart() -> None:
     assert subtitles("pairs", "layers.0.0", "layers.0.1") == ["Attention", "FeedForward"]  # their classes do
 
 
+class Early(nn.Module):
+    """Four equal layers, of which the value before the last is read: as the features of an image in LLaVA."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(4))
+        self.head, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        values = [x]
+        for layer in self.layers:
+            values.append(layer(values[-1]))
+        return self.head(values[-2]), self.norm(values[-1])
+
+
+def test_blocks_that_are_all_alike_do_not_alternate() -> None:
+    graph = trace(Early(), torch.randn(1, 4))
+    assert said(view(graph))[:2] == [("layers.0–2", 3), ("layers.3", 1)]
+    check(graph, view(graph))
+
+
 class Shifted(nn.Module):
     """A block as in Swin; its number, its rate and its dropout tell nothing of what it does."""
 
