@@ -125,9 +125,10 @@ class _Making:
         """Return what a picture says of a part that is a module with a number for its name."""
         if part not in self.calls:
             return None
-        component = self.graph.component(self.graph.calls[self.calls[part]].component)
-        if not component.path.rpartition(".")[2].isdecimal():
+        path = self.graph.calls[self.calls[part]].component
+        if not path.rpartition(".")[2].isdecimal():
             return None
+        component = self.graph.component(path)
         return component.type, component.total_params, component.shape
 
     def _paths(self, part: str) -> list[str]:

@@ -87,7 +87,7 @@ class Rows:
                 break
             if period < _FEWEST and not any(part in self.parts for part in parts[start : start + period]):
                 continue  # it is never worth it, and would be found anew at each operation of a chain
-            if period > 1 and self._is_repetition(parts[start : start + period]):
+            if 1 < period <= self._run(parts, start):
                 continue  # blocks that are all alike do not alternate
             repetition = self.periods.repetition(parts, start, period)
             if len(repetition) * period > best and self._is_worth_it(repetition):
@@ -100,10 +100,12 @@ class Rows:
         good = [(shift, repetition) for shift, repetition in shifted if len(repetition) == count]
         return next((one for one in good if _have_modules_around(one[1])), good[0] if good else (0, found))
 
-    def _is_repetition(self, parts: list[str]) -> bool:
-        """Return whether *parts* are one block, again and again."""
-        labels = {self.labels.get(part) for part in parts}
-        return len(labels) == 1 and None not in labels and len(self.periods.repetition(parts, 0, 1)) == len(parts)
+    def _run(self, parts: list[str], start: int) -> int:
+        """Return how many blocks from *start* on are one block, again and again."""
+        label, following = self.labels.get(parts[start]), parts[start + 1 : start + 2]
+        if label is None or [self.labels.get(part) for part in following] != [label]:
+            return 1
+        return len(self.periods.repetition(parts, start, 1))
 
     def _is_worth_it(self, repetition: list[list[str]]) -> bool:
         """Return whether a repetition says more than its parts: any of modules; of operations, not too small a one."""
