@@ -81,13 +81,14 @@ class Rows:
         A pattern may start later within its first period: the number is by how many parts. It does where its periods
         hand on fewer values then, or have a module around each.
         """
-        found, best = [parts[start : start + 1]], 0
+        found, best, run = [parts[start : start + 1]], 0, 0
         for size, period in candidates.at(start):
             if size <= best:
                 break
             if period < _FEWEST and not any(part in self.parts for part in parts[start : start + period]):
                 continue  # it is never worth it, and would be found anew at each operation of a chain
-            if 1 < period <= self._run(parts, start):
+            run = run or (self._run(parts, start) if period > 1 else 0)
+            if 1 < period < run:
                 continue  # blocks that are all alike do not alternate
             repetition = self.periods.repetition(parts, start, period)
             if len(repetition) * period > best and self._is_worth_it(repetition):
