@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
-from math import prod
 from typing import NamedTuple
 
 from ptgraph.drawing.text_metrics import plain_width, text_width
 from ptgraph.figure.box_text import LINE_UP, NOTE, TITLE
+from ptgraph.figure.layout.areas import area_of
 from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.layout.layout import Geometry
 from ptgraph.figure.layout.spacing import PAD
@@ -23,7 +22,7 @@ _LEAST_GAP = 4.0  # a cut is in a gap that is at least so long
 _FEW = 4  # lines that a cut outside of all frames may cross
 _BESIDE = 2 * RADIUS + 3  # from circle to circle
 _TURN = 4.0  # between the turns of lines that lead to circles beside each other
-_IMAGE = re.compile(r"\d+(×\d+){3,4}")
+_IMAGES = 4, 5  # ranks of batches of images, and of volumes
 
 Point = tuple[float, float]
 Line = tuple[Point, ...]
@@ -133,7 +132,8 @@ def is_turn(geometry: Geometry, cut: Cut) -> bool:
 
 def _resolution(shape: str) -> int:
     """Return how many pixels a value of a *shape* such as ``1×64×32×32`` has, or 0 if it is none of an image."""
-    return prod(map(int, shape.split("×")[2:])) if _IMAGE.fullmatch(shape) else 0
+    area = area_of(shape)
+    return area.inner if area is not None and area.rank in _IMAGES else 0
 
 
 def _side_by_side(crossed: Iterable[tuple[str, float]]) -> tuple[Crossing, ...]:

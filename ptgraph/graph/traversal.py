@@ -1,6 +1,8 @@
-"""Walks over a graph: the calls around a call, and the results of an operation."""
+"""Walks over a graph: the calls around a call, and the edges into an operation and its results."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import networkx as nx
 
@@ -15,6 +17,11 @@ def chains(calls: dict[str, Call]) -> dict[str, list[str]]:
     return found
 
 
+def edges_into(graph: nx.DiGraph[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the edges into each node by their sources, in plain dicts: quicker than ``graph.pred``, and as alive."""
+    return dict(graph.reverse(copy=False).adjacency())
+
+
 def results(ops: nx.DiGraph[str], name: str) -> dict[int, tuple[Shape | None, str | None]]:
     """Return shape and dtype of an operation's results, by number: of the first, and of those that are read."""
     found = {0: (ops.nodes[name]["shape"], ops.nodes[name]["dtype"])}
@@ -23,4 +30,4 @@ def results(ops: nx.DiGraph[str], name: str) -> dict[int, tuple[Shape | None, st
     return dict(sorted(found.items()))
 
 
-__all__ = ["chains", "results"]
+__all__ = ["chains", "edges_into", "results"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Hashable, Mapping
 
 from ptgraph.graph.model import ModelGraph, Op
+from ptgraph.graph.traversal import edges_into
 
 _SIZE_TARGETS = ("aten.sym_", "aten.size", "aten.stride", "aten.numel")
 _SIZE_OPERATORS = {"onnx.Shape", "onnx.Size"}
@@ -39,11 +40,11 @@ def is_size(target: str) -> bool:
 def auxiliary_operations(graph: ModelGraph) -> set[str]:
     """Return the operations, inputs and constants of *graph* that handle only positions, masks and sizes."""
     found: set[str] = set()
-    sources = dict(graph.ops.reverse(copy=False).adjacency())
+    edges = edges_into(graph.ops)
     for name, op in graph.ops.nodes(data=True):
         is_source = op["kind"] == "constant" or op["target"] in _SIZE_OPERATORS
         is_source |= op["kind"] == "input" and is_mask_input(graph.op(name))
-        if is_source or (op["kind"] == "op" and found.issuperset(sources[name])):
+        if is_source or (op["kind"] == "op" and found.issuperset(edges[name])):
             found.add(name)
     return found
 

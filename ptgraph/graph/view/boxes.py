@@ -117,7 +117,7 @@ class _Making:
                     alike = [
                         blocks[at] for start in range(0, len(blocks), period) for at in (start + k for k in inside)
                     ]
-                    members[part] = [self.graph.calls[self.calls[block]].component for block in alike]
+                    members[part] = [self._path(block) for block in alike]
             found |= member_labels(self.graph, members)
         return found
 
@@ -125,7 +125,7 @@ class _Making:
         """Return what a picture says of a part that is a module with a number for its name."""
         if part not in self.calls:
             return None
-        path = self.graph.calls[self.calls[part]].component
+        path = self._path(part)
         if not path.rpartition(".")[2].isdecimal():
             return None
         component = self.graph.component(path)
@@ -133,7 +133,11 @@ class _Making:
 
     def _paths(self, part: str) -> list[str]:
         """Return the paths of the modules that the box of a call stands for."""
-        return [self.graph.calls[self.calls[block]].component for block in self.folded.blocks.get(part, [part])]
+        return [self._path(block) for block in self.folded.blocks.get(part, [part])]
+
+    def _path(self, part: str) -> str:
+        """Return the path of the module of the box of a call."""
+        return self.graph.calls[self.calls[part]].component
 
     def _op_box(self, name: str, parent: str | None) -> Box:
         op = self.graph.op(name)

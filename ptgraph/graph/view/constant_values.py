@@ -11,6 +11,7 @@ from collections.abc import Container, Hashable, Iterable, Mapping
 import networkx as nx
 
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.traversal import edges_into
 
 
 def constant_values(graph: ModelGraph, auxiliary: set[str], labels: Mapping[str, Hashable]) -> dict[str, str]:
@@ -21,7 +22,7 @@ def constant_values(graph: ModelGraph, auxiliary: set[str], labels: Mapping[str,
     found: dict[str, str] = {}
     firsts: dict[Hashable, str] = {}
     constants = {*graph.of_kind("constant")}
-    edges = dict(graph.ops.reverse(copy=False).adjacency())
+    edges = edges_into(graph.ops)
     for name in graph.ops:
         if name in auxiliary and name in labels:
             reads = [

@@ -13,6 +13,7 @@ import networkx as nx
 
 from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.traversal import edges_into
 from ptgraph.graph.view.auxiliary import is_size, reads_size_only, useful_operations
 
 # Operations that yield what they read, unless its shape or type changes.
@@ -62,7 +63,7 @@ def drawn_flow(
     useful = useful_operations(graph, auxiliary, first_steps)
     drawn_sources: dict[str, list[str]] = {}  # an operation → the drawn ones that whoever reads it reads
     ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
-    edges = dict(graph.ops.reverse(copy=False).adjacency())
+    edges = edges_into(graph.ops)
     for name, op in ops.items():
         if op["kind"] in ("parameter", "buffer", "constant") or name not in useful:
             continue

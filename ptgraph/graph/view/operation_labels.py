@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.traversal import edges_into
 
 # Operators whose scales and zero points are weights, even if they are single numbers, by words in their names.
 _SCALING = ("Quantize", "QLinear", "quantize", "q_scale", "onnx.Mul", "onnx.Div")
@@ -51,7 +52,7 @@ def operation_labels(graph: ModelGraph, no_ops: Mapping[str, str]) -> dict[str, 
     *no_ops* yield what they read, which counts in their stead.
     """
     ops: dict[str, dict[str, Any]] = dict(graph.ops.nodes.items())
-    edges = dict(graph.ops.reverse(copy=False).adjacency())
+    edges = edges_into(graph.ops)
     found: dict[str, Hashable] = {}
     for name, op in ops.items():
         if op["kind"] != "op":

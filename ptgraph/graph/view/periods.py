@@ -9,6 +9,7 @@ from typing import Any
 
 import networkx as nx
 
+from ptgraph.graph.traversal import edges_into
 from ptgraph.graph.view.patterns import Patterns
 
 _COLLECTED = 3  # values that an operation reads which collects one of each period
@@ -42,7 +43,7 @@ class Periods:
         self.parts = parts
         self.flow = flow
         self.succ = dict(flow.adjacency())  # quicker than `flow.succ`, and alive as that is
-        self.pred = dict(flow.reverse(copy=False).adjacency())
+        self.pred = edges_into(flow)
         self.operators = {leaf: node["target"] for leaf, node in flow.nodes(data=True)}
         self.labels = labels
         self.order = order

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import networkx as nx
 
+from ptgraph.figure.layout.areas import area_of
+
 LEVELS = 3  # rows at least
-_SIZES = re.compile(r"\d+(×\d+){2,}")
-
-
-def _area(shape: str, rank: int | None = None) -> tuple[int, int] | None:
-    """Return the rank of a shape and its number of positions, channels second; None for vectors and unknown sizes."""
-    if not shape or not _SIZES.fullmatch(shape):
-        return None
-    sizes = [int(size) for size in shape.split("×")]
-    return (len(sizes), math.prod(sizes[2:])) if rank in (None, len(sizes)) else None
 
 
 def rows_of(
@@ -63,15 +55,15 @@ def _levels_given(
 
     Without any if that is less than *least_rank*.
     """
-    given = {name: {_area(lines[name, reader]) for reader in flow.succ[name]} - {None} for name in order}
+    given = {name: {area_of(lines[name, reader]) for reader in flow.succ[name]} - {None} for name in order}
     for name in order:
         if not given[name]:
-            given[name] = {_area(shapes.get(name, ""))} - {None}
-    ranks = Counter(area[0] for areas in given.values() for area in areas if area is not None)
+            given[name] = {area_of(shapes.get(name, ""))} - {None}
+    ranks = Counter(area.rank for areas in given.values() for area in areas if area is not None)
     rank = max(ranks, key=lambda one: (ranks[one], one), default=0)
     if rank < least_rank:
         return {}
-    areas = {name: {area[1] for area in found if area and area[0] == rank} for name, found in given.items()}
+    areas = {name: {area.inner for area in found if area and area.rank == rank} for name, found in given.items()}
     known = sorted({area for found in areas.values() for area in found}, reverse=True)
     level = {area: number for number, area in enumerate(known)}
     return {name: {level[area] for area in found} for name, found in areas.items()}

@@ -6,20 +6,18 @@ column flows along the flow of the figure, the right one against it.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import networkx as nx
 
+from ptgraph.figure.layout.areas import Area, area_of
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, leaf_names
 
 _FEW = 2  # levels of a U whose sizes are known to shrink
 _MANY = 3  # levels of a U whose sizes are unknown, or the same
 _PAIR = 2
-_SEQUENCE = 3  # the rank of a batch of sequences of vectors
 _MOST_BESIDE = 6  # parts before the first level, or after it, that may stand in its columns
 
 
@@ -28,19 +26,6 @@ class _Skip(NamedTuple):
 
     start: int
     end: int
-
-
-class Area(NamedTuple):
-    """How many positions a value has with its channels second, *inner*, and with its channels last, *middle*."""
-
-    rank: int
-    inner: int
-    middle: int
-
-    def holds(self, other: Area) -> bool:
-        """Return whether the *other* is of the same rank, and smaller; not a sequence that was only transposed."""
-        is_transposed = self.rank == _SEQUENCE and self.middle == other.inner
-        return self.rank == other.rank and self.inner > other.inner and not is_transposed
 
 
 def with_u_shape(tree: Tree, flow: nx.DiGraph[str]) -> Tree:
@@ -158,7 +143,9 @@ def nested_skip(
     for skip in _skips(parts, flow, aside):
         between = [part.name for part in parts[skip.start + 1 : skip.end] if isinstance(part, Leaf)]
         if inner in between or (inner is None and between):
-            found = [_area(edge.get("shape")) for a in leaf_names(parts[skip.start]) for edge in flow.succ[a].values()]
+            found = [
+                area_of(edge.get("shape")) for a in leaf_names(parts[skip.start]) for edge in flow.succ[a].values()
+            ]
             return max((area for area in found if area), default=None), inner or max(between, key=size)
     return None
 
@@ -195,20 +182,12 @@ def _areas(parts: Sequence[Tree], flow: nx.DiGraph[str]) -> Iterator[list[float 
     found = []
     for part in parts:
         edges = [edge for name in leaf_names(part) for edge in flow.succ[name].values()]
-        found.append([area for edge in edges if (area := _area(edge.get("shape")))])
+        found.append([area for edge in edges if (area := area_of(edge.get("shape")))])
     for rank in sorted({area.rank for areas in found for area in areas}, reverse=True):
         alike = [[area for area in areas if area.rank == rank] for areas in found]
         yield [min((area.inner for area in areas), default=None) for areas in alike]
         yield [min((area.middle for area in areas), default=None) for areas in alike]
     yield [None] * len(parts)
-
-
-def _area(shape: str | None) -> Area | None:
-    """Return the area of a value of that *shape*; None for a vector, and where a size is unknown."""
-    if not shape or not re.fullmatch(r"\d+(×\d+){2,}", shape):
-        return None
-    sizes = [int(size) for size in shape.split("×")]
-    return Area(len(sizes), math.prod(sizes[2:]), math.prod(sizes[1:-1]))
 
 
 def _nest(skips: Sequence[_Skip], areas: Sequence[float | None]) -> list[_Skip]:

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import networkx as nx
 
+from ptgraph.figure.layout.areas import Area
 from ptgraph.figure.layout.tree import Tree, UShape
-from ptgraph.figure.layout.u_shape.detection import Area, around_part, nested_skip
+from ptgraph.figure.layout.u_shape.detection import around_part, nested_skip
 
 _Nest = dict[str, tuple[Area | None, str]]  # a box → the area of a value that leads past a part of it, and that part
 
