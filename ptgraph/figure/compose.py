@@ -25,6 +25,7 @@ from ptgraph.figure.page_columns import continued
 from ptgraph.figure.page_cuts import RADIUS
 from ptgraph.figure.shortfalls import shortfalls
 from ptgraph.figure.simplify import simplify
+from ptgraph.figure.stages import in_stages
 from ptgraph.graph.dimensions import dimensions_text
 from ptgraph.graph.labels import count_text
 from ptgraph.graph.model import ModelGraph
@@ -32,6 +33,7 @@ from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box
 
 _LEGEND = 220.0  # points that a legend may be wide, even below a figure that is less
+_LOWER = (True, False), (False, True)  # whether small operations are joined closely, and whether there are stages
 _STACKED = 2.0  # points between a box that stands for several and the sheet below it
 _BASELINE = 0.34  # from the middle of a line of text down to its baseline, in sizes of text
 
@@ -43,10 +45,12 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     graph, or one that a figure does not show.
     """
     options = options or FigureOptions()
-    plain = _layouts(graph, options, closely=False)
+    plain = _layouts(graph, options)
     fitted = fit(plain, depth, options)
-    if depth is None and _height(fitted) > points(options.highest) + 0.1:
-        closer = _layouts(graph, options, closely=True)
+    for closely, staged in _LOWER if depth is None else ():
+        if _height(fitted) <= points(options.highest) + 0.1:
+            break
+        closer = _layouts(graph, options, closely=closely, staged=staged)
         lower = fit(closer, depth, options)
         if _height(lower) < _height(fitted):
             plain, fitted = closer, lower
@@ -56,11 +60,11 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     return _Composition(graph, options, drawn, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
 
 
-def _layouts(graph: ModelGraph, options: FigureOptions, *, closely: bool) -> Layouts:
-    """Return the layouts of what a figure of *graph* shows, with small operations joined *closely* or not."""
+def _layouts(graph: ModelGraph, options: FigureOptions, *, closely: bool = False, staged: bool = False) -> Layouts:
+    """Return the layouts of what a figure of *graph* shows: with small operations joined *closely*, or *staged*."""
     whole = simplify(graph, view(graph), closely=closely)
     shown = focused(whole, graph, options.focus) if options.focus else whole
-    return Layouts(shown, graph, options.layout)
+    return Layouts(in_stages(shown, graph) if staged else shown, graph, options.layout)
 
 
 def _height(fitted: Fitted) -> float:

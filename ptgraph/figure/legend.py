@@ -45,7 +45,7 @@ def legend(
 
 def _entries(boxes: Sequence[Box], figure: FigureGraph, stubs: bool) -> list[tuple[str, str]]:
     """Return the entries, each with a label and what its swatch shows."""
-    modules = [box.category for box in boxes if box.id not in figure.signs and box.kind == "module"]
+    modules = [box.category for box in boxes if box.id not in figure.signs and box.kind in ("module", "stage")]
     found = [(category, "category") for category in dict.fromkeys(modules)]
     signs = {figure.signs[box.id] for box in boxes if box.id in figure.signs}
     if "plus" in signs:

@@ -31,7 +31,9 @@ def kinds(
         around = figure.chain(name)
         above = next(figure.boxes[at] for at in around[1:] if figure.boxes[at].kind != "pattern")
         kind: Kind = box.class_name, above.class_name, _content(figure, box)
-        if inside.intersection(around):
+        if box.kind == "stage":
+            kind = (box.kind,)
+        elif inside.intersection(around):
             level = str(len(around)) if name in inside or box.repeat > 1 else box.class_name
             kind = _COLUMNS, level
         found.setdefault(kind, []).append(box)

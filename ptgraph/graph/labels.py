@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -17,6 +17,11 @@ def call_text(name: str, number: int) -> str:
     """Return the name of a module in one of several calls: ``encoder (2nd call)`` for *number* 2."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{name} ({number}{ending} call)"
+
+
+def counted_classes(classes: Mapping[str, int]) -> str:
+    """Return how many there are of each class: ``5 × Local + Global``."""
+    return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in classes.items() if name)
 
 
 def shape_text(shape: Any) -> str:
@@ -40,4 +45,4 @@ def attempts_text(attempts: Iterable[tuple[str, str]]) -> str:
     return "; ".join(f"{tracer}: {reason}" for tracer, reason in attempts)
 
 
-__all__ = ["attempts_text", "call_text", "count_text", "op_title", "shape_text"]
+__all__ = ["attempts_text", "call_text", "count_text", "counted_classes", "op_title", "shape_text"]

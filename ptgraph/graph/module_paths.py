@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ptgraph.common.limits import limit, limit_text, remedy
@@ -45,6 +45,15 @@ def parent(path: str, known: Container[str]) -> str:
 def natural(path: str) -> list[tuple[int, str]]:
     """Return a key that sorts numbers in paths as numbers."""
     return [(int(p), "") if p.isdigit() else (-1, p) for p in path.split(".")]
+
+
+def span(paths: Sequence[str]) -> str:
+    """Return ``layers.0–5`` where paths are numbered in a row, or else the first and the last."""
+    heads, _, numbers = zip(*(path.rpartition(".") for path in paths), strict=True)
+    start = int(numbers[0]) if numbers[0].isdigit() else None
+    if len({*heads}) == 1 and start is not None and list(numbers) == [str(start + i) for i in range(len(paths))]:
+        return f"{paths[0]}–{numbers[-1]}"
+    return f"{paths[0]} … {paths[-1]}"
 
 
 def completed(types: Mapping[str, str], others: Iterable[str] = ()) -> dict[str, str]:
@@ -142,4 +151,4 @@ def _ranges_of(text: str) -> list[range]:
     return [range(int(found[1]), int(found[2] or found[1]) + 1) for found in bounds if found is not None]
 
 
-__all__ = ["completed", "folded_paths", "is_within", "moved", "natural", "parent", "unfolded", "upwards"]
+__all__ = ["completed", "folded_paths", "is_within", "moved", "natural", "parent", "span", "unfolded", "upwards"]

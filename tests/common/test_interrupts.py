@@ -99,6 +99,12 @@ class Run:
         return [path.name for path in self.temporary.iterdir() if path.name.startswith("ptgraph-")]
 
 
+def _heeding() -> None:
+    """Heed a signal that whatever runs the tests may ignore, such as nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def sent(tmp_path: Path) -> Callable[..., Run]:
     """Run the command line, and send it signals when an event with a word in it comes."""
@@ -107,7 +113,7 @@ def sent(tmp_path: Path) -> Callable[..., Run]:
     temporary.mkdir()
     (tmp_path / "net.py").write_text(NET)
 
-    def run(event: str, word: str, numbers: str, *args: str, before: Callable[[], None] | None = None) -> Run:
+    def run(event: str, word: str, numbers: str, *args: str, before: Callable[[], None] = _heeding) -> Run:
         done = subprocess.run(
             [sys.executable, "-c", HOOK, event, word, numbers, *args],
             cwd=tmp_path,

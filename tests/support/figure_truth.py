@@ -96,6 +96,7 @@ def torn(graph: ModelGraph, drawn: Drawing | Chart) -> list[str]:
         if name in alive and name not in boxes and ops.nodes[name]["target"] not in told:
             found.append(f"output {name} is not drawn")
     members = _members(graph)
+    members |= {box: set().union(*map(members.__getitem__, span)) for box in boxes if (span := _span(graph, box))}
     for box in boxes:
         inside = members.get(box, {box} if box in ops else set())
         reads = {s for one in inside for s in ops.predecessors(one) if s not in inside and s in alive}
@@ -161,7 +162,8 @@ class _Boxes:
         self.unclear = {name for name, count in ids.items() if count > 1}
         self.drawn = drawn - self.unclear
         self.leaves = {box.op: box.id for box in self.view.boxes.values() if box.op is not None}
-        self.containers = [path for path in _uncalled(graph) if path in self.drawn]
+        self.containers = {path: path for path in _uncalled(graph) if path in self.drawn}
+        self.containers |= {path: box for box in self.drawn for path in _span(graph, box)}
         self.brackets = {name: box for box, names in brackets.items() for name in names}
 
     def chain(self, name: str) -> list[str]:
@@ -174,7 +176,7 @@ class _Boxes:
         ids = map(_id, self.chain(name))
         op = self.graph.op(name)
         bracket = self.brackets.get(op.target) if op.kind == "output" else None
-        containers = (path for path in self.containers if op.scope.startswith(f"{path}."))
+        containers = (box for path, box in self.containers.items() if f"{op.scope}.".startswith(f"{path}."))
         return next((box for box in ids if box in self.drawn), bracket or next(containers, None))
 
     def is_carried(self, source: str, reader: str) -> bool:
@@ -204,6 +206,15 @@ def _members(graph: ModelGraph) -> dict[str, set[str]]:
         inside = {name for name, op in ops if op["scope"].startswith(f"{path}.") and op["kind"] not in _HELD}
         found.setdefault(path, inside)
     return found
+
+
+def _span(graph: ModelGraph, box: str) -> list[str]:
+    """Return the paths of the modules in a box that is called ``blocks.3–5``; none for the id of another box."""
+    above, _, numbers = box.rpartition(".")
+    first, dash, last = numbers.partition("–")
+    if not (dash and first.isdecimal() and last.isdecimal()):
+        return []
+    return [path for number in range(int(first), int(last) + 1) if (path := f"{above}.{number}") in graph.components]
 
 
 def _uncalled(graph: ModelGraph) -> list[str]:

@@ -12,9 +12,9 @@ from math import prod
 from typing import Any
 
 from ptgraph.graph.dimensions import dimensions_text
-from ptgraph.graph.labels import call_text, op_title
+from ptgraph.graph.labels import call_text, counted_classes, op_title
 from ptgraph.graph.model import Component, ModelGraph, Parameter
-from ptgraph.graph.module_paths import is_within
+from ptgraph.graph.module_paths import is_within, span
 from ptgraph.graph.traversal import chains
 from ptgraph.graph.view.box_ids import call_id
 from ptgraph.graph.view.folding import Folded
@@ -213,7 +213,7 @@ class _Making:
     def _classes(self, paths: list[str]) -> str:
         """Return the classes of the modules in one period of a pattern: ``5 × Local + Global``."""
         classes = Counter(self._class_name(path) for path in paths)
-        return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in classes.items() if name)
+        return counted_classes(classes)
 
     def _class_name(self, path: str) -> str:
         return self.graph.classes[self.graph.component(path).type].short
@@ -253,7 +253,7 @@ class _Making:
         above = self.graph.calls[self.graph.calls[calls[0]].parent or ""].component
         own = [path.removeprefix(above + ".") if above else path for path in paths]
         if own[0] != own[-1]:
-            return _span(_around_each(own, period))
+            return span(_around_each(own, period))
         earlier = self.earlier_calls[calls[0]]
         shares = self.graph.components.nodes[paths[0]]["total_params"] > 0
         return call_text(own[0], earlier + 1) if earlier and shares and len(calls) == 1 else own[0]
@@ -270,15 +270,6 @@ def _around(paths: list[str]) -> str:
     """Return the path of the innermost module that all *paths* are in: of a single one, itself."""
     steps = zip(*(path.split(".") for path in paths), strict=False)
     return ".".join(names[0] for names in takewhile(lambda names: len({*names}) == 1, steps))
-
-
-def _span(paths: list[str]) -> str:
-    """Return ``layers.0–5`` where paths are numbered in a row, or else the first and the last."""
-    heads, _, numbers = zip(*(path.rpartition(".") for path in paths), strict=True)
-    start = int(numbers[0]) if numbers[0].isdigit() else None
-    if len({*heads}) == 1 and start is not None and list(numbers) == [str(start + i) for i in range(len(paths))]:
-        return f"{paths[0]}–{numbers[-1]}"
-    return f"{paths[0]} … {paths[-1]}"
 
 
 __all__ = ["boxes"]

@@ -24,10 +24,12 @@ class Box:
     period, which may be folds again, ``repeat`` counts the periods, and ``paths`` has those of the modules of all of
     them, period after period; it is empty if there are only operations. A pattern is no module; its ``component`` is
     the one that it is in. ``id`` is ``*``, the number of parts in a period, and the id of the first.
+
+    A stage stands for modules of one resolution in a list that is not called; only a figure has some.
     """
 
     id: str
-    kind: Literal["input", "output", "op", "module", "group", "pattern"]
+    kind: Literal["input", "output", "op", "module", "group", "pattern", "stage"]
     title: str
     subtitle: str
     category: str

@@ -1,0 +1,157 @@
+"""Stages: the modules of one resolution that are in one list, as one box.
+
+The levels of many U-Nets are no modules: ``downs`` is a list of lists, or a list of all blocks, and ``forward`` calls
+what is in them. An author who has no room for every block draws a box for each level.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+
+import networkx as nx
+
+from ptgraph.figure.figure_graph import FigureGraph
+from ptgraph.figure.layout.areas import area_of
+from ptgraph.graph.labels import counted_classes
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.module_paths import is_within, span, upwards
+from ptgraph.graph.view.model import Box
+
+_IMAGE = 4  # the rank of a batch of images
+_FEWEST = 2  # stages, and modules of a stage
+
+
+def in_stages(figure: FigureGraph, graph: ModelGraph) -> FigureGraph:
+    """Return *figure* with a box around the modules of each stage, where there are two or more."""
+    boxes = dict(figure.boxes)
+    for around in [box for box in figure.boxes.values() if box.kind == "module" and box.parts]:
+        stages = _Inside(figure, graph, around).stages()
+        if len(stages) >= _FEWEST:
+            stage_of = {part: stage.id for stage in stages for part in stage.parts}
+            parts = dict.fromkeys(stage_of.get(part, part) for part in around.parts)
+            boxes |= {around.id: replace(around, parts=tuple(parts))} | {stage.id: stage for stage in stages}
+            for part, stage in stage_of.items():
+                boxes[part] = replace(boxes.pop(part), parent=stage)
+    return replace(figure, boxes=boxes)
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """The parts of the box *around*; some may be modules in lists that are not called."""
+
+    figure: FigureGraph
+    graph: ModelGraph
+    around: Box
+
+    def stages(self) -> list[Box]:
+        """Return the boxes of the stages; none is such that a value would flow out of it and back into it."""
+        outermost: dict[str, list[str]] = defaultdict(list)
+        for part in self.around.parts:
+            if lists := self._lists(part):
+                outermost[lists[0]].append(part)
+        flow, found = self.flow, []
+        levels = [level for path, parts in outermost.items() for level in self._levels(path, parts)]
+        for path, modules in levels:
+            members = self._with_operations(modules, flow)
+            box = self._box(path, modules, members)
+            joined = nx.relabel_nodes(flow, dict.fromkeys(members, box.id))
+            joined.remove_edges_from([*nx.selfloop_edges(joined)])
+            if nx.is_directed_acyclic_graph(joined):
+                flow = joined
+                found.append(box)
+        return found
+
+    @cached_property
+    def flow(self) -> nx.DiGraph[str]:
+        """What flows between the parts; a part has the ``size`` of the largest value that it reads."""
+        part_of = {leaf: part for part in self.around.parts for leaf in self.figure.leaves(part)}
+        found: nx.DiGraph[str] = nx.DiGraph()
+        found.add_nodes_from(self.around.parts, size=())
+        for flow in self.figure.flows:
+            source, target = part_of.get(flow.source), part_of.get(flow.target)
+            if target is not None and source != target:
+                found.nodes[target]["size"] = max(found.nodes[target]["size"], _size(flow.label))
+                if source is not None:
+                    found.add_edge(source, target)
+        return found
+
+    def _modules(self, part: str) -> tuple[str, ...]:
+        """Return the paths of the modules that a part stands for."""
+        box = self.figure.boxes[part]
+        return box.paths or ((box.component,) if box.kind == "module" else ())
+
+    def _lists(self, part: str) -> list[str]:
+        """Return the paths of the modules that a part is in and that are not called, the outermost first."""
+        paths = self._modules(part)
+        above = [path for path in upwards(paths[0].rpartition(".")[0]) if path] if paths else []
+        found = [path for path in above if len(path) > len(self.around.component) and self._holds(path, paths)]
+        return found[::-1]
+
+    def _holds(self, path: str, paths: Sequence[str]) -> bool:
+        return not self.graph.component(path).calls and all(is_within(each, path) for each in paths)
+
+    def _levels(self, path: str, parts: list[str]) -> Iterator[tuple[str, list[str]]]:
+        """Yield the modules of each stage among *parts*, and the path of the list that has just these, or ""."""
+        if len({self.flow.nodes[part]["size"] for part in parts}) == 1:
+            if len(parts) >= _FEWEST:
+                yield path, parts
+            return
+        for inner, group in groupby(parts, key=lambda part: self._inner(path, part)):
+            if inner:
+                yield from self._levels(inner, [*group])
+                continue
+            for _, level in groupby(group, key=lambda part: self.flow.nodes[part]["size"]):
+                if len(members := [*level]) >= _FEWEST:
+                    yield "", members
+
+    def _inner(self, path: str, part: str) -> str:
+        """Return the path of the list within that at *path* that a part is in, or "" if there is none."""
+        return next((each for each in self._lists(part) if len(each) > len(path)), "")
+
+    def _with_operations(self, modules: list[str], flow: nx.DiGraph[str]) -> list[str]:
+        """Return *modules* with the operations that read only these, or that only these read, in order."""
+        members = {*modules}
+        waiting = [part for part in self.around.parts if part in flow and self.figure.boxes[part].kind == "op"]
+        while found := {op for op in waiting if self._is_of(members, op, flow)} - members:
+            members |= found
+        return [part for part in self.around.parts if part in members]
+
+    def _is_of(self, members: set[str], op: str, flow: nx.DiGraph[str]) -> bool:
+        return any(beside and members.issuperset(beside) for beside in (flow.pred[op], flow.succ[op]))
+
+    def _box(self, path: str, modules: list[str], members: list[str]) -> Box:
+        """Return the box of a stage, with the category of its largest module."""
+        boxes = [self.figure.boxes[part] for part in modules]
+        paths = [each for part in modules for each in self._modules(part)]
+        name = path or span(paths)
+        above = self.around.component
+        classes = Counter([self.graph.component(each).type for each in paths])
+        own = {name: count for name, count in classes.items() if not name.startswith("torch.nn.")}
+        counts = {self.graph.classes[name].short: count for name, count in (own or classes).items()}
+        return Box(
+            f"/{name}",
+            "stage",
+            name.removeprefix(f"{above}.") if above else name,
+            counted_classes(counts),
+            max(boxes, key=lambda box: box.params).category,
+            path or above,
+            self.around.id,
+            tuple(members),
+            params=sum(box.params for box in boxes),
+            flops=sum(self.figure.boxes[part].flops for part in members),
+            bytes=sum(self.figure.boxes[part].bytes for part in members),
+            paths=() if path else tuple(paths),
+        )
+
+
+def _size(shape: str) -> tuple[int, ...]:
+    """Return a key that orders shapes: images before sequences, by the number of positions; nothing for a vector."""
+    area = area_of(shape)
+    return (min(area.rank, _IMAGE), area.inner) if area is not None else ()
+
+
+__all__ = ["in_stages"]

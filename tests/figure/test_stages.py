@@ -1,0 +1,101 @@
+"""Figures of networks that are too long for a page and whose levels are no modules: a box for each level."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ptgraph import FigureOptions, trace
+from ptgraph.drawing.shapes import Drawing
+from ptgraph.figure.compose import figure
+from ptgraph.figure.options import points
+from ptgraph.figure.simplify import simplify
+from ptgraph.figure.stages import in_stages
+from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.module_paths import is_within
+from ptgraph.graph.view.build import view
+from tests.support.figure_checks import body, check, of_kind
+from tests.support.figure_truth import torn
+from tests.support.staged_u_nets import LEVELS, STAGED
+from tests.support.wirings import conv, image
+
+
+@cache
+def graph_of(name: str) -> ModelGraph:
+    make, inputs = STAGED[name]
+    return trace(make().eval(), *inputs(), name="model")
+
+
+def drawn(name: str, width: str, height: str | None = None, depth: int | None = None) -> Drawing:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return figure(graph_of(name), FigureOptions(width=width, height=height), depth)
+
+
+def stages(drawing: Drawing) -> list[str]:
+    return [item.id for item in of_kind(drawing, "box") if item.kind.startswith("box stage")]
+
+
+@pytest.mark.parametrize("name", STAGED)
+@pytest.mark.parametrize("width", ["174mm", "140mm"])
+def test_each_level_is_a_box_on_each_side_where_all_blocks_are_too_long_for_a_page(name: str, width: str) -> None:
+    drawing = drawn(name, width)
+    check(drawing, widest=points(width))
+    assert torn(graph_of(name), drawing) == []
+    assert drawing.height <= points(FigureOptions().highest)
+    places = {item.id: body(item) for item in of_kind(drawing, "box")}
+    names = stages(drawing)
+    down = [places[name] for name in names if name.startswith(("down", "input_blocks"))]
+    up = [places[name] for name in names if name.startswith(("up", "output_blocks"))]
+    assert len(down) == len(up) == LEVELS == len(names) / 2
+    assert [top for _, top, _, _ in down] == sorted(top for _, top, _, _ in down)
+    assert max(right for _, _, right, _ in down) < min(left for left, _, _, _ in up)
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_no_level_is_a_box_where_there_is_room_for_all_blocks_or_a_depth_is_asked_for(name: str) -> None:
+    assert stages(drawn(name, "600mm", "900mm")) == []
+    assert stages(drawn(name, "600mm", "900mm", depth=1)) == []
+
+
+def read_by(graph: ModelGraph, path: str) -> tuple[int | str, ...]:
+    """Return the height and width of the image that the first operation of a module reads."""
+    first = next(name for name in graph.of_kind("op") if is_within(graph.op(name).scope, path))
+    (image,) = (graph.op(name) for name in graph.ops.predecessors(first) if graph.op(name).kind != "parameter")
+    return tuple(image.shape or ())[2:]
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_a_stage_has_the_modules_of_one_list_that_read_values_of_one_size(name: str) -> None:
+    graph = graph_of(name)
+    found = in_stages(simplify(graph, view(graph)), graph)
+    stages = [box for box in found.boxes.values() if box.kind == "stage"]
+    assert len(stages) == 2 * LEVELS
+    for stage in stages:
+        modules = [box.component for part in stage.parts if (box := found.boxes[part]).kind == "module"]
+        assert len({read_by(graph, path) for path in modules}) == 1
+        assert stage.params == sum(graph.component(path).total_params for path in modules)
+        assert {path.split(".")[0] for path in modules} == {stage.title.split(".")[0]}
+
+
+class Ping(nn.Module):
+    """Two lists; each value goes from one to the other and back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.ModuleList(conv(3, 3) for _ in range(3)), nn.ModuleList(conv(3, 3) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for one, other in zip(self.left, self.right, strict=True):
+            x = other(torch.tanh(one(x)))
+        return x
+
+
+def test_no_value_flows_out_of_a_stage_and_back_into_it() -> None:
+    graph = trace(Ping().eval(), *image(), name="model")
+    found = in_stages(simplify(graph, view(graph, patterns=False)), graph)
+    assert [box.id for box in found.boxes.values() if box.kind == "stage"] == []
