@@ -1,7 +1,8 @@
-"""Stages: the modules of one resolution that are in one list, as one box.
+"""Stages: the modules of one resolution that are in one list, or the calls of one module in a row, as one box.
 
 The levels of many U-Nets are no modules: ``downs`` is a list of lists, or a list of all blocks, and ``forward`` calls
-what is in them. An author who has no room for every block draws a box for each level.
+what is in them. An author who has no room for every block draws a box for each level. The steps of a solver that are
+not all alike, as one of them interpolates, are one box too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _FEWEST = 2  # stages, and modules of a stage
 
 
 def in_stages(figure: FigureGraph, graph: ModelGraph) -> FigureGraph:
-    """Return *figure* with a box around the modules of each stage, where there are two or more."""
+    """Return *figure* with a box around the modules of each stage, where there are two or more stages."""
     boxes = dict(figure.boxes)
     for around in [box for box in figure.boxes.values() if box.kind == "module" and box.parts]:
         stages = _Inside(figure, graph, around).stages()
@@ -55,7 +56,7 @@ class _Inside:
                 outermost[lists[0]].append(part)
         flow, found = self.flow, []
         levels = [level for path, parts in outermost.items() for level in self._levels(path, parts)]
-        for path, modules in levels:
+        for path, modules in [*levels, *self._calls()]:
             members = self._with_operations(modules, flow)
             box = self._box(path, modules, members)
             joined = nx.relabel_nodes(flow, dict.fromkeys(members, box.id))
@@ -108,14 +109,23 @@ class _Inside:
                 if len(members := [*level]) >= _FEWEST:
                     yield "", members
 
+    def _calls(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield calls of one module, and its path, if no other module is called between them."""
+        parts = [self.figure.boxes[part] for part in self.around.parts if self.figure.boxes[part].kind != "op"]
+        for _, group in groupby(parts, key=lambda box: box.component if box.kind == "module" else box.id):
+            calls = [box for box in group if box.kind == "module" and box.repeat == 1 and not self._lists(box.id)]
+            if len(calls) >= _FEWEST:
+                yield calls[0].component, [box.id for box in calls]
+
     def _inner(self, path: str, part: str) -> str:
         """Return the path of the list within that at *path* that a part is in, or "" if there is none."""
         return next((each for each in self._lists(part) if len(each) > len(path)), "")
 
     def _with_operations(self, modules: list[str], flow: nx.DiGraph[str]) -> list[str]:
-        """Return *modules* with the operations that read only these, or that only these read, in order."""
-        members = {*modules}
+        """Return *modules* with the operations between them, and those that only they read, or that read only them."""
+        above, below = (set().union(*(find(flow, one) for one in modules)) for find in (nx.ancestors, nx.descendants))
         waiting = [part for part in self.around.parts if part in flow and self.figure.boxes[part].kind == "op"]
+        members = {*modules, *(above & below).intersection(waiting)}
         while found := {op for op in waiting if self._is_of(members, op, flow)} - members:
             members |= found
         return [part for part in self.around.parts if part in members]
@@ -128,12 +138,13 @@ class _Inside:
         boxes = [self.figure.boxes[part] for part in modules]
         paths = [each for part in modules for each in self._modules(part)]
         name = path or span(paths)
+        calls = f"–{modules[-1].rpartition('@')[2]}" if path in paths else ""
         above = self.around.component
         classes = Counter([self.graph.component(each).type for each in paths])
         own = {name: count for name, count in classes.items() if not name.startswith("torch.nn.")}
         counts = {self.graph.classes[name].short: count for name, count in (own or classes).items()}
         return Box(
-            f"/{name}",
+            f"{modules[0]}{calls}" if calls else f"/{name}",
             "stage",
             name.removeprefix(f"{above}.") if above else name,
             counted_classes(counts),
@@ -141,7 +152,7 @@ class _Inside:
             path or above,
             self.around.id,
             tuple(members),
-            params=sum(box.params for box in boxes),
+            params=sum({box.component: box.params for box in boxes}.values()),
             flops=sum(self.figure.boxes[part].flops for part in members),
             bytes=sum(self.figure.boxes[part].bytes for part in members),
             paths=() if path else tuple(paths),

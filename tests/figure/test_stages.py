@@ -99,3 +99,31 @@ def test_no_value_flows_out_of_a_stage_and_back_into_it() -> None:
     graph = trace(Ping().eval(), *image(), name="model")
     found = in_stages(simplify(graph, view(graph, patterns=False)), graph)
     assert [box.id for box in found.boxes.values() if box.kind == "stage"] == []
+
+
+class Uneven(nn.Module):
+    """Each of two functions is called again and again, and no step is like another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = torch.sin, torch.relu, torch.exp, torch.abs, torch.cos, torch.tanh, torch.sigmoid, torch.sqrt
+        for function, each in ((self.first, steps), (self.second, steps[::-1])):
+            for step in each:
+                x = x + step(function(x) * x.sum())
+        return x
+
+
+def test_calls_of_one_module_in_a_row_are_a_stage_with_what_is_between_them() -> None:
+    graph = trace(Uneven().eval(), torch.ones(2, 4), name="model")
+    drawing = figure(graph, FigureOptions(height="60mm"))
+    assert stages(drawing) == ["first–7", "second–7"]
+    assert torn(graph, drawing) == []
+    check(drawing, widest=points(FigureOptions().width))
+    found = in_stages(simplify(graph, view(graph)), graph)
+    first = found.boxes["/first–7"]
+    assert (first.title, first.subtitle, first.params) == ("first", "8 × Sequential", 20)
+    calls = [part for part in first.parts if found.boxes[part].kind == "module"]
+    assert calls == ["/first", *(f"/first@{number}" for number in range(1, 8))]

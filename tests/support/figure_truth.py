@@ -13,6 +13,8 @@ from typing import NamedTuple
 import networkx as nx
 
 from ptgraph.drawing.shapes import Drawing
+from ptgraph.figure.simplify import simplify
+from ptgraph.figure.stages import in_stages
 from ptgraph.formats.flowchart import Chart
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.auxiliary import auxiliary_operations
@@ -96,7 +98,6 @@ def torn(graph: ModelGraph, drawn: Drawing | Chart) -> list[str]:
         if name in alive and name not in boxes and ops.nodes[name]["target"] not in told:
             found.append(f"output {name} is not drawn")
     members = _members(graph)
-    members |= {box: set().union(*map(members.__getitem__, span)) for box in boxes if (span := _span(graph, box))}
     for box in boxes:
         inside = members.get(box, {box} if box in ops else set())
         reads = {s for one in inside for s in ops.predecessors(one) if s not in inside and s in alive}
@@ -162,9 +163,9 @@ class _Boxes:
         self.unclear = {name for name, count in ids.items() if count > 1}
         self.drawn = drawn - self.unclear
         self.leaves = {box.op: box.id for box in self.view.boxes.values() if box.op is not None}
-        self.containers = {path: path for path in _uncalled(graph) if path in self.drawn}
-        self.containers |= {path: box for box in self.drawn for path in _span(graph, box)}
+        self.containers = [path for path in _uncalled(graph) if path in self.drawn]
         self.brackets = {name: box for box, names in brackets.items() for name in names}
+        self.stages = {leaf: stage for stage, leaves in _stages(graph, drawn - set(ids)).items() for leaf in leaves}
 
     def chain(self, name: str) -> list[str]:
         """Return the boxes around an operation, or around the one that stands for it."""
@@ -173,11 +174,13 @@ class _Boxes:
 
     def around(self, name: str) -> str | None:
         """Return the id of the drawn box that an operation is or is in."""
-        ids = map(_id, self.chain(name))
+        chain = self.chain(name)
+        ids = map(_id, chain)
         op = self.graph.op(name)
         bracket = self.brackets.get(op.target) if op.kind == "output" else None
-        containers = (box for path, box in self.containers.items() if f"{op.scope}.".startswith(f"{path}."))
-        return next((box for box in ids if box in self.drawn), bracket or next(containers, None))
+        containers = (path for path in self.containers if op.scope.startswith(f"{path}."))
+        stages = (self.stages[box] for box in chain if box in self.stages)
+        return next((box for box in ids if box in self.drawn), bracket or next(stages, None) or next(containers, None))
 
     def is_carried(self, source: str, reader: str) -> bool:
         """Return whether two operations are in different ones of equal blocks, one of which is drawn for all."""
@@ -193,6 +196,16 @@ class _Boxes:
         return found
 
 
+def _stages(graph: ModelGraph, drawn: set[str]) -> dict[str, set[str]]:
+    """Return the boxes without parts in each stage that is drawn: what a stage has is known from the figure alone."""
+    found: dict[str, set[str]] = {}
+    for closely in (False, True) if drawn else ():
+        figure = in_stages(simplify(graph, view(graph), closely=closely), graph)
+        stages = [box for box in figure.boxes.values() if box.kind == "stage" and _id(box.id) in drawn]
+        found |= {_id(box.id): {*figure.leaves(box.id)} for box in stages}
+    return found
+
+
 def _members(graph: ModelGraph) -> dict[str, set[str]]:
     """Return the operations in each call of a module, and in each container without one, by its path."""
     found: dict[str, set[str]] = {call: set() for call in graph.calls if call}
@@ -206,15 +219,6 @@ def _members(graph: ModelGraph) -> dict[str, set[str]]:
         inside = {name for name, op in ops if op["scope"].startswith(f"{path}.") and op["kind"] not in _HELD}
         found.setdefault(path, inside)
     return found
-
-
-def _span(graph: ModelGraph, box: str) -> list[str]:
-    """Return the paths of the modules in a box that is called ``blocks.3–5``; none for the id of another box."""
-    above, _, numbers = box.rpartition(".")
-    first, dash, last = numbers.partition("–")
-    if not (dash and first.isdecimal() and last.isdecimal()):
-        return []
-    return [path for number in range(int(first), int(last) + 1) if (path := f"{above}.{number}") in graph.components]
 
 
 def _uncalled(graph: ModelGraph) -> list[str]:

@@ -3,7 +3,7 @@
     id      = base [ "~" numbers ]     a box; with numbers, what it is in other blocks of the folds around it
     numbers = [number] { "." [number] }   one for each fold, the outermost first; none for a fold that is not unfolded
     base    = "/"                      the model
-            | "/" call                 a call of a module: its path, and "#2" after it for the second call
+            | "/" call                 a call of a module: its path, and "@1" after it for the second call
             | "#" base                 the operations on positions and masks in a box; the outputs in a group, the first
             | "*" count base           a pattern: the number of parts in a period, and the box of the first
             | operation                the name of an operation, an input or an output
