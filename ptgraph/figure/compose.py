@@ -13,7 +13,7 @@ from ptgraph.drawing.text_metrics import cut, text_width
 from ptgraph.errors import PtgraphWarning
 from ptgraph.figure.box_text import APART, LINE_UP, NOTE, TITLE
 from ptgraph.figure.figure_graph import FigureGraph
-from ptgraph.figure.fit_to_page import Fitted, fit
+from ptgraph.figure.fit_to_page import LEAST, Fitted, fit
 from ptgraph.figure.focus import focused
 from ptgraph.figure.layout.axes import Rectangle
 from ptgraph.figure.layout.layout import Geometry
@@ -33,7 +33,7 @@ from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box
 
 _LEGEND = 220.0  # points that a legend may be wide, even below a figure that is less
-_LOWER = (True, False), (False, True)  # whether small operations are joined closely, and whether there are stages
+_LOWER = (False, True), (True, True)  # whether small operations are joined closely, and whether there are stages
 _STACKED = 2.0  # points between a box that stands for several and the sheet below it
 _BASELINE = 0.34  # from the middle of a line of text down to its baseline, in sizes of text
 
@@ -48,11 +48,11 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     plain = _layouts(graph, options)
     fitted = fit(plain, depth, options)
     for closely, staged in _LOWER if depth is None else ():
-        if _height(fitted) <= points(options.highest) + 0.1:
+        if _height(fitted) <= points(options.highest) + 0.1 and fitted.scale >= LEAST:
             break
         closer = _layouts(graph, options, closely=closely, staged=staged)
         lower = fit(closer, depth, options)
-        if _height(lower) < _height(fitted):
+        if (lower.scale < LEAST, _height(lower)) < (fitted.scale < LEAST, _height(fitted)):
             plain, fitted = closer, lower
     for shortfall in shortfalls(plain, depth, options, fitted):
         warnings.warn(PtgraphWarning(f"figure of {graph.name}: {shortfall}"), stacklevel=2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
@@ -131,7 +132,33 @@ class _Reading:
         }
 
     def _name(self, box: str) -> str:
+        """Return the name of a box; of an operation whose name another one has, that of the only box that it reads."""
+        name = box_name(self.figure.boxes[box])
+        seen = {box}
+        while self.figure.boxes[box].kind == "op" and len(self._named[box_name(self.figure.boxes[box])]) > 1:
+            sources = self._sources[box] - seen
+            if len(sources) != 1:
+                return name
+            (box,) = sources
+            seen.add(box)
         return box_name(self.figure.boxes[box])
+
+    @cached_property
+    def _named(self) -> dict[str, list[str]]:
+        """The closed boxes of each name."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for box in self.chains:
+            found[box_name(self.figure.boxes[box])].append(box)
+        return found
+
+    @cached_property
+    def _sources(self) -> dict[str, set[str]]:
+        """The boxes that each box reads."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for source, readers in self.readers.items():
+            for reader in readers:
+                found[reader].add(source)
+        return found
 
 
 __all__ = ["LinesAndStubs", "lines_and_stubs"]

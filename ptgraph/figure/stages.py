@@ -17,21 +17,22 @@ import networkx as nx
 
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.areas import area_of
-from ptgraph.graph.labels import counted_classes
+from ptgraph.graph.labels import counted_classes, op_title
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.module_paths import is_within, span, upwards
 from ptgraph.graph.view.model import Box
 
 _IMAGE = 4  # the rank of a batch of images
-_FEWEST = 2  # stages, and modules of a stage
+_FEWEST = 2  # modules of a stage
+_MANY = 8  # operations that are one box
 
 
 def in_stages(figure: FigureGraph, graph: ModelGraph) -> FigureGraph:
-    """Return *figure* with a box around the modules of each stage, where there are two or more stages."""
+    """Return *figure* with a box around the modules of each stage, and around many operations."""
     boxes = dict(figure.boxes)
     for around in [box for box in figure.boxes.values() if box.kind == "module" and box.parts]:
         stages = _Inside(figure, graph, around).stages()
-        if len(stages) >= _FEWEST:
+        if stages:
             stage_of = {part: stage.id for stage in stages for part in stage.parts}
             parts = dict.fromkeys(stage_of.get(part, part) for part in around.parts)
             boxes |= {around.id: replace(around, parts=tuple(parts))} | {stage.id: stage for stage in stages}
@@ -57,11 +58,13 @@ class _Inside:
         flow, found = self.flow, []
         levels = [level for path, parts in outermost.items() for level in self._levels(path, parts)]
         for path, modules in [*levels, *self._calls()]:
-            members = self._with_operations(modules, flow)
-            box = self._box(path, modules, members)
-            joined = nx.relabel_nodes(flow, dict.fromkeys(members, box.id))
-            joined.remove_edges_from([*nx.selfloop_edges(joined)])
-            if nx.is_directed_acyclic_graph(joined):
+            box = self._box(path, modules, self._with_small_parts(modules, flow))
+            if (joined := _joined(flow, box)) is not None:
+                flow = joined
+                found.append(box)
+        for members in [*self._resolutions(), *self._operations(flow)]:
+            box = self._box_of_operations(members)
+            if (joined := _joined(flow, box)) is not None:
                 flow = joined
                 found.append(box)
         return found
@@ -121,17 +124,50 @@ class _Inside:
         """Return the path of the list within that at *path* that a part is in, or "" if there is none."""
         return next((each for each in self._lists(part) if len(each) > len(path)), "")
 
-    def _with_operations(self, modules: list[str], flow: nx.DiGraph[str]) -> list[str]:
-        """Return *modules* with the operations between them, and those that only they read, or that read only them."""
+    def _with_small_parts(self, modules: list[str], flow: nx.DiGraph[str]) -> list[str]:
+        """Return *modules* with parts without parameters that are between them, lead to them, or join their values."""
         above, below = (set().union(*(find(flow, one) for one in modules)) for find in (nx.ancestors, nx.descendants))
-        waiting = [part for part in self.around.parts if part in flow and self.figure.boxes[part].kind == "op"]
-        members = {*modules, *(above & below).intersection(waiting)}
-        while found := {op for op in waiting if self._is_of(members, op, flow)} - members:
+        small = [part for part in self.around.parts if part in flow and self._is_small(part)]
+        members = {*modules, *(above & below).intersection(small)}
+        while found := {part for part in small if self._is_of(members, part, flow)} - members:
             members |= found
         return [part for part in self.around.parts if part in members]
 
-    def _is_of(self, members: set[str], op: str, flow: nx.DiGraph[str]) -> bool:
-        return any(beside and members.issuperset(beside) for beside in (flow.pred[op], flow.succ[op]))
+    def _is_small(self, part: str) -> bool:
+        box = self.figure.boxes[part]
+        return box.kind == "op" or (box.kind == "module" and not box.params)
+
+    def _is_of(self, members: set[str], part: str, flow: nx.DiGraph[str]) -> bool:
+        read, reading = flow.pred[part], flow.succ[part]
+        return bool(reading and members.issuperset(reading)) or (len(read) > 1 and members.issuperset(read))
+
+    def _resolutions(self) -> Iterator[list[str]]:
+        """Yield the operations that read values of one size, if there are no modules, as in a file without names."""
+        boxes = [self.figure.boxes[part] for part in self.around.parts]
+        inner = [box for box in boxes if box.kind not in ("input", "output")]
+        if any(box.kind == "module" for box in inner):
+            return
+        runs = [[box.id for box in run] for _, run in groupby(inner, key=lambda box: self.flow.nodes[box.id]["size"])]
+        if len(runs) > 1:
+            yield from (run for run in runs if len(run) >= _FEWEST)
+
+    def _operations(self, flow: nx.DiGraph[str]) -> Iterator[list[str]]:
+        """Yield operations that lead to each other, many of them, with neither a module nor a product between them."""
+        modules_before: dict[str, int] = {}
+        for part in nx.topological_sort(flow):
+            before = [modules_before[one] + (one not in self.operations) for one in flow.pred[part]]
+            modules_before[part] = max(before, default=0)
+        left = self.operations & {*flow}
+        alike = [(a, b) for a, b in flow.subgraph(left).edges if modules_before[a] == modules_before[b]]
+        for found in nx.connected_components(nx.Graph(alike)):
+            if len(found) >= _MANY:
+                yield [part for part in self.around.parts if part in found]
+
+    @cached_property
+    def operations(self) -> set[str]:
+        """The parts that are operations without parameters and products."""
+        boxes = (self.figure.boxes[part] for part in self.around.parts)
+        return {box.id for box in boxes if box.kind == "op" and not box.params and not box.flops}
 
     def _box(self, path: str, modules: list[str], members: list[str]) -> Box:
         """Return the box of a stage, with the category of its largest module."""
@@ -157,6 +193,41 @@ class _Inside:
             bytes=sum(self.figure.boxes[part].bytes for part in members),
             paths=() if path else tuple(paths),
         )
+
+    def _name(self, box: Box) -> str:
+        """Return the name of the operator of a box, or else its title."""
+        op = box.op
+        return op_title(self.graph.op(op).target).strip("_") if op is not None and op in self.graph.ops else box.title
+
+    def _box_of_operations(self, members: list[str]) -> Box:
+        boxes = [self.figure.boxes[part] for part in members]
+        first, last = (self._name(box) for box in (boxes[0], boxes[-1]))
+        return Box(
+            f"{members[0]}–{members[-1]}",
+            "stage",
+            f"{first} … {last}",
+            f"{sum(map(_operation_count, boxes))} operations",
+            "Operation",
+            self.around.component,
+            self.around.id,
+            tuple(members),
+            params=sum(box.params for box in boxes),
+            flops=sum(box.flops for box in boxes),
+            bytes=sum(box.bytes for box in boxes),
+        )
+
+
+def _joined(flow: nx.DiGraph[str], box: Box) -> nx.DiGraph[str] | None:
+    """Return *flow* with the parts of *box* as one, or None if a value would flow out of it and back into it."""
+    joined = nx.relabel_nodes(flow, dict.fromkeys(box.parts, box.id))
+    joined.remove_edges_from([*nx.selfloop_edges(joined)])
+    return joined if nx.is_directed_acyclic_graph(joined) else None
+
+
+def _operation_count(box: Box) -> int:
+    """Return how many operations a box of operations stands for."""
+    count, _, rest = box.subtitle.partition(" ")
+    return int(count) if rest == "operations" else 1
 
 
 def _size(shape: str) -> tuple[int, ...]:

@@ -471,7 +471,7 @@ def test_a_long_file_without_modules_is_drawn() -> None:
     given, yields = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 4]) for name in ("v0", "v350"))
     model = helper.make_model(helper.make_graph(nodes, "g", [given], [yields], [from_array(np.array([4]), "k")]))
     graph = graph_of_model(model, "long")
-    drawing = drawn(graph)
+    drawing = drawn(graph, 1)
     assert len(of_kind(drawing, "box")) > 1050  # in a chain longer than Python's stack
     assert len(drawing.description) < 400
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
+from onnx.numpy_helper import from_array
 from torch import Tensor, nn
 
 from ptgraph import FigureOptions, trace
@@ -18,6 +22,7 @@ from ptgraph.figure.stages import in_stages
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.module_paths import is_within
 from ptgraph.graph.view.build import view
+from ptgraph.onnx.reading.read import graph_of_model
 from tests.support.figure_checks import body, check, of_kind
 from tests.support.figure_truth import torn
 from tests.support.staged_u_nets import LEVELS, STAGED
@@ -76,7 +81,8 @@ def test_a_stage_has_the_modules_of_one_list_that_read_values_of_one_size(name: 
     stages = [box for box in found.boxes.values() if box.kind == "stage"]
     assert len(stages) == 2 * LEVELS
     for stage in stages:
-        modules = [box.component for part in stage.parts if (box := found.boxes[part]).kind == "module"]
+        boxes = [found.boxes[part] for part in stage.parts]
+        modules = [box.component for box in boxes if box.kind == "module" and box.params]
         assert len({read_by(graph, path) for path in modules}) == 1
         assert stage.params == sum(graph.component(path).total_params for path in modules)
         assert {path.split(".")[0] for path in modules} == {stage.title.split(".")[0]}
@@ -127,3 +133,67 @@ def test_calls_of_one_module_in_a_row_are_a_stage_with_what_is_between_them() ->
     assert (first.title, first.subtitle, first.params) == ("first", "8 × Sequential", 20)
     calls = [part for part in first.parts if found.boxes[part].kind == "module"]
     assert calls == ["/first", *(f"/first@{number}" for number in range(1, 8))]
+
+
+class Detections(nn.Module):
+    """Many operations on each of many levels after the only module."""
+
+    def __init__(self, levels: int = 12) -> None:
+        super().__init__()
+        self.head, self.levels = nn.Linear(8, 8 * levels), levels
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        boxes, scores = [], []
+        for level in self.head(x).chunk(self.levels, -1):
+            score = level.sigmoid()
+            best, index = (score * level.exp()).topk(2)
+            boxes.append(level.gather(-1, index) - best)
+            scores.append(best + score.amax(-1, keepdim=True))
+        return torch.cat(boxes, -1), torch.cat(scores, -1)
+
+
+def test_many_operations_are_one_box_where_they_would_be_too_wide_to_be_read() -> None:
+    graph = trace(Detections().eval(), torch.ones(2, 8), name="model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawing = figure(graph, FigureOptions(width="84mm"))
+    check(drawing, widest=points("84mm"))
+    assert torn(graph, drawing) == []
+    (stage,) = stages(drawing)
+    found = in_stages(simplify(graph, view(graph)), graph)
+    (box,) = (box for box in found.boxes.values() if box.id == stage)
+    assert box.subtitle == f"{len(box.parts)} operations"
+
+
+def without_names(levels: int = 3, layers: int = 30) -> ModelGraph:
+    """Return the graph of a file of dense layers, none like the one before, without a name of a module."""
+    chosen, nodes, weights, channels = random.Random(0), [], [], 3
+    value = "x"
+    for level in range(levels):
+        for layer in range(layers):
+            end, size, width = f"{level}_{layer}", chosen.choice([1, 3, 5]), chosen.randint(1, 6)
+            weights.append(from_array(np.zeros((width, channels, size, size), np.float32), f"w{end}"))
+            nodes += [
+                helper.make_node(chosen.choice(["Relu", "Tanh", "Sigmoid"]), [value], [f"a{end}"]),
+                helper.make_node("Conv", [f"a{end}", f"w{end}"], [f"c{end}"], pads=[size // 2] * 4),
+                helper.make_node("Concat", [value, f"c{end}"], [f"x{end}"], axis=1),
+            ]
+            value, channels = f"x{end}", channels + width
+        nodes.append(helper.make_node("MaxPool", [value], [f"p{level}"], kernel_shape=[2, 2], strides=[2, 2]))
+        value = f"p{level}"
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 32])
+    made = helper.make_tensor_value_info(value, TensorProto.FLOAT, [1, channels, 32 >> levels, 32 >> levels])
+    return graph_of_model(helper.make_model(helper.make_graph(nodes, "g", [given], [made], weights)), "file")
+
+
+def test_a_file_without_names_has_a_box_for_each_resolution() -> None:
+    graph = without_names()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawing = figure(graph)
+    assert torn(graph, drawing) == []
+    assert drawing.height <= points(FigureOptions().highest)
+    found = in_stages(simplify(graph, view(graph)), graph)
+    boxes = [found.boxes[name] for name in stages(drawing)]
+    assert [box.subtitle for box in boxes] == ["91 operations"] * 3
+    assert sum(box.params for box in boxes) == graph.component("").total_params

@@ -7,7 +7,7 @@ against the same rules by `page_walk`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import networkx as nx
@@ -140,9 +140,18 @@ def _missing(graph: ModelGraph, picture: Picture, alive: set[str]) -> list[str]:
                 waiting.extend(flow.pred[name])
             elif (source, target) not in lines:
                 stubs = named.get(target, set())
-                if not (name in auxiliary and stubs) and not any(boxes.names(name) & _words(stub) for stub in stubs):
+                names = set().union(*map(boxes.names, _made_of_one(flow, name)))
+                if not (name in auxiliary and stubs) and not any(names & _words(stub) for stub in stubs):
                     found.add(f"no line leads from {source} to {target}, which reads {name}")
     return sorted(found)
+
+
+def _made_of_one(flow: nx.DiGraph[str], name: str) -> Iterator[str]:
+    """Yield *name*, and the values before it for as long as each is made from a single one."""
+    yield name
+    while len(flow.pred[name]) == 1:
+        (name,) = flow.pred[name]
+        yield name
 
 
 def _words(text: str) -> set[str]:

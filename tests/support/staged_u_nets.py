@@ -131,11 +131,17 @@ class Timed(nn.Sequential):
         return x
 
 
+class Join(nn.Module):
+    def forward(self, x: Tensor, kept: Tensor) -> Tensor:
+        return torch.cat([x, kept * 0.5], 1)
+
+
 class OneList(Base):
-    """After `guided-diffusion`: all blocks of a side are in one list."""
+    """After `guided-diffusion`: all blocks of a side are in one list. One module without parameters joins all skips."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.join = Join()
         self.input_blocks = nn.ModuleList([Timed(nn.Conv2d(3, self.widths[0], 3, padding=1))])
         self.output_blocks = nn.ModuleList()
         now, skips = self.widths[0], [self.widths[0]]
@@ -159,7 +165,7 @@ class OneList(Base):
             kept.append(x := block(x, time))
         x = self.mid2(self.mid1(x, time), time)
         for block in self.output_blocks:
-            x = block(torch.cat([x, kept.pop()], 1), time)
+            x = block(self.join(x, kept.pop()), time)
         return self.conv_out(F.silu(x))
 
 

@@ -8,8 +8,12 @@ from dataclasses import replace
 from ptgraph.figure.figure_graph import Stub
 from ptgraph.figure.simplification.draft import Draft
 
-# Operators of which a rotary embedding has all, as different libraries write it.
+# Operators of which a rotary embedding has all, as different libraries write it, and those that it may have too.
 _ROTARY = ({"mul", "add", "cat"}, {"mul", "add", "roll"}, {"Mul", "Add", "Concat"})
+_ROTARY_PARTS = {
+    *("chunk", "contiguous", "getitem", "index", "neg", "select", "slice", "split", "stack", "sub", "to", "unbind"),
+    *("Cast", "Gather", "Neg", "Slice", "Split", "Sub"),
+}
 _MANY = 4  # operations that lead to a number
 _CLOSELY = 3  # operations that are one box, however many values they read, where a figure would be too high
 _OPERATORS_WITH_STUBS = {"Add", "Concat", "Mul", "add", "add_", "cat", "mul", "mul_"}
@@ -70,7 +74,7 @@ def _join(draft: Draft, last: str, members: list[str], sources: list[str]) -> No
     for member in members:
         if member != last:
             draft.stubs[last].update(draft.stubs.pop(member, {}))
-    if draft.stubs[last] and any(operators <= set(names) for operators in _ROTARY):
+    if draft.stubs[last] and any(parts <= {*names} <= parts | _ROTARY_PARTS for parts in _ROTARY):
         title, subtitle = "rotary embedding", ""
     else:
         title = ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
