@@ -135,9 +135,10 @@ def appearances(drawing: Drawing) -> dict[tuple[str, Mark], int]:
     count: Counter[tuple[str, type[Mark]]] = Counter()
     for item in drawing.items:
         for mark in item.marks:
-            if (item.kind, appearance(mark)) not in found:
+            look = item.kind, appearance(mark)
+            if look not in found:
                 count[item.kind, type(mark)] += 1
-                found[item.kind, appearance(mark)] = count[item.kind, type(mark)]
+                found[look] = count[item.kind, type(mark)]
     return found
 
 
