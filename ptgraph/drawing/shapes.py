@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 ARROW_LENGTH, ARROW_WIDTH = 5.4, 4.2  # of the head of an arrow, in widths of its line
@@ -142,9 +143,10 @@ def appearances(drawing: Drawing) -> dict[tuple[str, Mark], int]:
     return found
 
 
-def class_names(kind: str) -> list[str]:
+@cache
+def class_names(kind: str) -> tuple[str, ...]:
     """Return the words of a *kind*, each once, of lowercase letters, digits and hyphens."""
-    return list(dict.fromkeys(word for word in map(slug, kind.split()) if word))
+    return tuple(dict.fromkeys(word for word in map(slug, kind.split()) if word))
 
 
 def slug(text: str) -> str:

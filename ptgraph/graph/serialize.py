@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, fields
-from functools import cache
 from typing import Any
 
 import networkx as nx
@@ -24,12 +23,7 @@ def sparse(record: Any) -> dict[str, Any]:
 
 def attributes(record: Any) -> dict[str, Any]:
     """Return the fields of a record of the schema as a dict; the values are not copied."""
-    return {name: getattr(record, name) for name in _names(type(record))}
-
-
-@cache
-def _names(record: type) -> tuple[str, ...]:
-    return tuple(own.name for own in fields(record))
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def to_json(graph: ModelGraph) -> str:
