@@ -239,7 +239,7 @@ class _Planning:
 
     def _size(self, name: str) -> int:
         """Return how many boxes without parts a box has inside."""
-        return len(list(self.figure.leaves(name))) if name in self.figure.boxes else 0
+        return self.figure.size(name) if name in self.figure.boxes else 0
 
     def _leg(self, box: OpenBox, name: str, wire: Wire, side: EntrySide | None) -> Leg:
         """Return the leg of *wire* in *box*, which it enters at *side* if it comes from outside."""
