@@ -31,7 +31,7 @@ KINDS = {
     Name.Builtin: "b",
 }
 LONGEST = 300_000  # characters of one source that is still highlighted
-_KEPT = 1000  # sources whose tokens are kept: graphs have classes in common
+_KEPT = 256  # sources whose tokens are kept: graphs have classes in common
 _PLAIN = r"(?<=\S) +|(?<=\.)[^\W\d]\w*|[\](){},:;=+*/%|&<>~^-]+"  # spaces in a line, attributes, punctuation
 _WEIGHTS = ("parameter", "buffer", "constant")
 

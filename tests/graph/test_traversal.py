@@ -17,8 +17,9 @@ def test_the_order_is_the_topological_one_with_the_lowest_ranks_first(seed: int)
     along = sorted(names, key=lambda name: choice.random()) if seed % 2 else names
     flow: nx.DiGraph[str] = nx.DiGraph()
     flow.add_nodes_from(choice.sample(names, len(names)))
-    flow.add_edges_from(sorted(choice.sample(range(12), 2)) for _ in range(15))
-    flow = nx.relabel_nodes(flow, dict(enumerate(along)))
+    for _ in range(15):
+        first, after = sorted(choice.sample(range(12), 2))
+        flow.add_edge(along[first], along[after])
     rank = {name: number for number, name in enumerate(names)}
     assert topological_order(flow, rank) == list(nx.lexicographical_topological_sort(flow, key=rank.__getitem__))
 
