@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 ARROW_LENGTH, ARROW_WIDTH = 5.4, 4.2  # of the head of an arrow, in widths of its line
@@ -135,15 +136,17 @@ def appearances(drawing: Drawing) -> dict[tuple[str, Mark], int]:
     count: Counter[tuple[str, type[Mark]]] = Counter()
     for item in drawing.items:
         for mark in item.marks:
-            if (item.kind, appearance(mark)) not in found:
+            look = item.kind, appearance(mark)
+            if look not in found:
                 count[item.kind, type(mark)] += 1
-                found[item.kind, appearance(mark)] = count[item.kind, type(mark)]
+                found[look] = count[item.kind, type(mark)]
     return found
 
 
-def class_names(kind: str) -> list[str]:
+@cache
+def class_names(kind: str) -> tuple[str, ...]:
     """Return the words of a *kind*, each once, of lowercase letters, digits and hyphens."""
-    return list(dict.fromkeys(word for word in map(slug, kind.split()) if word))
+    return tuple(dict.fromkeys(word for word in map(slug, kind.split()) if word))
 
 
 def slug(text: str) -> str:

@@ -12,12 +12,13 @@ than 1 in 100 of DejaVu Sans are wider. A character that a writer spells out, su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from unicodedata import category, east_asian_width
 
 from ptgraph.drawing.font_widths import BOLD, CHARACTERS, REGULAR
 
 _EAST_ASIAN, _OUTSIDE = 1000, 1500  # thousandths of the size
+_KEPT = 10_000  # texts whose widths are kept: a figure is laid out several times
 
 
 class _Widths(dict[str, int]):
@@ -37,16 +38,18 @@ _BOLD, _REGULAR = _by_character(BOLD), _by_character(REGULAR)
 
 def text_width(text: str, size: float) -> float:
     """Return an upper estimate of the width of *text* in bold letters of *size* points."""
-    return _widest(text, _BOLD) * size
+    return _widest(text, bold=True) * size
 
 
 def plain_width(text: str, size: float) -> float:
     """Return an upper estimate of the width of *text* in letters that are not bold."""
-    return _widest(text, _REGULAR) * size
+    return _widest(text, bold=False) * size
 
 
-def _widest(text: str, fonts: Sequence[_Widths]) -> float:
-    return max(sum(map(font.__getitem__, text)) for font in fonts) / 1000
+@lru_cache(_KEPT)
+def _widest(text: str, *, bold: bool) -> float:
+    """Return the width of *text* in sizes of its letters."""
+    return max(sum(map(font.__getitem__, text)) for font in (_BOLD if bold else _REGULAR)) / 1000
 
 
 def cut(text: str, size: float, width: float, *, bold: bool = True) -> str:

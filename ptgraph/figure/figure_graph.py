@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ptgraph.graph.view.model import Box, BoxTree
@@ -40,6 +40,7 @@ class FigureGraph(BoxTree):
     signs: dict[str, Sign]
     root: str
     start: tuple[str, ...] = ()
+    _sizes: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def leaves(self, box: str) -> Iterator[str]:
         """Yield the boxes without parts that *box* is or has inside."""
@@ -47,6 +48,12 @@ class FigureGraph(BoxTree):
             yield box
         for part in self.boxes[box].parts:
             yield from self.leaves(part)
+
+    def size(self, box: str) -> int:
+        """Return how many boxes without parts *box* is or has inside."""
+        if box not in self._sizes:
+            self._sizes[box] = sum(map(self.size, self.boxes[box].parts)) or 1
+        return self._sizes[box]
 
     def at_depth(self, depth: int) -> set[str]:
         """Return the boxes that are open when *depth* levels are."""

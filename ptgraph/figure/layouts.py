@@ -12,6 +12,8 @@ from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.figure.layout.dot.geometry import dot_geometry
 from ptgraph.figure.layout.grid.geometry import grid_geometry
 from ptgraph.figure.layout.layout import Geometry, geometry
+from ptgraph.figure.layout.planning import plan
+from ptgraph.figure.layout.routing_plan import Plan
 from ptgraph.figure.options import Direction, Layout, Shown
 from ptgraph.figure.output_brackets import bracketed
 from ptgraph.figure.page_columns import Cutting
@@ -27,6 +29,7 @@ class Layouts:
     layout: Layout = "auto"
     _made: dict[tuple[object, ...], Cutting] = field(default_factory=dict)
     _drawn: dict[frozenset[str], FigureGraph] = field(default_factory=dict)
+    _planned: dict[tuple[frozenset[str], bool], Plan] = field(default_factory=dict)
 
     def __call__(
         self, opened: set[str], direction: Direction, show: Sequence[Shown], broads: Sequence[float]
@@ -54,6 +57,13 @@ class Layouts:
             self._drawn[key] = bracketed(self.figure, opened)
         return self._drawn[key]
 
+    def _plan(self, opened: set[str], *, u_shapes: bool) -> Plan:
+        """Return the plan of the lines with the boxes *opened*: it is the same however broad titles are."""
+        key = frozenset(opened), u_shapes
+        if key not in self._planned:
+            self._planned[key] = plan(self.drawn(opened), opened, u_shapes=u_shapes)
+        return self._planned[key]
+
     def without_u(self) -> Layouts:
         """Return the layouts in which nothing is a U."""
         return Layouts(self.figure, self.graph, "flow")
@@ -76,7 +86,7 @@ class Layouts:
         figure = self.drawn(opened)
         if self.layout != "dot":
             try:
-                found = geometry(figure, self.graph, opened, direction, show, broad, u_shapes=u_shapes)
+                found = geometry(figure, self.graph, self._plan(opened, u_shapes=u_shapes), direction, show, broad)
                 if u_shapes and (not found.has_u or self._gives_several or len(opened) > 1):
                     return grid_geometry(figure, self.graph, opened, show, broad) or found
                 return found

@@ -25,6 +25,8 @@ _FRAME = 30.0  # a column may be so much longer if it cuts a frame less
 _LINE = 8.0  # a column may be so much longer if it is cut where one line less crosses
 _EVEN, _LAST = 0.6, 0.4  # columns are even if they are so long, of the longest, the last of them
 
+_Ways = dict[int, tuple[float, tuple[int, ...]]]  # where columns end → the length of the longest, and all their ends
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -103,27 +105,30 @@ class Cutting:
         return self._found[key]
 
     def _in_columns(self, columns: int, *, one_line: bool) -> InColumns | None:
-        upright = self._upright
-        lone = [cut for cut in self._cuts if len(cut.crossings) == 1]
-        turns = [cut for cut in self._cuts if len(cut.crossings) == 1 or is_turn(upright, cut)]
         choices: list[list[_Column]] = []
-        for allowed in (lone,) if one_line or not self.several else (lone, turns, self._cuts):
-            found = _chosen(allowed, columns, upright.height, titled=self.down)
+        for division in self._divisions[:1] if one_line or not self.several else self._divisions:
+            found = division.into(columns)
             if found is not None and _are_even(found):
                 choices = [found]
                 break
             choices += [found] if found is not None else []
         if not choices:
             return None
-        return InColumns(upright, choices[0], self.down, _are_even(choices[0]))
+        return InColumns(self._upright, choices[0], self.down, _are_even(choices[0]))
 
     @cached_property
     def _upright(self) -> Geometry:
         return self.geometry if self.down else _turned(self.geometry)
 
     @cached_property
-    def _cuts(self) -> list[Cut]:
-        return cuts(self._upright, self.whole, titled=self.down)
+    def _divisions(self) -> list[_Division]:
+        """The divisions at cuts that one line crosses, at turns as well, and at all cuts."""
+        upright = self._upright
+        found = cuts(upright, self.whole, titled=self.down)
+        lone = [cut for cut in found if len(cut.crossings) == 1]
+        turns = [cut for cut in found if len(cut.crossings) == 1 or is_turn(upright, cut)]
+        distinct = {len(allowed): allowed for allowed in (lone, turns, found)}.values()  # each has the one before it
+        return [_Division(allowed, upright.height, titled=self.down) for allowed in distinct]
 
 
 def _are_even(columns: Sequence[_Column]) -> bool:
@@ -131,26 +136,44 @@ def _are_even(columns: Sequence[_Column]) -> bool:
     return min(lengths[:-1]) >= _EVEN * max(lengths) and lengths[-1] >= _LAST * max(lengths)
 
 
-def _chosen(cuts: Sequence[Cut], columns: int, length: float, *, titled: bool) -> list[_Column] | None:
-    """Return the columns of which the longest is the shortest; a frame that is cut counts as some length."""
-    ends: list[Cut | None] = [None, *cuts, None]
-    at = [0.0, *(cut.v for cut in cuts), length]
-    before = [cut.after(titled=titled) if cut else 0.0 for cut in ends]
-    after = [cut.before + _FRAME * len(cut.frames) + _LINE * (len(cut.crossings) - 1) if cut else 0.0 for cut in ends]
-    last = len(ends) - 1
-    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, (0,))}  # the ends so far, by the last of them
-    for number in range(1, columns + 1):
-        deeper: dict[int, tuple[float, tuple[int, ...]]] = {}
-        for end in range(1, last) if number < columns else [last]:
+class _Division:
+    """How a figure of some *length* that can be cut at *cuts* is divided: the longest column is as short as may be.
+
+    A frame that is cut counts as some length.
+    """
+
+    def __init__(self, cuts: Sequence[Cut], length: float, *, titled: bool) -> None:
+        self.titled = titled
+        self.ends: list[Cut | None] = [None, *cuts, None]
+        self.at = [0.0, *(cut.v for cut in cuts), length]
+        self.before = [cut.after(titled=titled) if cut else 0.0 for cut in self.ends]
+        self.after = [
+            cut.before + _FRAME * len(cut.frames) + _LINE * (len(cut.crossings) - 1) if cut else 0.0
+            for cut in self.ends
+        ]
+        self._best: list[_Ways] = [{0: (0.0, (0,))}]  # by the number of columns
+
+    def into(self, columns: int) -> list[_Column] | None:
+        """Return so many *columns*, or None if there are too few cuts."""
+        last = len(self.ends) - 1
+        while len(self._best) < columns:
+            self._best.append(self._with_column(self._best[-1], range(1, last)))
+        found = self._with_column(self._best[columns - 1], [last])
+        if last not in found:
+            return None
+        at, ends = self.at, self.ends
+        return [_Column(at[a], at[b], ends[a], ends[b], self.titled) for a, b in pairwise(found[last][1])]
+
+    def _with_column(self, best: _Ways, ends: Iterable[int]) -> _Ways:
+        """Return the *best* ways with one more column, which ends at one of *ends*."""
+        found: _Ways = {}
+        for end in ends:
             for start, (longest, so_far) in best.items():
                 if start < end:
-                    cost = max(longest, at[end] - at[start] + before[start] + after[end])
-                    if end not in deeper or cost < deeper[end][0]:
-                        deeper[end] = cost, (*so_far, end)
-        best = deeper
-    if last not in best:
-        return None
-    return [_Column(at[a], at[b], ends[a], ends[b], titled) for a, b in pairwise(best[last][1])]
+                    cost = max(longest, self.at[end] - self.at[start] + self.before[start] + self.after[end])
+                    if end not in found or cost < found[end][0]:
+                        found[end] = cost, (*so_far, end)
+        return found
 
 
 def _set(geometry: Geometry, columns: list[_Column]) -> Geometry:

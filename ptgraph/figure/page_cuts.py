@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -83,6 +84,7 @@ def cuts(geometry: Geometry, whole: Collection[str], *, titled: bool) -> list[Cu
     for span in _spans(geometry, busy):
         begins[span.low].append(span)
         ends[span.high].append(span)
+    reach = {name: _reach(geometry, frame) for name, frame in geometry.frames.items()}
     found = []
     open_spans: Counter[_Crossed] = Counter()
     for low, high in pairwise(sorted({*begins, *ends})):
@@ -96,7 +98,7 @@ def cuts(geometry: Geometry, whole: Collection[str], *, titled: bool) -> list[Cu
         frames = tuple(name for name in geometry.frames if name in open_spans)
         if not crossed or len(crossed) > (1 if frames else _FEW):
             continue
-        if all(_parts_on_both_sides(geometry, geometry.frames[name], v) for name in frames):
+        if all(reach[name][0] < v < reach[name][1] for name in frames):
             found.append(Cut(v, _side_by_side(crossed), frames))
     return _with_few_lines(geometry, found)
 
@@ -174,9 +176,10 @@ def _spans(geometry: Geometry, busy: Iterable[tuple[float, float]]) -> Iterator[
                 yield _Span(min(begin, end), max(begin, end), (edge.source, u) if u == other else None)
 
 
-def _parts_on_both_sides(geometry: Geometry, frame: Rectangle, v: float) -> bool:
+def _reach(geometry: Geometry, frame: Rectangle) -> tuple[float, float]:
+    """Return where the first box in a *frame* begins, and where the last one does."""
     inside = [box.y for box in geometry.boxes.values() if holds(frame, box)]
-    return bool(inside) and min(inside) < v < max(inside)
+    return min(inside, default=math.inf), max(inside, default=-math.inf)
 
 
 def crossings(line: Line, v: float) -> Iterator[float]:

@@ -23,7 +23,7 @@ def sparse(record: Any) -> dict[str, Any]:
 
 def attributes(record: Any) -> dict[str, Any]:
     """Return the fields of a record of the schema as a dict; the values are not copied."""
-    return {f.name: getattr(record, f.name) for f in fields(record)}
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def to_json(graph: ModelGraph) -> str:

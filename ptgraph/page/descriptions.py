@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+from pygments.lexer import inherit
 from pygments.lexers.python import PythonLexer
-from pygments.token import Comment, Keyword, Name, Number, Operator, String
+from pygments.token import Comment, Keyword, Name, Number, Operator, String, Text
 
 from ptgraph.graph.labels import shape_text
 from ptgraph.graph.model import ModelGraph, Parameter
@@ -30,6 +31,8 @@ KINDS = {
     Name.Builtin: "b",
 }
 LONGEST = 300_000  # characters of one source that is still highlighted
+_KEPT = 256  # sources whose tokens are kept: graphs have classes in common
+_PLAIN = r"(?<=\S) +|(?<=\.)[^\W\d]\w*|[\](){},:;=+*/%|&<>~^-]+"  # spaces in a line, attributes, punctuation
 _WEIGHTS = ("parameter", "buffer", "constant")
 
 
@@ -101,13 +104,20 @@ def described_classes(graph: ModelGraph) -> dict[str, Any]:
     return found
 
 
+class _Lexer(PythonLexer):  # type: ignore[misc]  # pygments has no types
+    """The lexer of pygments, which looks first for what has no kind: most tokens, for which it tries all rules else."""
+
+    tokens = {"root": [(_PLAIN, Text), inherit]}  # noqa: RUF012  # as pygments has it
+
+
+@lru_cache(_KEPT)
 def tokens(source: str) -> list[list[str]]:
     """Return Python source as ``[kind, text]``; white space has the kind of the text before it."""
     if len(source) > LONGEST:
         return [["", source]]
     found: list[list[str]] = []
     before = ""
-    for _, token, text in PythonLexer().get_tokens_unprocessed(source):
+    for _, token, text in _Lexer().get_tokens_unprocessed(source):
         if text.isspace() and found:
             found[-1][1] += text
             continue

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from posixpath import dirname, join, normpath
 
 _IMPORT = re.compile(r"^import \{[^}]*\} from '(\.{1,2}/[\w./-]+\.js)';\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let)\b)", re.MULTILINE)
+_EXPORT = re.compile(r"\nexport (?=(?:async )?(?:function|class|const|let)\b)")
 
 
 def bundle(folder: Traversable, entry: str) -> str:
@@ -21,7 +21,7 @@ def bundle(folder: Traversable, entry: str) -> str:
     """
     done: dict[str, str] = {}
     _add(folder, entry, done, ())
-    return "\n".join(done.values())
+    return _EXPORT.sub("\n", "\n".join(["", *done.values()]))[1:]
 
 
 def _add(folder: Traversable, path: str, done: dict[str, str], above: tuple[str, ...]) -> None:
@@ -29,10 +29,10 @@ def _add(folder: Traversable, path: str, done: dict[str, str], above: tuple[str,
         raise ValueError(f"modules import each other: {' → '.join((*above, path))}")
     if path in done:
         return
-    text = folder.joinpath(path).read_text(encoding="utf-8")
-    for imported in _IMPORT.findall(text):
+    pieces = _IMPORT.split(folder.joinpath(path).read_text(encoding="utf-8"))  # text and imported paths in turn
+    for imported in pieces[1::2]:
         _add(folder, normpath(join(dirname(path), imported)), done, (*above, path))
-    done[path] = _EXPORT.sub("", _IMPORT.sub("", text))
+    done[path] = "".join(pieces[::2])
 
 
 __all__ = ["bundle"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import torch
+from pygments.lexers.python import PythonLexer
 from torch import nn
 
 import ptgraph
@@ -13,6 +15,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.module_paths import folded_paths
 from ptgraph.graph.recorded_pipelines import recorded
 from ptgraph.graph.view.build import view
+from ptgraph.page import descriptions
 from ptgraph.page.descriptions import KINDS, described, described_classes, tokens
 
 LINEAR = "torch.nn.modules.linear.Linear"
@@ -128,6 +131,16 @@ def test_source_is_told_apart_and_joins_to_itself() -> None:
     assert (kinds["@cache"], kinds["A"], kinds["f"], kinds["# why"], kinds["1.5"]) == ("d", "n", "n", "c", "m")
     assert kinds['"""Doc."""'] == "s"
     assert {kind for kind, _ in pieces} <= {*KINDS.values(), "n", ""}
+
+
+def test_source_is_told_apart_as_pygments_does(tiny: ModelGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = "x = [a.print, .5, ...]\n  match x: # is\n    case -1_0.e+3j: y = f'{a.b!r:>{n}} {{' % (not y,)\n  @a.b(c)\n"
+    sources = [odd, *(code.source or "" for code in tiny.classes.values())]
+    found = [tokens(source) for source in sources]
+    tokens.cache_clear()
+    monkeypatch.setattr(descriptions, "_Lexer", PythonLexer)
+    assert found == [tokens(source) for source in sources]
+    tokens.cache_clear()
 
 
 def test_any_string_is_source() -> None:

@@ -37,7 +37,6 @@ from ptgraph.figure.layout.line_ends import leaving_positions, port_position
 from ptgraph.figure.layout.measuring import measure
 from ptgraph.figure.layout.orthogonal_routes import routes
 from ptgraph.figure.layout.placement import Position, place, upward_boxes
-from ptgraph.figure.layout.planning import plan
 from ptgraph.figure.layout.routing_plan import Edge, Plan
 from ptgraph.figure.layout.sizes import BoxSize, Sizes, TitleSize
 from ptgraph.figure.layout.spacing import PAST_TITLE, TITLE_INSET
@@ -89,20 +88,17 @@ class Geometry:
 def geometry(
     figure: FigureGraph,
     graph: ModelGraph,
-    opened: set[str],
+    planned: Plan,
     direction: Direction,
     show: Sequence[Shown],
     broad: float = BROAD,
-    *,
-    u_shapes: bool = True,
 ) -> Geometry:
-    """Return the layout of a figure in which the boxes *opened* are frames.
+    """Return the layout of a figure whose lines are *planned*.
 
-    Titles of boxes that are broader than *broad*, in points, are set in two lines. Without *u_shapes*, nothing is a U.
+    Titles of boxes that are broader than *broad*, in points, are set in two lines.
     """
     axes = Axes(down=direction == "TB")
-    planned = plan(figure, opened, u_shapes=u_shapes)
-    closed = figure.visible(opened)
+    closed = figure.visible({*planned.open_boxes})
     frames = [name for name in planned.open_boxes if name != figure.root]
     texts = box_texts(figure, graph, closed, frames, show, broad)
     shapes = shape_texts(figure, graph, planned.edges, planned.shapes) if "shapes" in show else {}

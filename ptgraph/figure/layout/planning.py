@@ -17,6 +17,7 @@ from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, TreePath, U
 from ptgraph.figure.layout.u_shape.detection import around_frames, around_part, with_u_shape, without_conditions
 from ptgraph.figure.layout.u_shape.nesting import bottoms
 from ptgraph.figure.shared_values import LinesAndStubs, lines_and_stubs
+from ptgraph.graph.traversal import topological_order
 
 _FEW = 2  # readers of an encoder's values that make its decoder the other column of a U
 _MOST_PARTS = 100  # of a U that values condition
@@ -165,8 +166,7 @@ class _Planning:
                 flow.add_edge(above, target, shape=self.shapes.get(value))
             elif above is not None:
                 flow.nodes[above]["leaves"] = True
-        rank = {part: number for number, part in enumerate(flow)}
-        order = list(nx.lexicographical_topological_sort(flow, key=rank.__getitem__))
+        order = topological_order(flow, {part: number for number, part in enumerate(flow)})
         if not self.u_shapes:
             return flow, arrange(flow, order, self._big, self._is_end)
         tree = arrange(flow, order, self._big, self._is_end, lambda tree: with_u_shape(tree, flow))
@@ -239,7 +239,7 @@ class _Planning:
 
     def _size(self, name: str) -> int:
         """Return how many boxes without parts a box has inside."""
-        return len(list(self.figure.leaves(name))) if name in self.figure.boxes else 0
+        return self.figure.size(name) if name in self.figure.boxes else 0
 
     def _leg(self, box: OpenBox, name: str, wire: Wire, side: EntrySide | None) -> Leg:
         """Return the leg of *wire* in *box*, which it enters at *side* if it comes from outside."""

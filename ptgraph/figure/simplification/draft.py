@@ -10,6 +10,7 @@ import networkx as nx
 from ptgraph.figure.figure_graph import Stub
 from ptgraph.graph.labels import op_title
 from ptgraph.graph.model import ModelGraph
+from ptgraph.graph.traversal import topological_order
 from ptgraph.graph.view.model import Box, View
 from ptgraph.graph.view.sums import SIGN
 
@@ -63,7 +64,7 @@ class Draft:
 
     def in_order(self) -> list[str]:
         """Return the boxes of the flow in topological order."""
-        return list(nx.lexicographical_topological_sort(self.flow, key=self.order.__getitem__))
+        return topological_order(self.flow, self.order)
 
 
 def draft(graph: ModelGraph, view: View) -> Draft:

@@ -16,6 +16,7 @@ import networkx as nx
 from ptgraph.figure.layout.grid.frames import Around, frame_by_frame, frames_of, splits_chain, with_row_above
 from ptgraph.figure.layout.grid.model import Cell, Grid
 from ptgraph.figure.layout.grid.rows import LEVELS, rows_of, stem
+from ptgraph.graph.traversal import topological_order
 
 _COLUMNS = 3  # columns at least: with less it is a U
 _UP = 2  # values at least that lead to a finer row
@@ -43,7 +44,7 @@ def grid(
     flow.add_nodes_from(boxes)
     flow.add_edges_from(lines)
     rank = {name: number for number, name in enumerate(boxes)}
-    order = list(nx.lexicographical_topological_sort(flow, key=rank.__getitem__))
+    order = topological_order(flow, rank)
     has_frames = any(around.values())
     rows = rows_of(order, flow, lines, shapes, least_rank=_IMAGE if has_frames else _SIGNAL)
     if rows is None or splits_chain(flow, rows, around):

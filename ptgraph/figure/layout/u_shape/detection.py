@@ -85,6 +85,8 @@ def without_conditions(flow: nx.DiGraph[str], order: Sequence[str]) -> tuple[set
     ranks = {name: _value_rank(flow, name) for name in flow}
     most = max(ranks.values(), default=0)
     found = {name for name in flow if 0 < ranks[name] < most and len(flow.succ[name]) > 1}
+    if not found:
+        return found, flow
     at = {name: number for number, name in enumerate(order)}
     first = nx.DiGraph(flow)
     for name in found:
