@@ -294,7 +294,8 @@ class Fitting:
     def _smallest(self, direction: Direction) -> Fitted:
         """Return the figure with its first level open, and with an encoder and its decoder if only then it has a U."""
         first = self.laid_out({self.figure.root, *self.figure.start}, direction, even=True)
-        if direction == "LR" or first.geometry.has_u or self.plain.layout not in ("auto", "u"):
+        is_u = first.geometry.has_u and first.scale >= LEAST
+        if direction == "LR" or is_u or self.plain.layout not in ("auto", "u"):
             return first
         opened = first.opened
         if any(cuts.geometry.has_u for cuts in self.plain(opened, direction, self.show, (BROAD,))):
@@ -312,7 +313,7 @@ class Fitting:
         """Return the figure with the boxes *opened* if it has a U, and if only that fits, with less beside names."""
         for count in range(len(self.show), min(len(self.show), 1) - 1, -1):
             asked = replace(self, show=self.show[:count])
-            tried = asked.laid_out(opened, "TB", even=True, broads=_OF_COLUMNS)
+            tried = asked.laid_out(opened, "TB", even=True, broads=(*_OF_COLUMNS, TIGHT))
             if tried.geometry.has_u and tried.scale >= LEAST:
                 return tried
         return None

@@ -17,6 +17,8 @@ from ptgraph.figure.box_text import box_name
 from ptgraph.figure.figure_graph import FigureGraph
 from ptgraph.graph.view.build import SHARED_PLACES
 
+_SIGNS = {"plus": "+", "times": "×"}
+
 
 class LinesAndStubs(NamedTuple):
     """``lines``: (source, target) → the shape that flows; ``stubs``: a box → the values it reads without a line."""
@@ -131,17 +133,18 @@ class _Reading:
             for (source, target), box in outer.items()
         }
 
-    def _name(self, box: str) -> str:
-        """Return the name of a box; of an operation whose name another one has, that of the only box that it reads."""
+    def _name(self, box: str, seen: frozenset[str] = frozenset()) -> str:
+        """Return the name of a box; of an operation whose name another one has, that of the only box that it reads.
+
+        A ⊕ or ⊗ is named by the first box that it reads: ``time_embedding + …``.
+        """
         name = box_name(self.figure.boxes[box])
-        seen = {box}
-        while self.figure.boxes[box].kind == "op" and len(self._named[box_name(self.figure.boxes[box])]) > 1:
-            sources = self._sources[box] - seen
-            if len(sources) != 1:
-                return name
-            (box,) = sources
-            seen.add(box)
-        return box_name(self.figure.boxes[box])
+        read = [source for source in self.chains if source in self._sources[box] and source not in seen]
+        if box in self.figure.signs and read:
+            return f"{self._name(read[0], seen | {box})} {_SIGNS[self.figure.signs[box]]} …"
+        if self.figure.boxes[box].kind == "op" and len(self._named[name]) > 1 and len(read) == 1:
+            return self._name(read[0], seen | {box})
+        return name
 
     @cached_property
     def _named(self) -> dict[str, list[str]]:

@@ -189,5 +189,5 @@ def test_without_a_way_up_it_is_no_grid() -> None:
 
 
 def test_a_grid_that_is_too_wide_flows_in_one_direction() -> None:
-    at = boxes(figure(graph_of("pyramid"), FigureOptions(width="84mm")))
+    at = boxes(figure(graph_of("pyramid"), FigureOptions(width="60mm")))
     assert middle(at["stage.0"]) < middle(at["lateral.0"])

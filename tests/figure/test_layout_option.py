@@ -195,8 +195,14 @@ def test_a_u_that_is_asked_for_is_drawn_wherever_it_fits(name: str, width: str) 
 
 
 def test_a_u_is_drawn_where_it_is_asked_for_and_no_other_layout_would_be_one() -> None:
-    assert not is_a_u(graph_of("denoiser"), "auto", width="84mm")
-    assert is_a_u(graph_of("denoiser"), "u", width="84mm")
+    assert not is_a_u(graph_of("in two"), "auto", width="65mm")
+    assert is_a_u(graph_of("in two"), "u", width="65mm")
+
+
+@pytest.mark.parametrize("width", ["60mm", "70mm", "80mm"])
+@pytest.mark.parametrize("name", ["flat", "in two", "conditioned", "denoiser"])
+def test_what_is_a_u_unasked_is_one_if_asked(name: str, width: str) -> None:
+    assert is_a_u(graph_of(name), "u", width=width) or not is_a_u(graph_of(name), "auto", width=width)
 
 
 @pytest.mark.parametrize("name", ["flat", "in two", "hourglass"])

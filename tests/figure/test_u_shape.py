@@ -134,3 +134,19 @@ def test_a_text_that_a_later_level_reads_first_leaves_a_u_what_it_is() -> None:
     assert places["output"][1] == min(place[1] for place in places.values())
     assert [source for source, _ in lines(drawing)].count("text") == 1  # to the level that reads it first
     assert [item.title for item in of_kind(drawing, "stub") if "text," in item.title] == ["text, read by text_up"]
+
+
+def test_a_video_is_a_u_of_images_and_a_sum_that_conditions_it_is_named_by_its_parts() -> None:
+    drawing = drawn("video", 1)
+    places = {item.id: body(item) for item in of_kind(drawing, "box")}
+    assert places["output"][1] == min(place[1] for place in places.values())
+    stubs = [item.title for item in of_kind(drawing, "stub") if "embedding" in item.title]
+    assert stubs and all(title.startswith("time_embedding + …, ") for title in stubs)
+
+
+def test_large_blocks_of_one_list_stand_below_each_other() -> None:
+    drawing = drawn("attentive", 2)
+    places = {item.id: body(item) for item in of_kind(drawing, "box")}
+    blocks = [places[f"decoder.blocks.{number}"] for number in range(4)]
+    assert [top for _, top, _, _ in blocks] == sorted((top for _, top, _, _ in blocks), reverse=True)
+    assert len({round(left + right) for left, _, right, _ in blocks}) == 1

@@ -147,11 +147,12 @@ def _missing(graph: ModelGraph, picture: Picture, alive: set[str]) -> list[str]:
 
 
 def _made_of_one(flow: nx.DiGraph[str], name: str) -> Iterator[str]:
-    """Yield *name*, and the values before it for as long as each is made from a single one."""
+    """Yield *name*, and the values before it for as long as each is made from a single one, and what is joined last."""
     yield name
     while len(flow.pred[name]) == 1:
         (name,) = flow.pred[name]
         yield name
+    yield from flow.pred[name]
 
 
 def _words(text: str) -> set[str]:

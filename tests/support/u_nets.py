@@ -73,10 +73,10 @@ class DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], block: type[DecoderBlock] = DecoderBlock) -> None:
         super().__init__()
         around = zip(widths[:0:-1], [*widths[-2::-1]], strict=True)
-        self.blocks = nn.ModuleList([*(DecoderBlock(a, b, b) for a, b in around), DecoderBlock(widths[0], 0, 4)])
+        self.blocks = nn.ModuleList([*(block(a, b, b) for a, b in around), block(widths[0], 0, 4)])
 
     def forward(self, features: list[Tensor]) -> Tensor:
         x, *skips = features[::-1]
@@ -88,9 +88,9 @@ class Decoder(nn.Module):
 class InTwo(nn.Module):
     """An encoder that gives all of its features to a decoder, each a module of its own."""
 
-    def __init__(self, widths: tuple[int, ...] = (4, 8, 12, 16)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (4, 8, 12, 16), block: type[DecoderBlock] = DecoderBlock) -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder([*widths]), Decoder([*widths])
+        self.encoder, self.decoder = Encoder([*widths]), Decoder([*widths], block)
         self.head = nn.Conv2d(4, 2, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,6 +171,34 @@ class Conditioned(nn.Module):
         low = self.mid(self.text_down(second, time, text), time, text)
         low = F.interpolate(self.text_up(torch.cat([low, second], 1), time, text), scale_factor=2.0)
         return self.conv_out(self.up(torch.cat([low, first], 1), time))
+
+
+class Video(Conditioned):
+    """The frames of a video are images of a batch within it; a time and a class condition it together."""
+
+    def __init__(self, width: int = 4, times: int = 8) -> None:
+        super().__init__(width, times)
+        self.time_embedding, self.class_embedding = nn.Linear(times, times), nn.Linear(times, times)
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, kind: Tensor) -> Tensor:  # type: ignore[override]
+        frames = x.shape[2]
+        time = (self.time_embedding(time) + self.class_embedding(kind)).repeat_interleave(frames, 0)
+        images = super().forward(x.transpose(1, 2).flatten(0, 1), time, text.repeat_interleave(frames, 0))
+        return images.unflatten(0, (-1, frames)).transpose(1, 2)
+
+
+class Attentive(DecoderBlock):
+    """A block of a decoder with many layers."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
+        super().__init__(inputs, skip, outputs)
+        self.gates = nn.ModuleList(conv(outputs, outputs, size) for size in (1, 3, 5, 7))
+
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        x = super().forward(x, skip)
+        for gate in self.gates:
+            x = x * gate(x).sigmoid()
+        return x
 
 
 class Tokens(nn.Module):
@@ -255,6 +283,11 @@ U_NETS: dict[str, Made] = {
     "in two": (InTwo, image),
     "denoiser": (Denoiser, lambda: (torch.zeros(1, 3, 16, 16), torch.zeros(1))),
     "conditioned": (Conditioned, lambda: (torch.zeros(1, 3, 16, 16), torch.zeros(1, 8), torch.zeros(1, 5, 8))),
+    "video": (
+        Video,
+        lambda: (torch.zeros(1, 3, 2, 16, 16), torch.zeros(1, 8), torch.zeros(1, 5, 8), torch.zeros(1, 8)),
+    ),
+    "attentive": (lambda: InTwo(block=Attentive), image),
     "inside out": (InsideOut, image),
     "hourglass": (lambda: Hourglass(3), lambda: (torch.zeros(1, 4, 32, 32),)),
     "tokens": (Tokens, lambda: (torch.zeros(5, 1, 8),)),

@@ -14,6 +14,7 @@ import networkx as nx
 from networkx.utils import UnionFind
 
 from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree
+from ptgraph.graph.view.box_ids import stem
 
 PORT = "port"  # the attribute of a node in a flow that is where a value enters from above
 
@@ -122,7 +123,7 @@ class _Layering:
         """Return the columns of an encoder and its decoder: two big parts, the second of which has input of its own."""
         rank = self.rank
         big = {name for name in names if self.big(name)}
-        among = [edge for edge in edges if big.issuperset(edge)]
+        among = [(a, b) for a, b in edges if {a, b} <= big and stem(a) != stem(b)]  # not two blocks of one list
         for encoder, decoder in sorted(among, key=lambda edge: (rank[edge[0]], rank[edge[1]])):
             others = [edge for edge in edges if edge != (encoder, decoder)]
             pieces = self._pieces(names, others)

@@ -16,6 +16,7 @@ languages are in tests/support/box_ids.json.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -38,4 +39,9 @@ def stub_id(source: str, child: str) -> str:
     return f"{source}→{child}"
 
 
-__all__ = ["block_id", "call_id", "stub_id"]
+def stem(id: str) -> str:
+    """Return an id without its numbers, which the boxes of one list have in common."""
+    return re.sub(r"\d+", "", id)
+
+
+__all__ = ["block_id", "call_id", "stem", "stub_id"]

@@ -15,8 +15,9 @@ import networkx as nx
 
 from ptgraph.figure.layout.grid.frames import Around, frame_by_frame, frames_of, splits_chain, with_row_above
 from ptgraph.figure.layout.grid.model import Cell, Grid
-from ptgraph.figure.layout.grid.rows import LEVELS, rows_of, stem
+from ptgraph.figure.layout.grid.rows import LEVELS, rows_of
 from ptgraph.graph.traversal import topological_order
+from ptgraph.graph.view.box_ids import stem
 
 _COLUMNS = 3  # columns at least: with less it is a U
 _UP = 2  # values at least that lead to a finer row

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import networkx as nx
 
 from ptgraph.figure.layout.areas import area_of
+from ptgraph.graph.view.box_ids import stem
 
 LEVELS = 3  # rows at least
 
@@ -94,11 +94,6 @@ def _of_what_they_read(order: Sequence[str], flow: nx.DiGraph[str], rows: Mappin
     return found
 
 
-def stem(name: str) -> str:
-    """Return the name of a box without its numbers."""
-    return re.sub(r"\d+", "", name)
-
-
 def _beside(name: str, flow: nx.DiGraph[str], rows: Mapping[str, range], own: set[int]) -> set[int]:
     """Return the rows of a box that has no resolution, or the several of *own*: those of its readers and sources."""
     readers = {rows[reader].start for reader in flow.succ[name] if reader in rows}
@@ -110,4 +105,4 @@ def _beside(name: str, flow: nx.DiGraph[str], rows: Mapping[str, range], own: se
     return {min(sources)} if sources else set()
 
 
-__all__ = ["LEVELS", "rows_of", "stem"]
+__all__ = ["LEVELS", "rows_of"]

@@ -18,6 +18,7 @@ from ptgraph.figure.layout.tree import Leaf, Parallel, Series, Tree, UShape, lea
 _FEW = 2  # levels of a U whose sizes are known to shrink
 _MANY = 3  # levels of a U whose sizes are unknown, or the same
 _PAIR = 2
+_IMAGE = 4  # the rank of a batch of images; videos and volumes have more, but some are images of several frames
 _MOST_BESIDE = 6  # parts before the first level, or after it, that may stand in its columns
 
 
@@ -96,8 +97,9 @@ def without_conditions(flow: nx.DiGraph[str], order: Sequence[str]) -> tuple[set
 
 
 def _value_rank(flow: nx.DiGraph[str], name: str) -> int:
-    """Return the rank of the value of a part; 0 if its shape is not known."""
-    return max((edge["shape"].count("×") + 1 for edge in flow.succ[name].values() if edge.get("shape")), default=0)
+    """Return the rank of the value of a part, that of an image if it has more; 0 if its shape is not known."""
+    ranks = (edge["shape"].count("×") + 1 for edge in flow.succ[name].values() if edge.get("shape"))
+    return min(max(ranks, default=0), _IMAGE)
 
 
 def around_frames(tree: Tree, encoder: str, decoder: str) -> Tree:
