@@ -28,6 +28,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 OpOverload = torch._ops.OpOverload
 HigherOrderOperator = torch._ops.HigherOrderOperator  # cond, scan, flex_attention, …
 DisableTorchFunction = torch._C.DisableTorchFunction
+compiling = torch.compiler.is_dynamo_compiling  # public, but named after what is not
 ArchiveReader = torch._C.PyTorchFileReader  # of the files that torch.save and torch.export.save write
 FAKE_TENSOR_LOGGER = FakeTensorMode.__module__
 
@@ -342,6 +343,7 @@ __all__ = [
     "OpOverload",
     "TorchDispatchMode",
     "WeakIdKeyDictionary",
+    "compiling",
     "condition_text",
     "data_followed",
     "equality_followed",
