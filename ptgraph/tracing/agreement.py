@@ -7,6 +7,8 @@ run of its own has the last word: what leads to no result is not in a graph.
 from __future__ import annotations
 
 import functools
+import re
+import warnings
 from collections import Counter
 
 import torch
@@ -17,8 +19,11 @@ from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.module_calls import ModuleCalls
 from ptgraph.tracing.module_walk import modules, named_modules
 from ptgraph.tracing.source import Source
+from ptgraph.tracing.stand_ins import stand_ins
 from ptgraph.tracing.untraced_run import untraced_run
 
+_CONVOLUTION = re.compile(r"\b_?conv(olution\b|[0-9]|_t)|\.Conv[A-Z0-9]\w*$")
+_TAKEN_APART = re.compile(r"\.(outer|ger|linalg_vecdot)\b")  # before a mode sees such an operator
 NAMED = 3  # modules, beyond which a message says only how many more there are
 
 
@@ -31,7 +36,8 @@ class Witness:
 
     @functools.cached_property
     def _own(self) -> ModuleCalls | None:
-        return untraced_run(self.source)
+        run = untraced_run(self.source)
+        return run.calls if run is not None else None
 
     def differences(self, traced: Capture, graph: ModelGraph) -> list[str] | None:
         """Return what *graph* says otherwise than a run of the model; None if it is not known what a run does."""
@@ -61,6 +67,32 @@ class Witness:
         return found
 
 
+def other_work(source: Source, graph: ModelGraph) -> list[str]:
+    """Return which totals of *graph*, FLOPs and convolutions, are not those of a run of the model of *source*.
+
+    Nothing is said of what is not known: of models that do not run without numbers, of the bodies of control-flow
+    operators, and of operations whose FLOPs are not known.
+    """
+    if source.model is None:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they were given when it was traced
+        with stand_ins(source) as traced:
+            run = untraced_run(traced)
+    if run is None or run.opaque:
+        return []
+    ops = [graph.op(name) for name in graph.of_kind("op")]
+    found = []
+    convolutions = sum(bool(_CONVOLUTION.search(op.target)) for op in ops)
+    if not run.convolutions.least <= convolutions <= run.convolutions.most:
+        found.append(f"{convolutions:,} convolutions, and {run.convolutions.most:,} when it runs")
+    flops = sum(op.flops for op in ops)
+    known = not any(op.uncounted or _TAKEN_APART.search(op.target) for op in ops)
+    if known and not run.flops.least <= flops <= run.flops.most:
+        found.append(f"{flops:,} FLOPs, and {run.flops.most:,} when it runs")
+    return found
+
+
 def _hidden(model: nn.Module, traced: Capture) -> set[int]:
     """Return the modules, by ``id``, whose calls cannot be counted.
 
@@ -88,4 +120,4 @@ def listed(differences: list[str]) -> str:
     return "; ".join([*differences[:NAMED], *rest])
 
 
-__all__ = ["Witness", "listed"]
+__all__ = ["Witness", "listed", "other_work"]

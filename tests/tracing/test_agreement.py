@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ptgraph.errors import PtgraphWarning
 from ptgraph.tracing import capture as ladder
-from ptgraph.tracing.agreement import Witness
+from ptgraph.tracing.agreement import Witness, other_work
 from ptgraph.tracing.build_graph import captured_graph, graph_of
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.source import Source
@@ -291,3 +291,53 @@ def test_nothing_is_left_on_modules(wrong: Callable[..., None]) -> None:
     assert {p: {n: id(v) for n, v in vars(part).items()} for p, part in model.named_modules()} == before
     assert not hooks._global_forward_hooks and not hooks._global_forward_pre_hooks
     assert heard
+
+
+def conv(*kernels: int) -> nn.Module:
+    return nn.Sequential(*(nn.Conv1d(2, 2, kernel, padding=kernel // 2) for kernel in kernels))
+
+
+def work(model: nn.Module, traced: nn.Module) -> list[str]:
+    given = (torch.ones(2, 8),)
+    return other_work(Source("model", model, given), graph_of(Source("model", traced, given)))
+
+
+def test_other_work_is_named() -> None:
+    flops = [2 * 2 * 2 * 8 * sum(kernels) for kernels in ((1, 3), (3, 3), (3, 1, 3))]
+    assert work(conv(1, 3), conv(3, 1)) == []
+    assert work(conv(1, 3), conv(3, 3)) == [f"{flops[1]} FLOPs, and {flops[0]} when it runs"]
+    assert work(conv(3, 1, 3), conv(3, 3)) == [
+        "2 convolutions, and 3 when it runs",
+        f"{flops[1]} FLOPs, and {flops[2]} when it runs",
+    ]
+
+
+def test_work_that_leads_to_nothing_is_not_missed_and_bodies_are_not_counted() -> None:
+    def unused(model: Any, x: Tensor) -> Tensor:
+        model.b(x)
+        return model.a(x)
+
+    def chosen(model: Any, x: Tensor) -> Tensor:
+        return torch.cond(x.sum() > 0, lambda x: model.a(x), lambda x: model.b(x), (x,))
+
+    for run in (unused, chosen):
+        model = Runs(run, a=conv(3), b=conv(5))
+        assert work(model, model) == []
+
+
+class Rolled(nn.Module):
+    """Its forward takes no number in a wrapper, so that all blocks are traced from the beginning again."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.linear = number, nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.roll(self.linear(x), self.number, 1)
+
+
+def test_a_run_that_was_begun_anew_counts_from_its_beginning() -> None:
+    with stand_ins(Source("model", nn.Sequential(*map(Rolled, range(4))), (X,))) as source:
+        traced, _ = captured_graph(source)
+    assert traced.run.whole
+    assert [traced.run.most[str(number)] for number in range(4)] == [1] * 4
