@@ -1,7 +1,7 @@
 """Whether a graph calls the modules of its model as often as they are called when the model runs.
 
-The hooks that count while a tracer runs the model cost next to nothing. Where they say another number than the graph, a
-run of its own has the last word: what leads to no result is not in a graph.
+Counting while a tracer runs the model costs next to nothing. Where that gives another number than the graph, a run of
+its own has the last word: what leads to no result is not in a graph.
 """
 
 from __future__ import annotations

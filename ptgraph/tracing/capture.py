@@ -108,7 +108,7 @@ LADDER: dict[str, Callable[[BoundCall], Capture]] = {
     "recorded forward pass": record,
 }
 EXPORTING = ("torch.export", "torch.export (strict)", "torch.export.draft_export")  # these give a program, so ONNX
-# These run the Python code of the model as it is. In strict mode Dynamo would trace the hooks that count calls.
+# These run the Python code of the model as it is. In strict mode Dynamo would trace what counts the calls.
 RUNNING = ("torch.export", "torch.export.draft_export", "recorded forward pass")
 
 __all__ = ["EXPORTING", "LADDER", "capture"]

@@ -1,6 +1,6 @@
 """How often each module is called while a tracer runs the model: what its graph must say, too.
 
-Hooks count, which are global for the time: none is put on the model. The operations of a call may leave no trace in a
+Nothing is put on the model. The operations of a call may leave no trace in a
 graph, so the count is a range. A call that gives what it was given (``Identity``) may compute nothing.
 """
 
@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
-from torch.nn.modules import module as hooks
 
 from ptgraph.tracing.module_walk import named_modules
-from ptgraph.tracing.torch_internals import compiling
+from ptgraph.tracing.torch_internals import calls_watched
 
 
 @dataclass
@@ -35,8 +34,8 @@ class ModuleCalls:
 def calls_counted(model: nn.Module) -> Iterator[ModuleCalls]:
     """Count the calls of the modules of *model*.
 
-    A tracer may run the model several times; the last run that comes to its end counts. What Dynamo traces is
-    not counted: the bodies of control-flow operators.
+    A tracer may run the model several times; the last run that comes to its end counts. Calls in the bodies of
+    control-flow operators do not count.
     """
     paths = {id(vars(module)): path for path, module in named_modules(model)}  # a tracer wraps modules around these
     found, root = ModuleCalls(), id(vars(model))
@@ -44,10 +43,8 @@ def calls_counted(model: nn.Module) -> Iterator[ModuleCalls]:
     idle: Counter[str] = Counter()
     running = False
 
-    def begin(module: nn.Module, given: Any) -> None:
+    def begin(module: nn.Module) -> None:
         nonlocal running
-        if compiling():
-            return
         key = id(vars(module))
         if key == root:  # a run that failed before has no end
             most.clear()
@@ -58,8 +55,6 @@ def calls_counted(model: nn.Module) -> Iterator[ModuleCalls]:
 
     def end(module: nn.Module, given: Any, result: Any) -> None:
         nonlocal running
-        if compiling():
-            return
         key = id(vars(module))
         if key in paths and any(result is each for each in given):
             idle[paths[key]] += 1
@@ -67,12 +62,8 @@ def calls_counted(model: nn.Module) -> Iterator[ModuleCalls]:
             found.most, found.least, found.whole = most.copy(), most - idle, running
             running = False  # an end without a beginning: the model called itself
 
-    handles = [hooks.register_module_forward_pre_hook(begin), hooks.register_module_forward_hook(end)]
-    try:
+    with calls_watched(begin, end):
         yield found
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 __all__ = ["ModuleCalls", "calls_counted"]
