@@ -8,13 +8,15 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ptgraph.common.silence import alone
-from ptgraph.errors import PtgraphWarning
+from ptgraph.errors import PtgraphWarning, TraceError
 from ptgraph.graph.block_ids import with_blocks
 from ptgraph.graph.model import ModelGraph
-from ptgraph.tracing.capture import capture
+from ptgraph.tracing.agreement import Witness, listed
+from ptgraph.tracing.capture import EXPORTING, capture
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.fx_graph.reader import Reader
 from ptgraph.tracing.module_tree import components, config_of, parameters, tensors_of
+from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.program import TracedProgram
 from ptgraph.tracing.size_conditions import size_conditions
 from ptgraph.tracing.source import Source
@@ -28,21 +30,56 @@ log = logging.getLogger(__name__)
 def graph_of(source: Source, *, tracers: Collection[str] | None = None) -> ModelGraph:
     """Trace *source*, by *tracers* of the ladder or by all, and return its graph.
 
-    A repeated block is traced once, if the two of its calls that are always traced turn out to be equal.
-    Warns with a PtgraphWarning of conditions on named dimensions. Raises what `ptgraph.tracing.capture.capture` does.
+    A repeated block is traced once, if the two of its calls that are always traced turn out to be equal. Where the
+    graph does not call its modules as often as a run of the model does, the later tracers of the ladder are tried.
+    Warns with a PtgraphWarning if no graph agrees with a run, and of conditions on named dimensions. Raises what
+    `ptgraph.tracing.capture.capture` does.
     """
     if source.graph is not None:
         return replace(source.graph, name=source.name)
     with stand_ins(source) as traced:
-        graph = build(capture(traced, tracers=tracers))
-        if graph is None:
-            graph = build(capture(traced, tracers=tracers, once=False))
-    assert graph is not None
+        graph = _agreeing(traced, tracers)
     if graph.size_conditions:
         held = " and ".join(graph.size_conditions)
         text = f"{graph.name} is traced as it runs where {held}; elsewhere it may do something else"
         warnings.warn(PtgraphWarning(text), stacklevel=2)
     return graph
+
+
+def _agreeing(source: Source, tracers: Collection[str] | None) -> ModelGraph:
+    """Return the first graph that agrees with a run of the model, or the first of all, with a warning."""
+    witness = Witness(source)
+    traced, graph = captured_graph(source, tracers)
+    different = witness.differences(traced, graph)
+    if not different:
+        return graph
+    attempts = [*graph.attempts, (graph.tracer, f"in its graph {listed(different)}")]
+    tried = {tracer for tracer, _ in attempts}
+    for tracer in EXPORTING:
+        if tracer in tried or (tracers is not None and tracer not in tracers):
+            continue
+        try:
+            traced, other = captured_graph(source, [tracer])
+        except TraceError as error:
+            attempts.append((tracer, reason(error.__cause__ or error)))
+            continue
+        if witness.differences(traced, other) == []:
+            return replace(other, attempts=tuple(attempts))
+        attempts.append((tracer, "its graph is no better"))
+    text = f"the graph of {graph.name} is not what the model does when it runs: {listed(different)}"
+    warnings.warn(PtgraphWarning(text), stacklevel=4)
+    return graph
+
+
+def captured_graph(source: Source, tracers: Collection[str] | None = None) -> tuple[Capture, ModelGraph]:
+    """Return what a tracer gave, and its graph; repeated blocks are traced once if that is right."""
+    traced = capture(source, tracers=tracers)
+    graph = build(traced)
+    if graph is None:
+        traced = capture(source, tracers=tracers, once=False)
+        graph = build(traced)
+    assert graph is not None
+    return traced, graph
 
 
 def build(capture: Capture) -> ModelGraph | None:
@@ -86,4 +123,4 @@ def build(capture: Capture) -> ModelGraph | None:
     return graph
 
 
-__all__ = ["build", "graph_of"]
+__all__ = ["build", "captured_graph", "graph_of"]

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import replace
 
-import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ptgraph.common.interrupts import check
 from ptgraph.common.silence import quiet
@@ -24,10 +23,10 @@ from ptgraph.errors import TraceError, UsageError
 from ptgraph.graph.labels import attempts_text
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.lazy_modules import uninitialized
-from ptgraph.tracing.module_walk import to_evaluation
+from ptgraph.tracing.module_calls import ModuleCalls, calls_counted
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.source import Source
-from ptgraph.tracing.state_guard import fast_paths_off, left_as_found
+from ptgraph.tracing.state_guard import evaluating
 from ptgraph.tracing.surroundings import warn_of_autocast
 from ptgraph.tracing.torch_internals import export_errors
 from ptgraph.tracing.tracers.bound_call import BoundCall, bind, taking_tensors
@@ -69,28 +68,22 @@ def capture(source: Source, *, tracers: Collection[str] | None = None, once: boo
     for tracer, trace in LADDER.items():
         if tracers is not None and tracer not in tracers:
             continue
-        if spare is not None and trace in (trace_symbolically, record):  # they give no program, so no ONNX
+        if spare is not None and tracer not in EXPORTING:
             break
         if too_deep and trace is not record:  # the others nest calls deeper than the model itself
             continue
-        with (
-            left_as_found(source.model, call.given),
-            quiet(),
-            torch.no_grad(),
-            fast_paths_off(),
-            sdpa_kernel(SDPBackend.MATH),
-        ):
-            to_evaluation(source.model)
+        counting = calls_counted(source.model) if tracer in RUNNING else nullcontext(ModuleCalls())
+        with evaluating(source.model, call.given):
             try:
-                with taking_tensors(call):
+                with taking_tensors(call), counting as run:
                     traced = export_once(call) if once and trace is export else trace(call)
-                return replace(traced, tracer=tracer, attempts=tuple(attempts))
+                return replace(traced, tracer=tracer, attempts=tuple(attempts), run=run)
             except Exception as error:  # whatever a tracer raises, the next may follow the model
                 check(error)
                 if isinstance(error, TraceError):
                     raise
                 if isinstance(error, LostNumbersError):
-                    spare = spare or replace(error.traced, tracer=tracer, attempts=tuple(attempts))
+                    spare = spare or replace(error.traced, tracer=tracer, attempts=tuple(attempts), run=run)
                 log.debug("%s cannot trace %s", tracer, source.name, exc_info=True)
                 attempts.append((tracer, reason(error)))
                 cause, too_deep = error, isinstance(error, RecursionError)
@@ -114,5 +107,8 @@ LADDER: dict[str, Callable[[BoundCall], Capture]] = {
     "torch.fx.symbolic_trace": trace_symbolically,
     "recorded forward pass": record,
 }
+EXPORTING = ("torch.export", "torch.export (strict)", "torch.export.draft_export")  # these give a program, so ONNX
+# These run the Python code of the model as it is. In strict mode Dynamo would trace what counts the calls.
+RUNNING = ("torch.export", "torch.export.draft_export", "recorded forward pass")
 
-__all__ = ["LADDER", "capture"]
+__all__ = ["EXPORTING", "LADDER", "capture"]

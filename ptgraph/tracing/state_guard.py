@@ -17,9 +17,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ptgraph.common.silence import quiet
 from ptgraph.tracing.containers import attributes, container, contents, is_a, put, slots, state
-from ptgraph.tracing.module_walk import modules
+from ptgraph.tracing.module_walk import modules, to_evaluation
 from ptgraph.tracing.module_walk import tensors as tensors_of
 from ptgraph.tracing.torch_internals import TorchDispatchMode, is_wrapped, memory_key, schema_of
 
@@ -246,4 +248,12 @@ def fast_paths_off() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(enabled)
 
 
-__all__ = ["fast_paths_off", "left_as_found", "random_states_kept", "reached", "values_kept"]
+@contextlib.contextmanager
+def evaluating(model: nn.Module, inputs: Any = None) -> Iterator[None]:
+    """Let *model* run as every tracer runs it: in silence and evaluation mode; it is left as it was found."""
+    with left_as_found(model, inputs), quiet(), torch.no_grad(), fast_paths_off(), sdpa_kernel(SDPBackend.MATH):
+        to_evaluation(model)
+        yield
+
+
+__all__ = ["evaluating", "fast_paths_off", "left_as_found", "random_states_kept", "reached", "values_kept"]

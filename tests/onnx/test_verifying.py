@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,9 @@ from ptgraph.errors import PtgraphWarning
 from ptgraph.formats.options import Options
 from ptgraph.models import TransformerConfig, TransformerLM
 from ptgraph.onnx.options import OPSETS
-from ptgraph.onnx.verifying.compare import COARSE, TOLERANCE
+from ptgraph.onnx.verifying.compare import COARSE, TOLERANCE, compare
 from ptgraph.onnx.verifying.equal_numbers import OtherChoice
+from ptgraph.tracing.source import Source
 from tests.support.snapshot import snapshot
 
 NET = """
@@ -761,3 +763,17 @@ def test_a_choice_that_there_is_not_is_refused_before_the_long_work(tmp_path, ch
 
 def test_the_public_record_is_the_one_that_is_returned():
     assert {type(item) for item in ptgraph.verify(nn.Linear(4, 2), args=(X,))} == {OutputCheck}
+
+
+def test_other_work_than_that_of_a_run_is_said():
+    def stack(count):
+        return ptgraph.trace(nn.Sequential(*(nn.Linear(4, 4) for _ in range(count))), X, name="stack")
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    source = Source("stack", model, (X,))
+    flops = ptgraph.analyze(stack(1))["flops"]
+    with pytest.warns(PtgraphWarning, match=f"^the graph of stack has {flops} FLOPs, and {2 * flops} when it runs$"):
+        compare(source, stack(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PtgraphWarning)
+        compare(source, stack(2))

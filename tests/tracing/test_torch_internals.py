@@ -238,6 +238,15 @@ def test_a_compiled_module_holds_the_one_that_it_was_made_of() -> None:
     assert internals.uncompiled(compiled) is None, "hooks of a module are kept elsewhere"
 
 
+def test_calls_of_modules_are_watched() -> None:
+    seen: list[Any] = []
+    model, x = torch.nn.Sequential(torch.nn.Identity(), torch.nn.ReLU()), torch.ones(1)
+    with internals.calls_watched(seen.append, lambda module, given, result: seen.append((module, given[0] is result))):
+        model(x)
+    model(x)
+    assert seen == [model, model[0], (model[0], True), model[1], (model[1], False), (model, False)]
+
+
 def test_data_of_a_tensor_is_followed() -> None:
     class Data(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

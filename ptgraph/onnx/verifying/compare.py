@@ -28,6 +28,7 @@ from ptgraph.graph.model import ModelGraph
 from ptgraph.onnx.verifying.equal_numbers import OtherChoice
 from ptgraph.onnx.verifying.ort_session import Runtime, need_runtime, plain, runtime_of
 from ptgraph.onnx.writing.model import need_program
+from ptgraph.tracing.agreement import other_work
 from ptgraph.tracing.module_walk import tensors, to_evaluation
 from ptgraph.tracing.nested_values import map_tensors, opened
 from ptgraph.tracing.sample_inputs import Sample, Sampler
@@ -97,12 +98,15 @@ def compare(
     Raises UsageError for an unfit tolerance or file, LoadError for a file that cannot be read, ExportError
     where there is no ONNX or no weights, TraceError where the model runs at no other size.
     Autocast and the default device of the caller play no part.
+    Warns with a PtgraphWarning, too, if the graph has other FLOPs or convolutions than a run without a tracer.
     """
     check(file, tolerance)
     need_program(graph)
     with surroundings_off(source.model), temporary_folder() as folder:
         module = source.model if source.model is not None else graph.program.module()
         state = _state(graph)
+        for different in other_work(source, graph):
+            warnings.warn(PtgraphWarning(f"the graph of {graph.name} has {different}"), stacklevel=2)
         sampler = Sampler(source, graph)
         first = sampler.first()
         progress("writing onnx")

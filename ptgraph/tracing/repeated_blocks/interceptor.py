@@ -110,6 +110,7 @@ class Repeats:
         self.strict = strict
         self.blocks: dict[int, tuple[nn.Module, _Siblings]] = {}
         self.count = self._ids = 0
+        self.untraced: set[int] = set()  # blocks, by their keys here, of which a call was not traced
         self.notes: list[str] = []
         self._active: set[int] = set()
         for parent in modules(model):
@@ -138,6 +139,7 @@ class Repeats:
         if known is not None and known.recipe is not None and known.times > 1:
             before.note_use(known.used)
             self.count += 1
+            self.untraced.add(key)
             return _made_up(known, known.recipe, inputs)
         if known is None:
             known = _TracedCall(f"run {self._ids}", before)

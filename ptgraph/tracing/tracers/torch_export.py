@@ -16,7 +16,7 @@ from torch.export import ExportedProgram
 from ptgraph.common.interrupts import check
 from ptgraph.errors import TraceError
 from ptgraph.tracing.captured import Capture
-from ptgraph.tracing.module_walk import tensors
+from ptgraph.tracing.module_walk import named_modules, tensors
 from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.repeated_blocks.interceptor import watched
@@ -79,7 +79,9 @@ def export_once(call: BoundCall) -> Capture:
     """Export with repeated blocks traced once, or in full where that does not work."""
     try:
         traced, repeats = watched(call.model, lambda: export(call))
-        return dataclasses.replace(traced, notes=(*repeats.notes, f"{repeats.count} runs of blocks repeat others"))
+        notes = (*repeats.notes, f"{repeats.count} runs of blocks repeat others")
+        folded = frozenset(path for path, module in named_modules(call.model) if id(vars(module)) in repeats.untraced)
+        return dataclasses.replace(traced, notes=notes, folded=folded)
     except Exception as error:  # as a rule it has nothing to do with the blocks, and comes again
         check(error)
         log.debug("blocks are not traced once", exc_info=True)
