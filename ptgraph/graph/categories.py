@@ -32,7 +32,7 @@ _ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
 _WORDS = (
     (r"attention|attn", "Attention"),
     (r"rotary|(?-i:RoPE|ROPE|Rope(?![a-z])|\brope)|embed", "Embedding"),
-    (r"norm", "Normalization"),
+    (r"norm(?!al(?!i))", "Normalization"),  # a NormalCell is none
     (r"linear(\d+bit)?$|(?-i:^Conv1D$)", "Linear"),  # transformers' Conv1D is one
     (r"mlp|feed.?forward|ffn|expert|(?-i:MoE|MOE|Moe(?![a-z])|\bmoe)|router|block|layer|stage", "Layers & blocks"),
     (r"activation|gelu|relu|silu|softmax", "Activation"),

@@ -22,6 +22,9 @@ from ptgraph.graph.categories import category_of_name
         ("YarnRope", "Embedding"),
         ("SparseMoE", "Layers & blocks"),
         ("MobileViTNorm", "Normalization"),
+        ("LayerNormalization", "Normalization"),
+        ("NormalizeVectors", "Normalization"),
+        ("NormalCell", "Layers & blocks"),
     ],
 )
 def test_a_short_word_counts_where_it_is_one(name: str, category: str) -> None:
