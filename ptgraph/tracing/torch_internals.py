@@ -192,13 +192,8 @@ def graph_modules_followed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def calls_watched(begin: Callable[[nn.Module], None], end: Callable[[nn.Module, Any, Any], None]) -> Iterator[None]:
-    """Tell of every call of a module, and at its end of its positional arguments and its result.
-
-    It costs next to nothing; with a global hook, torch.export takes a third more time. What Dynamo traces is left out:
-    the bodies of control-flow operators.
-    """
-    module: Any = nn.Module
-    own = module._call_impl
+    """Tell of every call of a module that Dynamo does not trace, and at its end of what it was given and gave."""
+    own: Any = nn.Module._call_impl  # with a global hook, torch.export takes a third more time
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_dynamo_compiling():
@@ -208,11 +203,11 @@ def calls_watched(begin: Callable[[nn.Module], None], end: Callable[[nn.Module, 
         end(self, args, result)
         return result
 
-    module._call_impl = call
+    nn.Module._call_impl = call  # type: ignore[method-assign]
     try:
         yield
     finally:
-        module._call_impl = own
+        nn.Module._call_impl = own  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
