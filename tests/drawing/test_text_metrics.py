@@ -143,6 +143,6 @@ def test_the_checker_of_figures_does_not_take_the_word_of_the_ruler(
     tiny: ModelGraph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check(figure(tiny), widest=500)
-    monkeypatch.setattr(text_metrics, "_widest", lambda text, fonts: 0.3 * len(text))
+    monkeypatch.setattr(text_metrics, "_widest", lambda text, *, bold: 0.3 * len(text))
     with pytest.raises(AssertionError):
         check(figure(tiny), widest=500)
