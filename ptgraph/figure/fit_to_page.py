@@ -310,12 +310,14 @@ class Fitting:
         return first
 
     def _as_grid(self, opened: set[str]) -> Fitted | None:
-        """Return the figure with the boxes *opened* if it has a U, and if only that fits, with less beside names."""
-        for count in range(len(self.show), min(len(self.show), 1) - 1, -1):
-            asked = replace(self, show=self.show[:count])
-            tried = asked.laid_out(opened, "TB", even=True, broads=(*_OF_COLUMNS, TIGHT))
-            if tried.geometry.has_u and tried.scale >= LEAST:
-                return tried
+        """Return the figure with the boxes *opened* if it has a U, with less beside names, or nothing, if only that fits."""
+        least = min(len(self.show), 1)
+        for broads, fewest in ((_OF_COLUMNS, least), ((TIGHT,), len(self.show))):
+            for count in range(len(self.show), fewest - 1, -1):
+                asked = replace(self, show=self.show[:count])
+                tried = asked.laid_out(opened, "TB", even=True, broads=broads)
+                if tried.geometry.has_u and tried.scale >= LEAST:
+                    return tried
         return None
 
     def _deeper(self, fitted: Fitted, boxes: list[Box], direction: Direction, broads: Sequence[float]) -> Fitted | None:
