@@ -310,7 +310,7 @@ class Fitting:
         return first
 
     def _as_grid(self, opened: set[str]) -> Fitted | None:
-        """Return the figure with the boxes *opened* if it has a U, with less beside names, or nothing, if only that fits."""
+        """Return the figure with the boxes *opened* if it has a U; with less beside names if only that fits."""
         least = min(len(self.show), 1)
         for broads, fewest in ((_OF_COLUMNS, least), ((TIGHT,), len(self.show))):
             for count in range(len(self.show), fewest - 1, -1):
