@@ -56,17 +56,23 @@ class _Inside:
             if lists := self._lists(part):
                 outermost[lists[0]].append(part)
         flow, found = self.flow, []
+        if not nx.is_directed_acyclic_graph(flow):
+            return []
         levels = [level for path, parts in outermost.items() for level in self._levels(path, parts)]
         for path, modules in [*levels, *self._calls()]:
             box = self._box(path, modules, self._with_small_parts(modules, flow))
             if (joined := _joined(flow, box)) is not None:
                 flow = joined
                 found.append(box)
-        for members in [*self._resolutions(), *self._operations(flow)]:
-            box = self._box_of_operations(members)
-            if (joined := _joined(flow, box)) is not None:
-                flow = joined
-                found.append(box)
+        is_model = self.around.id in (self.figure.root, *self.figure.start)
+        for groups in (self._resolutions, self._operations) if is_model and not found else (self._operations,):
+            for members in [*groups(flow)]:
+                modules = [part for part in members if self._modules(part)]
+                box = self._box("", modules, members) if modules else self._box_of_operations(members)
+                box = replace(box, id=f"{members[0]}–{members[-1]}")  # modules that are called again have one name
+                if (joined := _joined(flow, box)) is not None:
+                    flow = joined
+                    found.append(box)
         return found
 
     @cached_property
@@ -96,7 +102,8 @@ class _Inside:
         return found[::-1]
 
     def _holds(self, path: str, paths: Sequence[str]) -> bool:
-        return not self.graph.component(path).calls and all(is_within(each, path) for each in paths)
+        is_list = path in self.graph.components and not self.graph.component(path).calls
+        return is_list and all(is_within(each, path) for each in paths)
 
     def _levels(self, path: str, parts: list[str]) -> Iterator[tuple[str, list[str]]]:
         """Yield the modules of each stage among *parts*, and the path of the list that has just these, or ""."""
@@ -141,13 +148,11 @@ class _Inside:
         read, reading = flow.pred[part], flow.succ[part]
         return bool(reading and members.issuperset(reading)) or (len(read) > 1 and members.issuperset(read))
 
-    def _resolutions(self) -> Iterator[list[str]]:
-        """Yield the operations that read values of one size, if there are no modules, as in a file without names."""
-        boxes = [self.figure.boxes[part] for part in self.around.parts]
-        inner = [box for box in boxes if box.kind not in ("input", "output")]
-        if any(box.kind == "module" for box in inner):
-            return
-        runs = [[box.id for box in run] for _, run in groupby(inner, key=lambda box: self.flow.nodes[box.id]["size"])]
+    def _resolutions(self, flow: nx.DiGraph[str]) -> Iterator[list[str]]:
+        """Yield the parts in a row that read values of one size, as of a file without names there are no lists."""
+        inner = [part for part in self.around.parts if self.figure.boxes[part].kind not in ("input", "output")]
+        left = [part for part in inner if part in flow]
+        runs = [[*run] for _, run in groupby(left, key=lambda part: flow.nodes[part]["size"])]
         if len(runs) > 1:
             yield from (run for run in runs if len(run) >= _FEWEST)
 
@@ -173,7 +178,7 @@ class _Inside:
         """Return the box of a stage, with the category of its largest module."""
         boxes = [self.figure.boxes[part] for part in modules]
         paths = [each for part in modules for each in self._modules(part)]
-        name = path or span(paths)
+        name = path or (span(paths) if len(paths) > 1 else f"{paths[0]} …")
         calls = f"–{modules[-1].rpartition('@')[2]}" if path in paths else ""
         above = self.around.component
         classes = Counter([self.graph.component(each).type for each in paths])
@@ -183,7 +188,7 @@ class _Inside:
             f"{modules[0]}{calls}" if calls else f"/{name}",
             "stage",
             name.removeprefix(f"{above}.") if above else name,
-            counted_classes(counts),
+            counted_classes(counts) if all(counts) else f"{len(paths)} modules",
             max(boxes, key=lambda box: box.params).category,
             path or above,
             self.around.id,
@@ -203,7 +208,7 @@ class _Inside:
         boxes = [self.figure.boxes[part] for part in members]
         first, last = (self._name(box) for box in (boxes[0], boxes[-1]))
         return Box(
-            f"{members[0]}–{members[-1]}",
+            "",
             "stage",
             f"{first} … {last}",
             f"{sum(map(_operation_count, boxes))} operations",

@@ -26,6 +26,7 @@ from ptgraph.onnx.reading.read import graph_of_model
 from tests.support.figure_checks import body, check, of_kind
 from tests.support.figure_truth import torn
 from tests.support.staged_u_nets import LEVELS, STAGED
+from tests.support.u_nets import Flat
 from tests.support.wirings import conv, image
 
 
@@ -197,3 +198,16 @@ def test_a_file_without_names_has_a_box_for_each_resolution() -> None:
     boxes = [found.boxes[name] for name in stages(drawing)]
     assert [box.subtitle for box in boxes] == ["91 operations"] * 3
     assert sum(box.params for box in boxes) == graph.component("").total_params
+
+
+@pytest.mark.filterwarnings("ignore:.*does not fit")
+def test_modules_without_a_list_are_boxes_by_resolution_where_nothing_else_fits() -> None:
+    graph = trace(Flat(levels=4).eval(), *image(), name="model")
+    drawing = figure(graph, FigureOptions(width="84mm", height="40mm"))
+    assert torn(graph, drawing) == []
+    check(drawing, widest=points("84mm"))
+    assert "encoder1–/pool1" in stages(drawing)
+    found = in_stages(simplify(graph, view(graph)), graph).boxes.values()
+    assert len({box.id for box in found}) == len(found)
+    parts = [part for box in found if box.kind == "stage" for part in box.parts]
+    assert len(set(parts)) == len(parts)
