@@ -111,6 +111,18 @@ def torchvision_ssdlite() -> Made:
 
 
 @model("torchvision")
+def torchvision_fcos() -> Made:
+    made = library("torchvision.models.detection").fcos_resnet50_fpn
+    return made(weights=None, weights_backbone=None, num_classes=3), ([torch.rand(3, 64, 64)],)
+
+
+@model("torchvision")
+def torchvision_retinanet() -> Made:
+    made = library("torchvision.models.detection").retinanet_resnet50_fpn
+    return made(weights=None, weights_backbone=None, num_classes=3), ([torch.rand(3, 64, 64)],)
+
+
+@model("torchvision")
 def torchvision_raft_small() -> Made:
     made = library("torchvision.models.optical_flow").raft_small()
     return made, (image(128), image(128)), {"num_flow_updates": 2}

@@ -37,6 +37,7 @@ from ptgraph.tracing.torch_internals import (
 from ptgraph.tracing.tracers.bound_call import BoundCall, forward_replaced, symbol_names
 from ptgraph.tracing.tracers.dynamic_dims import violated
 from ptgraph.tracing.tracers.materialize import materialized
+from ptgraph.tracing.tracers.pending_sizes import pending_sizes_dropped
 
 log = logging.getLogger(__name__)
 Rest = list[dict[str, Any]]  # values that are no tensors, as `described` says them
@@ -97,7 +98,7 @@ def export_strictly(call: BoundCall) -> Capture:
 
 def export_draft(call: BoundCall) -> Capture:
     """Trace by ``torch.export.draft_export``; raises ValueError if the program does not give what the model gives."""
-    with materialized(call) as real:
+    with materialized(call) as real, pending_sizes_dropped():
         program, rest = _adapting(torch.export.draft_export, real)
         wrong = _difference(program.module(), real)
         if wrong:
