@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ptgraph.common.messages import listed
@@ -33,7 +34,6 @@ from ptgraph.graph.view.build import view
 from ptgraph.graph.view.model import Box
 
 _LEGEND = 220.0  # points that a legend may be wide, even below a figure that is less
-_LOWER = (False, True), (True, True)  # whether small operations are joined closely, and whether there are stages
 _STACKED = 2.0  # points between a box that stands for several and the sheet below it
 _BASELINE = 0.34  # from the middle of a line of text down to its baseline, in sizes of text
 
@@ -45,12 +45,11 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     graph, or one that a figure does not show.
     """
     options = options or FigureOptions()
-    plain = _layouts(graph, options)
+    plain = _layouts(graph, options, closely=False)
     fitted = fit(plain, depth, options)
-    for closely, staged in _LOWER if depth is None else ():
+    for closer in _with_fewer_boxes(plain, graph, options) if depth is None else ():
         if _height(fitted) <= points(options.highest) + 0.1 and fitted.scale >= LEAST:
             break
-        closer = _layouts(graph, options, closely=closely, staged=staged)
         lower = fit(closer, depth, options)
         if (lower.scale < LEAST, _height(lower)) < (fitted.scale < LEAST, _height(fitted)):
             plain, fitted = closer, lower
@@ -60,11 +59,18 @@ def figure(graph: ModelGraph, options: FigureOptions | None = None, depth: int |
     return _Composition(graph, options, drawn, palette(options.theme), fitted, _ids(fitted.geometry)).drawing()
 
 
-def _layouts(graph: ModelGraph, options: FigureOptions, *, closely: bool = False, staged: bool = False) -> Layouts:
-    """Return the layouts of what a figure of *graph* shows: with small operations joined *closely*, or *staged*."""
+def _layouts(graph: ModelGraph, options: FigureOptions, *, closely: bool) -> Layouts:
+    """Return the layouts of what a figure of *graph* shows, with small operations joined *closely* or not."""
     whole = simplify(graph, view(graph), closely=closely)
     shown = focused(whole, graph, options.focus) if options.focus else whole
-    return Layouts(in_stages(shown, graph) if staged else shown, graph, options.layout)
+    return Layouts(shown, graph, options.layout)
+
+
+def _with_fewer_boxes(plain: Layouts, graph: ModelGraph, options: FigureOptions) -> Iterator[Layouts]:
+    """Yield the layouts with stages, and those in which small operations are joined more closely, too."""
+    yield Layouts(in_stages(plain.figure, graph), graph, options.layout)
+    closer = _layouts(graph, options, closely=True)
+    yield Layouts(in_stages(closer.figure, graph), graph, options.layout)
 
 
 def _height(fitted: Fitted) -> float:

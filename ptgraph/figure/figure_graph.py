@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from ptgraph.graph.view.model import Box, BoxTree
 
 Sign = Literal["plus", "times"]
+WRITTEN: dict[Sign, str] = {"plus": "+", "times": "×"}
 
 
 class Flow(NamedTuple):
@@ -60,4 +61,4 @@ class FigureGraph(BoxTree):
         return {self.root} | self.to_level(depth, self.start)
 
 
-__all__ = ["FigureGraph", "Flow", "Sign", "Stub"]
+__all__ = ["WRITTEN", "FigureGraph", "Flow", "Sign", "Stub"]

@@ -6,7 +6,7 @@ later ones. How often it is read is counted in what shows: a closed box is one r
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +14,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from ptgraph.figure.box_text import box_name
-from ptgraph.figure.figure_graph import FigureGraph
+from ptgraph.figure.figure_graph import WRITTEN, FigureGraph
 from ptgraph.graph.view.build import SHARED_PLACES
-
-_SIGNS = {"plus": "+", "times": "×"}
 
 
 class LinesAndStubs(NamedTuple):
@@ -141,18 +139,15 @@ class _Reading:
         name = box_name(self.figure.boxes[box])
         read = [source for source in self.chains if source in self._sources[box] and source not in seen]
         if box in self.figure.signs and read:
-            return f"{self._name(read[0], seen | {box})} {_SIGNS[self.figure.signs[box]]} …"
-        if self.figure.boxes[box].kind == "op" and len(self._named[name]) > 1 and len(read) == 1:
+            return f"{self._name(read[0], seen | {box})} {WRITTEN[self.figure.signs[box]]} …"
+        if self.figure.boxes[box].kind == "op" and self._named[name] > 1 and len(read) == 1:
             return self._name(read[0], seen | {box})
         return name
 
     @cached_property
-    def _named(self) -> dict[str, list[str]]:
-        """The closed boxes of each name."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for box in self.chains:
-            found[box_name(self.figure.boxes[box])].append(box)
-        return found
+    def _named(self) -> Counter[str]:
+        """How many closed boxes have each name."""
+        return Counter(box_name(self.figure.boxes[box]) for box in self.chains)
 
     @cached_property
     def _sources(self) -> dict[str, set[str]]:

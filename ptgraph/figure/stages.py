@@ -58,21 +58,22 @@ class _Inside:
         flow, found = self.flow, []
         if not nx.is_directed_acyclic_graph(flow):
             return []
-        levels = [level for path, parts in outermost.items() for level in self._levels(path, parts)]
-        for path, modules in [*levels, *self._calls()]:
-            box = self._box(path, modules, self._with_small_parts(modules, flow))
+
+        def keep(box: Box) -> None:
+            nonlocal flow
             if (joined := _joined(flow, box)) is not None:
                 flow = joined
                 found.append(box)
+
+        levels = [level for path, parts in outermost.items() for level in self._levels(path, parts)]
+        for path, modules in [*levels, *self._calls()]:
+            keep(self._box(path, modules, self._with_small_parts(modules, flow)))
         is_model = self.around.id in (self.figure.root, *self.figure.start)
         for groups in (self._resolutions, self._operations) if is_model and not found else (self._operations,):
             for members in [*groups(flow)]:
                 modules = [part for part in members if self._modules(part)]
                 box = self._box("", modules, members) if modules else self._box_of_operations(members)
-                box = replace(box, id=f"{members[0]}–{members[-1]}")  # modules that are called again have one name
-                if (joined := _joined(flow, box)) is not None:
-                    flow = joined
-                    found.append(box)
+                keep(replace(box, id=f"{members[0]}–{members[-1]}"))  # modules that are called again have one name
         return found
 
     @cached_property

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from ptgraph.figure.figure_graph import WRITTEN
 from ptgraph.figure.simplify import SIGNS
 from ptgraph.graph.labels import op_title
 from ptgraph.graph.model import ModelGraph
 from ptgraph.graph.view.model import View
-
-WRITTEN = {"plus": "+", "times": "×"}
 
 
 def signs_of(graph: ModelGraph, view: View) -> dict[str, str]:

@@ -113,11 +113,11 @@ def _times(count: int) -> str:
     return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
-def listed(differences: list[str]) -> str:
+def differences_text(differences: list[str]) -> str:
     """Return *differences* as one text: the first, and how many more there are."""
     more = len(differences) - NAMED
     rest = [f"and {more:,} more module{'s' if more > 1 else ''}"] if more > 0 else []
     return "; ".join([*differences[:NAMED], *rest])
 
 
-__all__ = ["Witness", "listed", "other_work"]
+__all__ = ["Witness", "differences_text", "other_work"]

@@ -11,7 +11,7 @@ from ptgraph.common.silence import alone
 from ptgraph.errors import PtgraphWarning, TraceError
 from ptgraph.graph.block_ids import with_blocks
 from ptgraph.graph.model import ModelGraph
-from ptgraph.tracing.agreement import Witness, listed
+from ptgraph.tracing.agreement import Witness, differences_text
 from ptgraph.tracing.capture import EXPORTING, capture
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.fx_graph.reader import Reader
@@ -53,7 +53,7 @@ def _agreeing(source: Source, tracers: Collection[str] | None) -> ModelGraph:
     different = witness.differences(traced, graph)
     if not different:
         return graph
-    attempts = [*graph.attempts, (graph.tracer, f"in its graph {listed(different)}")]
+    attempts = [*graph.attempts, (graph.tracer, f"in its graph {differences_text(different)}")]
     tried = {tracer for tracer, _ in attempts}
     for tracer in EXPORTING:
         if tracer in tried or (tracers is not None and tracer not in tracers):
@@ -66,7 +66,7 @@ def _agreeing(source: Source, tracers: Collection[str] | None) -> ModelGraph:
         if witness.differences(traced, other) == []:
             return replace(other, attempts=tuple(attempts))
         attempts.append((tracer, "its graph is no better"))
-    text = f"the graph of {graph.name} is not what the model does when it runs: {listed(different)}"
+    text = f"the graph of {graph.name} is not what the model does when it runs: {differences_text(different)}"
     warnings.warn(PtgraphWarning(text), stacklevel=4)
     return graph
 

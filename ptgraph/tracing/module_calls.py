@@ -1,7 +1,7 @@
 """How often each module is called while a tracer runs the model: what its graph must say, too.
 
-Nothing is put on the model. The operations of a call may leave no trace in a
-graph, so the count is a range. A call that gives what it was given (``Identity``) may compute nothing.
+Nothing is put on the model. The operations of a call may leave no trace in a graph, so the count is a range. A call
+that gives what it was given (``Identity``) may compute nothing.
 """
 
 from __future__ import annotations

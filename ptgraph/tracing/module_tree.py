@@ -19,7 +19,7 @@ from ptgraph.graph.module_paths import completed, natural, parent, upwards
 from ptgraph.graph.serialize import attributes
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
-from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters
+from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters, place
 from ptgraph.tracing.plain_values import plain_value, settings
 from ptgraph.tracing.source_info import SourceFiles, qualified_name
 
@@ -48,16 +48,9 @@ def tensors_of(capture: Capture) -> dict[str, Held]:
     first: dict[Any, str] = {}
     found = {}
     for kind, name, tensor in named:
-        identity = id(tensor) if capture.model is not None else _memory(tensor)
+        identity = id(tensor) if capture.model is not None else place(tensor)
         found[name] = Held(kind, tensor, first.setdefault(identity, name))
     return found
-
-
-def _memory(tensor: torch.Tensor) -> Any:
-    """Return what two loaded tensors have in common if they were one when they were saved: their memory."""
-    if type(tensor) not in (torch.Tensor, nn.Parameter) or tensor.is_meta or not tensor.numel():
-        return id(tensor)
-    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def parameters(tensors: dict[str, Held], ops: nx.DiGraph[str]) -> tuple[Parameter, ...]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ptgraph.tracing.torch_internals import own_buffers, own_modules, own_parameters
+from ptgraph.tracing.torch_internals import memory_key, own_buffers, own_modules, own_parameters
 
 Held = TypeVar("Held", bound=torch.Tensor)
 SLICE = re.compile(r"slice\((\S+), (\S+), (\S+)\)")  # a step of a path by torch.export
@@ -106,12 +106,21 @@ def unsliced(path: str, model: nn.Module | None) -> str | None:
     return ".".join(steps) if module is not None and names is None else None
 
 
+def place(tensor: torch.Tensor) -> object:
+    """Return where the numbers of a tensor are, or would be, which two tensors have in common if they are one."""
+    if type(tensor) not in (torch.Tensor, nn.Parameter) or tensor.layout != torch.strided or not tensor.numel():
+        return id(tensor)
+    at = (memory_key(tensor), tensor.storage_offset()) if tensor.is_meta else tensor.data_ptr()
+    return at, tensor.shape, tensor.stride(), tensor.dtype
+
+
 __all__ = [
     "modules",
     "named_buffers",
     "named_children",
     "named_modules",
     "named_parameters",
+    "place",
     "tensors",
     "to_evaluation",
     "unsliced",

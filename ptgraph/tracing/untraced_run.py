@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.modules import module as hooks
 from torch.utils.flop_counter import flop_registry
 
 from ptgraph.common.interrupts import check
 from ptgraph.tracing.containers import is_a, put, swapped
 from ptgraph.tracing.fx_graph.flop_formulas import mapping
 from ptgraph.tracing.module_calls import ModuleCalls, calls_counted
+from ptgraph.tracing.module_hooks import every_call
 from ptgraph.tracing.module_walk import named_modules
 from ptgraph.tracing.nested_values import opened
 from ptgraph.tracing.source import Source
@@ -166,15 +166,8 @@ def _followed(model: nn.Module, steps: _Steps) -> Iterator[None]:
     def end(module: nn.Module, given: Any, result: Any) -> None:
         steps.open.pop()
 
-    handles = [
-        hooks.register_module_forward_pre_hook(begin),
-        hooks.register_module_forward_hook(end, always_call=True),
-    ]
-    try:
+    with every_call(begin, end):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 __all__ = ["untraced_run"]

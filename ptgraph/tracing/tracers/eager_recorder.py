@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from ptgraph.common.messages import first_line, shortened
 from ptgraph.tracing.captured import Capture
 from ptgraph.tracing.containers import contents, is_a
+from ptgraph.tracing.module_hooks import every_call
 from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters, tensors
 from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.plain_values import public
@@ -185,15 +185,8 @@ class _Recorder(TorchFunctionMode):
         def leave(module: nn.Module, inputs: Any, result: Any) -> None:
             self.stack.popitem()
 
-        handles = [
-            hooks.register_module_forward_pre_hook(enter),
-            hooks.register_module_forward_hook(leave, always_call=True),
-        ]
-        try:
+        with every_call(enter, leave):
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
 
 def _storage(size: int) -> torch.UntypedStorage:

@@ -16,7 +16,7 @@ from torch.export import ExportedProgram
 from ptgraph.common.interrupts import check
 from ptgraph.errors import TraceError
 from ptgraph.tracing.captured import Capture
-from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters, tensors
+from ptgraph.tracing.module_walk import named_buffers, named_modules, named_parameters, place, tensors
 from ptgraph.tracing.nested_values import described, opened
 from ptgraph.tracing.plain_values import reason
 from ptgraph.tracing.repeated_blocks.interceptor import watched
@@ -29,7 +29,6 @@ from ptgraph.tracing.torch_internals import (
     export_errors,
     graph_modules_followed,
     is_empty,
-    memory_key,
     output_spec,
     parameters_copied,
     pytree,
@@ -168,21 +167,14 @@ def capture_of_program(
 
 def _also_named(model: nn.Module, program: ExportedProgram) -> dict[str, tuple[str, str]]:
     """Return which constants are parameters or buffers of *model*, which it reads from a list or dict of its own."""
-    known = {_place(tensor): ("buffer", name) for name, tensor in named_buffers(model)}
-    known |= {_place(tensor): ("parameter", name) for name, tensor in named_parameters(model)}
+    known = {place(tensor): ("buffer", name) for name, tensor in named_buffers(model)}
+    known |= {place(tensor): ("parameter", name) for name, tensor in named_parameters(model)}
     found = {}
     for spec in program.graph_signature.input_specs:
         tensor = program.constants.get(spec.target) if spec.kind.name == "CONSTANT_TENSOR" and spec.target else None
-        if isinstance(tensor, torch.Tensor) and _place(tensor) in known:
-            found[spec.arg.name] = known[_place(tensor)]
+        if isinstance(tensor, torch.Tensor) and place(tensor) in known:
+            found[spec.arg.name] = known[place(tensor)]
     return found
-
-
-def _place(tensor: torch.Tensor) -> tuple[object, ...]:
-    """Return where the numbers of a tensor are, which two tensors have in common if they are one."""
-    if type(tensor) not in (torch.Tensor, nn.Parameter) or tensor.layout != torch.strided or not tensor.numel():
-        return (id(tensor),)
-    return memory_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _is_on_meta(call: BoundCall) -> bool:
